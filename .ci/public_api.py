@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-# Traits whose implementations say nothing that a reader would look for. Which of them exist depends on the compiler.
+# Traits whose implementations do not interest a reader. Which of them exist depends on the compiler.
 UNNAMED = {"StructuralPartialEq", "Freeze", "UnsafeUnpin"}
-# The automatic traits that programs ask for.
+# The automatic traits that programs care about.
 AUTOMATIC = {"Send", "Sync", "Unpin"}
 
 
@@ -17,7 +17,6 @@ class Crate:
         self.lines = set()
         self.documented = set()
         self.undocumented = set()
-        self.counts = defaultdict(int)
         self.types = defaultdict(dict)
         self.seen = set()
         root = self.index[str(data["root"])]
@@ -32,7 +31,7 @@ class Crate:
         if known and known["crate_id"] != 0:
             if parts[0] not in ("std", "core", "alloc"):
                 name = f"{parts[0]}::{name}"
-            # Of the standard library, the name is enough, but for `io::Error` and the like.
+            # For types of the standard library, the name is enough, except for `io::Error` and the like.
             elif name in ("Error", "Result") and parts[1] not in ("error", "result"):
                 name = f"{parts[1]}::{name}"
         return name + self.arguments(path.get("args"))
@@ -155,18 +154,15 @@ class Crate:
 
     # -- items
 
-    def say(self, item, kind, path, rest="", count=None, documented=True):
+    def say(self, item, kind, path, rest="", documented=True):
         open_ended = "#[non_exhaustive] " if any("non_exhaustive" in str(one) for one in item["attrs"]) else ""
         self.lines.add(f"{path}{rest}  [{open_ended}{kind}]")
-        if count and item["id"] not in self.seen:
-            self.counts[count] += 1
         if documented:
             found = self.documented if (item["docs"] or "").strip() else self.undocumented
             found.add(f"{path} [{kind}]")
-        self.seen.add(item["id"])
 
     def defines(self, item, name, path):
-        """Notes the type, under the shortest of its paths."""
+        """Records the type under the shortest of its paths."""
         known = self.types[name].get(item["id"], path)
         self.types[name][item["id"]] = min(known, path, key=lambda one: (len(one), one))
 
@@ -195,7 +191,7 @@ class Crate:
         elif kind == "use":
             self.reexport(item, value, parent)
         elif kind in ("struct", "enum", "union"):
-            self.say(item, kind, path, self.generics(value["generics"]) + self.where(value["generics"]), "types")
+            self.say(item, kind, path, self.generics(value["generics"]) + self.where(value["generics"]))
             self.defines(item, name, path)
             self.each(value.get("variants", []), path)
             self.fields(value.get("kind"), path)
@@ -204,21 +200,21 @@ class Crate:
             self.say(item, "variant", path, "" if value["discriminant"] is None else f" = {value['discriminant']['expr']}")
             self.fields(value["kind"], path, variant=True)
         elif kind == "struct_field":
-            # The fields of a tuple are told by their type.
-            self.say(item, "field", path, f": {self.type(value)}", parent and "fields", documented=not name.isdigit())
+            # The fields of a tuple are described by their type.
+            self.say(item, "field", path, f": {self.type(value)}", documented=not name.isdigit())
         elif kind == "trait":
             bounds = ": " + self.bounds(value["bounds"]) if value["bounds"] else ""
-            self.say(item, "trait", path, self.generics(value["generics"]) + bounds + self.where(value["generics"]), "types")
+            self.say(item, "trait", path, self.generics(value["generics"]) + bounds + self.where(value["generics"]))
             self.defines(item, name, path)
             self.each(value["items"], path, None, True)
         elif kind == "function":
             words = [word for word in ("const", "async", "unsafe") if value["header"]["is_" + word]]
             given = "provided " if trait and value["has_body"] else ""
             rest = self.generics(value["generics"]) + self.signature(value["sig"]) + self.where(value["generics"])
-            self.say(item, given + " ".join(words + ["fn"]), path, rest, "functions")
+            self.say(item, given + " ".join(words + ["fn"]), path, rest)
         elif kind == "type_alias":
-            self.say(item, "type", path, f"{self.generics(value['generics'])} = {self.type(value['type'])}", "types")
-            # Another crate's type with its parameters filled in, under the same name, is the same thing.
+            self.say(item, "type", path, f"{self.generics(value['generics'])} = {self.type(value['type'])}")
+            # A type of another crate with its parameters filled in, under the same name, counts as the same type.
             aliased = value["type"].get("resolved_path", {"path": ""})["path"]
             if aliased.split("::")[-1] != name:
                 self.defines(item, name, path)
@@ -272,7 +268,7 @@ class Crate:
                 self.each([one for one in value["items"] if (self.get(one) or {}).get("visibility") == "public"], path)
             elif (trait_name := trait["path"].split("::")[-1]) not in UNNAMED:
                 negative = "!" if value["is_negative"] else ""
-                # Of the automatic traits, what matters is where one is missing.
+                # Automatic traits matter only if one is missing.
                 if value["is_synthetic"] and not (negative and trait_name in AUTOMATIC):
                     continue
                 self.lines.add(f"{path}: {negative}{self.path(trait)}{self.where(value['generics'])}  [impl]")

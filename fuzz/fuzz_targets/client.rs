@@ -1,4 +1,4 @@
-//! Whatever a server sends is the same at every split.
+//! Whatever a server sends, the client reports the same at every split.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| pop3_tests::properties::client(octets));

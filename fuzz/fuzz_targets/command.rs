@@ -1,4 +1,4 @@
-//! Any octets are a command or none; what is one reads back as itself.
+//! Any octets are a command or are refused. A command that is written again reads as the same command.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| pop3_tests::properties::command(octets));

@@ -1,4 +1,4 @@
-//! Any message comes through stuffing and unstuffing as it was, cut anywhere.
+//! Stuffing and unstuffing preserve any message, however it is split.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {

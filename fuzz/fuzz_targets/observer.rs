@@ -1,4 +1,4 @@
-//! Whatever goes on between two others is observed, the same at every split.
+//! Whatever two sides send, the observer reports the same at every split.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| pop3_tests::properties::observer(octets));

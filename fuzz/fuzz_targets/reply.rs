@@ -1,4 +1,4 @@
-//! Any octets are a reply, a listing, a capability, or none.
+//! Any octets are a reply, a listing or a capability, or are refused.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| pop3_tests::properties::reply(octets));

@@ -1,4 +1,4 @@
-"""The checks of logins: which client gets into a server by which mechanism, and what happens to wrong credentials."""
+"""Checks of logins: which client can log in to a server by which mechanism, and what wrong credentials do."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from relay import Relays
 MESSAGES = 3
 MODES = ("stls", "tls")
 WORKERS = 8
-# Who fetches from the peers.
+# The fetcher that logs in to the peers.
 USER = "fetcher"
 
 
 @dataclass
 class AuthChecks:
-    """Everything asked of one server's logins. Users are kept apart, so that clients run at the same time."""
+    """Everything that is checked about the logins of one server. Clients have their own users and run in parallel."""
 
     report: Report
     server: object
@@ -36,11 +36,11 @@ class AuthChecks:
     offered: tuple[str, ...]
     clients: list[LoginClient]
     bindings: tuple[str, ...] = ()
-    # Mechanisms by client that this server and the client cannot do with each other, with the reason in the docs.
+    # Mechanisms by client that do not work between this server and the client. The docs give the reason.
     apart: tuple[tuple[str, str], ...] = ()
-    # A user with a name beyond ASCII.
+    # A user with a non-ASCII name.
     foreigner: str = ""
-    # Whether wrong credentials are tried, too.
+    # Whether to try wrong credentials, too.
     wrong: bool = True
 
     def everything(self) -> None:
@@ -71,7 +71,7 @@ class AuthChecks:
                     self.check(f"{client.name} logs in as it likes", lambda c=client: self.own_choice(c))
 
     def beyond_ascii(self, user: str) -> None:
-        """A name and a password beyond ASCII, by the clients that send them as UTF-8."""
+        """A non-ASCII name and password, with the clients that send them as UTF-8."""
         self.server.fill(user, corpus.small(MESSAGES))
         for name, mechanism in (("poplib", "UTF8"), ("curl", "PLAIN"), ("mpop 1.4.18", "SCRAM-SHA-256"), ("mutt", "PLAIN"),
                                 ("JavaMail", "PLAIN"), ("python gsasl", "SCRAM-SHA-1"), ("python aiosasl", "SCRAM-SHA-256")):
@@ -92,12 +92,12 @@ class AuthChecks:
         return Path(tempfile.mkdtemp(dir=self.work))
 
     def own_choice(self, client: LoginClient) -> None:
-        """By what a client logs in when nobody says; the password is kept in clear, as some take CRAM-MD5."""
+        """What a client chooses by default. The password is stored in plain text, because some choose CRAM-MD5."""
         self.server.fill(client.user + CLEAR, corpus.small(MESSAGES))
         self.login(replace(client, user=client.user + CLEAR), "", "tls", OWN_CHOICE[client.name])
 
     def defaults(self) -> None:
-        """Clients as they are, at a server as it is."""
+        """Clients with their defaults, and a server with its defaults."""
         for client in self.clients:
             self.server.fill(client.user, corpus.small(MESSAGES))
             for mode in MODES:
@@ -105,7 +105,7 @@ class AuthChecks:
                            lambda c=client, mode=mode: self.login(c, "", mode, DEFAULTS[c.name]))
 
     def login(self, client: LoginClient, mechanism: str, mode: str, taken: str = "") -> None:
-        """All messages are there, and the server says that it was this mechanism."""
+        """Checks that all messages are there, and that the server logs this mechanism."""
         own = client.user_for(mechanism)
         user = self.server.anonymous if mechanism == "ANONYMOUS" else own
         mark = self.server.log.stat().st_size
@@ -119,7 +119,7 @@ class AuthChecks:
         expect(f"the server's log names {found}", wanted in found)
 
     def refused(self, client: LoginClient, mechanism: str, mode: str) -> None:
-        """A wrong password, a wrong token, or another's certificate: the client says that it was refused."""
+        """A wrong password, a wrong token, or a certificate of another user: the client reports the refusal."""
         who = self.credentials(client.user_for(mechanism))
         if mechanism == "EXTERNAL":
             stranger = self.credentials("stranger")
@@ -148,9 +148,9 @@ class FetchAuthChecks:
     work: Path
     fetcher: Callable[[Path], object]
     offered: tuple[str, ...]
-    # What `auto` comes to.
+    # The mechanism that `auto` chooses.
     strongest: str
-    # Whether -PLUS is offered, by a type of binding that we do not have.
+    # Whether -PLUS is offered, with a type of binding that we do not support.
     unknown_binding: bool = False
 
     def check(self, name: str, run: Callable[[], None]) -> None:
@@ -180,7 +180,7 @@ class FetchAuthChecks:
         who = self.credentials(USER)
         user = self.peer.anonymous if mechanism == "ANONYMOUS" else USER
         mark = self.peer.log.stat().st_size
-        # Cyrus lets the anonymous user in, but lets nobody make a mailbox of that name; it says [SYS/TEMP].
+        # Cyrus admits the anonymous user, but nobody can create a mailbox with that name, so it sends [SYS/TEMP].
         no_mailbox = mechanism == "ANONYMOUS" and self.peer.name == "cyrus"
         got = self.run(mechanism, who, mode, (6,) if no_mailbox else (0,))
         expect(f"{len(got)} messages, not {MESSAGES}", len(got) == (0 if no_mailbox else MESSAGES))
@@ -188,7 +188,7 @@ class FetchAuthChecks:
         expect(f"the server's log names {found}, not {wanted}", wanted in found)
 
     def no_binding(self, mode: str) -> None:
-        """Cyrus offers -PLUS and has no binding that we have, so nobody is let in who has to be bound."""
+        """Cyrus offers -PLUS without a binding that we support, so a client that requires a binding cannot log in."""
         got = self.run("auto", self.credentials(USER), mode, (4,), "--require-binding")
         expect("something was fetched", not got)
 
@@ -202,7 +202,7 @@ class FetchAuthChecks:
 
 
 def wait_for(look: Callable[[], list[str]]) -> list[str]:
-    """What a server writes to its log after a session's end."""
+    """What a server logs after a session has ended."""
     deadline = time.monotonic() + 5
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -211,7 +211,7 @@ def wait_for(look: Callable[[], list[str]]) -> list[str]:
 
 @dataclass
 class ProxyChecks:
-    """Logins through a proxy: the server must log who the client is, and that there was a proxy."""
+    """Logins through a proxy: the server must log the address of the client, and that there was a proxy."""
 
     report: Report
     server: object

@@ -27,7 +27,7 @@ class Report:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self, name: str, run: Callable[[], None], *, needed: bool = False) -> None:
-        """Runs a check, unless its name is not asked for and nothing else needs it."""
+        """Runs a check, unless other checks were selected and none of them needs it."""
         if self.only not in name and not needed:
             return
         began = time.monotonic()
@@ -50,7 +50,7 @@ def expect(what: str, condition: bool) -> None:
 
 
 def compare(expected: dict[str, bytes], got: list[bytes]) -> None:
-    """The messages are there, each once, octet by octet, whatever their order."""
+    """Checks that the messages are there, each once and octet by octet, in any order."""
     wanted = Counter(expected.values())
     have = Counter(got)
     if wanted == have:
@@ -68,7 +68,7 @@ def compare(expected: dict[str, bytes], got: list[bytes]) -> None:
 
 
 def _common(one: bytes, other: bytes) -> int:
-    """How many octets two messages have in common at their start."""
+    """How many octets the beginnings of two messages have in common."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
@@ -84,7 +84,7 @@ def _common(one: bytes, other: bytes) -> int:
 
 @dataclass
 class ServerChecks:
-    """Everything asked of one running server."""
+    """Everything that is checked about one running server."""
 
     report: Report
     server: object
@@ -123,7 +123,7 @@ class ServerChecks:
             self.check(f"wrong password, {mode}", lambda mode=mode: self.wrong_password(mode))
 
     def fetch(self, client: Client, set_name: str, messages: list[corpus.Message]) -> None:
-        """The whole set over each TLS mode, from a maildrop that is read again and again."""
+        """The whole set over each TLS mode, from a maildrop that is read repeatedly."""
         self.server.fill("alice", messages)
         expected = {one.name: client.received(self.sent(one)) for one in messages}
         for mode in MODES:
@@ -133,7 +133,7 @@ class ServerChecks:
             )
 
     def figures(self, mode: str) -> None:
-        """STAT and LIST are the octets that RETR sends; TOP is the message's start."""
+        """STAT and LIST report the octets that RETR sends, and TOP sends the beginning of the message."""
         messages = [one for name in ("awkward", "odd") for one in self.sets.get(name, [])]
         self.server.fill("alice", messages)
         session = poplib_session(self.server, self.login, mode)
@@ -193,7 +193,7 @@ class ServerChecks:
         session.quit()
 
     def delete_and_drop(self) -> None:
-        """A session that ends without QUIT removes nothing, and the maildrop is soon free again."""
+        """A session that ends without QUIT removes nothing, and the maildrop is soon unlocked."""
         for mode in MODES:
             self.server.fill("alice", corpus.small(4))
             session = poplib_session(self.server, self.login, mode)
@@ -206,7 +206,7 @@ class ServerChecks:
             expect("files are gone", self.server.stored("alice") == 4)
 
     def login_soon(self, mode: str) -> poplib.POP3:
-        """Logs in as soon as the session before has gone; a server may take a moment to see that."""
+        """Logs in as soon as the previous session has ended. A server may need a moment to notice that."""
         deadline = time.monotonic() + 5
         while True:
             try:
@@ -236,15 +236,15 @@ class ServerChecks:
             raise Failed("a second session was let in")
         first.dele(1)
         first.quit()
-        # The lock must be free when QUIT has been answered: no second try here.
+        # The lock must be released when QUIT has been answered, so this does not try twice.
         second = poplib_session(self.server, self.login, "tls")
         expect("the next session sees the removal", second.stat()[0] == 2)
         second.quit()
 
     def wrong_password(self, mode: str) -> None:
-        """Refused, in the same words for a wrong password and an unknown user; the right one goes on working."""
+        """A wrong password and an unknown user get the same refusal, and the right password continues to work."""
         said = []
-        # A server slows an address down after failures: the next check is to come from another one.
+        # A server delays an address after failures, so the next check must use another address.
         door = self.relays.door(self.server)
         for user, password in (("alice", "wrong"), ("nobody-of-that-name", self.login.password)):
             try:
@@ -258,7 +258,7 @@ class ServerChecks:
         poplib_session(door, self.login, mode).quit()
 
     def apop(self) -> None:
-        """APOP by each client that can do it; asked of a server that offers it."""
+        """APOP with each client that supports it, with a server that offers it."""
         messages = self.sets["awkward"]
         self.server.fill("alice", messages)
         login = replace(self.login, apop=True)
@@ -289,29 +289,29 @@ class ServerChecks:
 
 
 def first_dot_lost(octets: bytes) -> bytes:
-    """Dovecot and Courier send a first octet that is a dot without stuffing: the client takes it off."""
+    """Dovecot and Courier send a dot in the first octet without stuffing, so the client removes it."""
     return octets[1:] if octets.startswith(b".") else octets
 
 
 def from_dovecot(message: corpus.Message) -> bytes:
-    """What a right client receives from Dovecot. A message without an octet comes as an empty line."""
+    """What a correct client receives from Dovecot. A message without an octet arrives as an empty line."""
     return first_dot_lost(message.wire or b"\r\n")
 
 
 def from_courier(message: corpus.Message) -> bytes:
-    """What a right client receives from Courier, which puts a CR before each LF, also where there is one."""
+    """What a correct client receives from Courier, which puts a CR before each LF, even if there is one already."""
     sent = message.stored.replace(b"\n", b"\r\n")
     return first_dot_lost(sent if sent.endswith(b"\n") else sent + b"\r\n")
 
 
 def courier_sends(message: corpus.Message) -> bool:
-    """Courier wraps a message with 8-bit octets in its header into a notice of its own: left out."""
+    """Courier replaces a message with 8-bit octets in its header by a notice, so it is skipped."""
     return not message.name.startswith(("utf8-header", "latin1-header"))
 
 
 @dataclass
 class FetchChecks:
-    """Everything asked of the fetcher, with one peer."""
+    """Everything that is checked about the fetcher, with one peer."""
 
     report: Report
     peer: object
@@ -348,7 +348,7 @@ class FetchChecks:
         expect("mail was removed", self.peer.stored("alice") == len(messages))
 
     def only_new(self) -> None:
-        """A second run fetches nothing, a third one the message that has come in between."""
+        """A second run fetches nothing, and a third one fetches the message that arrived in between."""
         messages = corpus.small(30)
         self.peer.fill("alice", messages[:29])
         fetcher = self.fetcher(self.directory())
@@ -366,7 +366,7 @@ class FetchChecks:
         compare(self.expected(messages), fetcher.run(self.peer, self.login, mode, "--delete"))
 
     def lone_dot(self) -> None:
-        """Both peers send `.` unstuffed: the reply ends early. That must be told, and nothing be removed after it."""
+        """Both peers send `.` unstuffed, so the reply ends early. The fetcher reports that and then removes nothing."""
         messages = [*corpus.small(3), next(one for one in corpus.poison() if one.name == "dot-line-first")]
         self.peer.fill("alice", messages)
         fetcher = self.fetcher(self.directory())

@@ -1,7 +1,7 @@
-"""Real mail clients, each told to fetch a whole maildrop and to change as little as it can.
+"""Real mail clients, each told to fetch a whole maildrop and to change as little as possible.
 
 A client is called with a server, a user, a TLS mode and an empty directory, and returns the messages as it wrote them.
-`received` says what it is known to do to a message's octets; nothing else is forgiven.
+`received` describes how it is known to change the octets of a message. Any other change is a failure.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ poplib._MAXLINE = 1 << 20  # type: ignore[attr-defined]
 
 
 class Server(Protocol):
-    """What a client needs to know of a server."""
+    """What a client needs to know about a server."""
 
     plain: int
     tls: int
 
 
 class Failed(Exception):
-    """A client or a check that did not do what it should."""
+    """A client or a check did not do what it should."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """Who fetches, and by which authority the server's certificate is checked."""
+    """The user who fetches, and the authority for the server's certificate."""
 
     user: str
     password: str
@@ -44,7 +44,7 @@ class Login:
 
 
 def run_client(command: list[str], *, accept: tuple[int, ...] = (0,)) -> str:
-    """Runs a client program and returns what it said; fails unless it ends with an accepted code."""
+    """Runs a client program and returns its output. Fails unless it ends with an accepted exit code."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=CLIENT_SECONDS, check=False
@@ -58,7 +58,7 @@ def run_client(command: list[str], *, accept: tuple[int, ...] = (0,)) -> str:
 
 
 def secret_file(path: Path, text: str) -> Path:
-    """A file that only its owner can read, as fetchmail and mpop demand."""
+    """A file that only its owner can read, as fetchmail and mpop require."""
     path.touch(0o600)
     path.write_text(text)
     return path
@@ -72,7 +72,7 @@ def files_of(directory: Path) -> list[bytes]:
 
 
 def poplib_session(server: Server, login: Login, mode: str, *, utf8: bool = False) -> poplib.POP3:
-    """A poplib session, logged in; after UTF8 if asked for."""
+    """A poplib session after the login, with UTF8 if requested."""
     context = ssl.create_default_context(cafile=str(login.ca))
     session: poplib.POP3
     if mode == "tls":
@@ -110,7 +110,7 @@ def fetch_poplib(server: Server, login: Login, mode: str, _directory: Path) -> l
 
 
 def curl_base(server: Server, login: Login, mode: str) -> list[str]:
-    """The options of a curl session that do not name a message."""
+    """The options of a curl session that do not select a message."""
     quoted = f"{login.user}:{login.password}".replace("\\", "\\\\").replace('"', '\\"')
     options = [f'user = "{quoted}"', f'cacert = "{login.ca}"', "silent", "show-error", "fail"]
     if mode == "stls":
@@ -137,7 +137,7 @@ def fetch_curl(server: Server, login: Login, mode: str, directory: Path) -> list
     for line in listing.splitlines():
         number = line.split()[0]
         wanted += [f'url = "{curl_url(server, mode, number)}"', f'output = "{directory / number}"']
-        # curl makes no file for a message without an octet.
+        # curl creates no file for an empty message.
         (directory / number).touch()
     curl(server, login, mode, directory, wanted)
     return files_of(directory)
@@ -150,7 +150,7 @@ def fetch_fetchmail(server: Server, login: Login, mode: str, directory: Path) ->
     mail = directory / "mail"
     mail.mkdir()
     port = server.tls if mode == "tls" else server.plain
-    # "invisible" leaves the Received header out; `sslproto ''` keeps it from STLS on its own.
+    # "invisible" omits the Received header. `sslproto ''` prevents it from using STLS by itself.
     security = {
         "plain": "sslproto ''",
         "stls": f'sslproto "TLS1.2+" sslcertck sslcertfile "{login.ca}" sslcommonname "localhost"',
@@ -200,7 +200,7 @@ delivery maildir {mail}
     return files_of(mail)
 
 
-# What they make of a message
+# What the clients do to the messages
 
 
 def exact(octets: bytes) -> bytes:
@@ -213,12 +213,12 @@ def by_mpop(octets: bytes) -> bytes:
 
 
 def by_curl(octets: bytes) -> bytes:
-    """curl writes a line end for a message without an octet."""
+    """curl writes a line end for an empty message."""
     return octets or b"\r\n"
 
 
 def by_fetchmail(octets: bytes) -> bytes:
-    """fetchmail ends a header that has no body with the blank line that belongs there."""
+    """If a header has no body, fetchmail adds the missing blank line after it."""
     return octets if b"\r\n\r\n" in octets else octets + b"\r\n"
 
 
@@ -227,13 +227,13 @@ def any_message(_name: str) -> bool:
 
 
 def fetchmail_takes(name: str) -> bool:
-    """fetchmail leaves out what has no header, and breaks lines of more than 8 k in two."""
+    """fetchmail skips messages without a header, and breaks lines of more than 8 k in two."""
     return not name.startswith(("no-separator", "blank-line-first", "long-line"))
 
 
 @dataclass(frozen=True)
 class Client:
-    """A client: how it fetches, what it does to the octets, and which messages it can take."""
+    """A client: how it fetches, how it changes the octets, and which messages it supports."""
 
     name: str
     fetch: Callable[[Server, Login, str, Path], list[bytes]]

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The conformance runner against our own server on each runtime, and against Debian's servers.
+"""Runs the conformance runner with our own server on each runtime, and with Debian's servers.
 
     cargo build --release -p pop3-cli --all-features && tests/interop/conformance.py [--ours] [--update-docs]
 
-Our server must pass every row that can be tried; of Dovecot, Courier, Cyrus and popa3d it is only asked that the runner comes
-to its end, and their tables are kept in docs/conformance-runs.md. Then `pop3 conformance --client` plays its scripts to
-`pop3 fetch --delete`, which must pass too. The program is $POP3, by default target/release/pop3.
+Our server must pass every row that applies. For Dovecot, Courier, Cyrus and popa3d, the runner only has to finish, and
+their results are stored in docs/conformance-runs.md. Then `pop3 conformance --client` runs its scripts with
+`pop3 fetch --delete`, which must pass, too. The program is $POP3, by default target/release/pop3.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PASSWORD = "secret-Pa55 word"
 USERS = {"alice": PASSWORD, "empty": PASSWORD}
 SECONDS = 400
 
-# What the rows look for: dots, no final newline, no blank line, octets of all kinds, long lines, parts, two alike.
+# What the rows need: dots, no final line end, no blank line, all octets, long lines, multipart, two identical messages.
 WANTED = """
 plain-lf plain-crlf dots-lf dots-crlf first-octet-dot-lf no-final-newline-lf headers-only-lf blank-lines-crlf
 latin1-body-lf utf8-body-lf every-octet-lf status-like-lf line-2000-lf folded-crlf page-lf nul-lf bare-cr-lf
@@ -72,7 +72,7 @@ def messages() -> list[corpus.Message]:
 
 
 def make_certificates(directory: Path) -> tuple[Path, Path, Path]:
-    """An authority of our own, and a certificate of it for localhost and 127.0.0.1."""
+    """A certificate authority, and its certificate for localhost and 127.0.0.1."""
     (directory / "extensions").write_text(
         "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n"
         "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
@@ -88,7 +88,7 @@ def make_certificates(directory: Path) -> tuple[Path, Path, Path]:
 
 @dataclass
 class Run:
-    """What the runner said of one server."""
+    """The output of the runner for one server."""
 
     name: str
     seconds: float
@@ -101,7 +101,7 @@ class Run:
         return [row for row in self.rows if row["outcome"] == "FAILED"]
 
 
-# Whether all rows must pass, and what makes the runs.
+# Whether all rows must pass, and what starts the runs.
 Job = tuple[bool, Callable[[], list[Run]]]
 
 
@@ -157,8 +157,8 @@ class Report:
 
 
 def ours(runner: Runner, processes: Processes, work: Path, cert: Path, key: Path, runtimes: list[str]) -> list[Job]:
-    """All rows in clear text, over STLS and in TLS, with APOP, and on an empty maildrop: beside each other, a server
-    of its own for each, as a server slows down for an address that fails to log in."""
+    """All rows in plain text, with STLS and with TLS, with APOP, and on an empty maildrop. They run in parallel, each
+    with its own server, because a server delays an address after failed logins."""
 
     def one(runtime: str, name: str, mode: str, serve: list[str], options: list[str], user: str = "alice") -> Run:
         server = start_serve(processes, runner.program, work, runtime, USERS, cert, key, "--channel-binding", *serve)
@@ -181,15 +181,15 @@ def ours(runner: Runner, processes: Processes, work: Path, cert: Path, key: Path
 
 
 def others(runner: Runner, processes: Processes, cert: Path, key: Path, ca: Path) -> list[Job]:
-    """Debian's servers: their failures are theirs."""
+    """Debian's servers. Their failures are reported, but do not fail the run."""
     root = peers.unpack(ROOT / "target/interop/peers")
 
     def peer(start, *authority: Path) -> list[Run]:
         server = start(processes, root, USERS, cert, key, *authority)
-        # What Cyrus does not take by LMTP is left out.
+        # Messages that Cyrus does not accept by LMTP are left out.
         taken = [one for one in messages() if server.name != "cyrus" or one.name not in ("nul-lf", "no-separator-lf")]
         server.fill("alice", taken)
-        # The penalties of one run would slow the other down, so they come one after the other.
+        # The penalties of one run would delay the other, so they run one after the other.
         return [
             runner.run(f"{server.name}, clear text and STLS", "plain", server.plain, "--destructive"),
             runner.run(f"{server.name}, TLS", "tls", server.tls, "--only", "TLS,CAP,MEC,SCR"),
@@ -211,7 +211,7 @@ def others(runner: Runner, processes: Processes, cert: Path, key: Path, ca: Path
 
 
 def in_parallel(report: Report, jobs: list[Job]) -> list[Run]:
-    """Runs the jobs beside each other: they wait more than they work. The order of the result is that of the jobs."""
+    """Runs the jobs in parallel, because they mostly wait. The results are in the order of the jobs."""
     runs = []
     with ThreadPoolExecutor(10) as pool:
         for must_pass, future in [(must_pass, pool.submit(job)) for must_pass, job in jobs]:
@@ -225,9 +225,9 @@ def in_parallel(report: Report, jobs: list[Job]) -> list[Run]:
 
 
 def try_client(report: Report, program: Path, work: Path, cert: Path, key: Path, ca: Path, runtime: str) -> None:
-    """The scripts for clients, met by `pop3 fetch --delete`."""
+    """The scripts for clients, run with `pop3 fetch --delete`."""
     home = work / f"client-{runtime}"
-    # Each script is another server at one address, so that each has a state file of its own.
+    # Each script is another server on one address, so each has its own state file.
     command = (
         f"{program} fetch pop3://$POP3_USER@$POP3_HOST:$POP3_PORT --to dir:{home}/mail --state {home}/state-$POP3_SCENARIO --delete "
         f"--tls $POP3_TLS --ca-file {ca} --timeout 8 --quiet --runtime {runtime}"
@@ -248,7 +248,7 @@ SIGNS = {"passed": "yes", "FAILED": "**no**", "not applicable": "-"}
 
 
 def update_docs(runs: list[Run]) -> None:
-    """Writes the tables behind the mark; what stands before it is written by hand."""
+    """Writes the tables after the mark. The text before it is written by hand."""
     path = ROOT / "docs/conformance-runs.md"
     servers = ["pop3 serve", "dovecot", "courier", "cyrus", "popa3d"]
     outcomes: dict[str, dict[str, tuple[str, str]]] = {}
@@ -280,7 +280,7 @@ def update_docs(runs: list[Run]) -> None:
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a table: what changes from run to run is cut."""
+    """Text for a cell of a table, without the parts that change from run to run."""
     text = text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
     return text if len(text) < 120 else text[:117] + "..."
 
@@ -304,7 +304,7 @@ def main() -> int:
         ca, cert, key = make_certificates(work)
         runner = Runner(program, work, ca)
         runtimes = arguments.runtime or list(RUNTIMES)
-        # The slow ones first: a server that holds its answers back decides how long all takes.
+        # The slow ones first: a server that delays its replies determines the total time.
         jobs = [] if arguments.ours else others(runner, processes, cert, key, ca)
         jobs += [] if arguments.others else ours(runner, processes, work, cert, key, runtimes)
         runs = in_parallel(report, jobs)

@@ -1,7 +1,7 @@
-"""Awkward messages, the octets a POP3 server must send for each, and Maildirs made of them.
+"""Unusual messages, the octets that a POP3 server must send for each, and Maildirs that contain them.
 
-Everything is deterministic: two runs make the same files, so a failure can be looked at again.
-Run as a program it writes a corpus for a look by hand:  corpus.py DIRECTORY
+Everything is deterministic: every run creates the same files, so a failure can be reproduced.
+Run as a program, it writes the messages to a directory:  corpus.py DIRECTORY
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _texts() -> list[tuple[str, bytes]]:
 
 
 def _odd_texts() -> list[tuple[str, bytes]]:
-    """NUL, CR and 8-bit octets in headers: not every client hands these on unchanged."""
+    """NUL, CR and 8-bit octets in headers. Not every client preserves these."""
     head = b"From: <alice@example.org>\nSubject: %s\nX-Corpus: %s\n"
     return [
         ("nul", head + b"\nA NUL \0 here, and \0\0 here\n\0\n.\0\n"),
@@ -89,7 +89,7 @@ def _odd_texts() -> list[tuple[str, bytes]]:
 
 
 def _fill(name: str, text: bytes) -> bytes:
-    """Puts the name in for the first two `%s`, wherever they are."""
+    """Inserts the name for the first two `%s`, wherever they are."""
     return text.replace(b"%s", name.encode(), 2)
 
 
@@ -103,7 +103,7 @@ def _both(texts: list[tuple[str, bytes]]) -> list[Message]:
 
 
 def awkward() -> list[Message]:
-    """Messages every client must hand on, LF and CRLF files."""
+    """Messages that every client must preserve, in files with LF and with CRLF."""
     mixed = b"From: <alice@example.org>\r\nX-Corpus: mixed\n\r\nLF\nCRLF\r\n.LF\n.CRLF\r\n\n\r\n.\n.\r\nend"
     return _both(_texts()) + [Message("mixed-line-ends", mixed)]
 
@@ -115,7 +115,7 @@ def odd() -> list[Message]:
 
 
 def poison() -> list[Message]:
-    """Messages that real servers and clients fall over: nothing but a dot, and nothing at all."""
+    """Messages that real servers and clients handle incorrectly: only a dot, and nothing at all."""
     return [
         Message("lone-dot-lf", b".\n"),
         Message("lone-dot-crlf", b".\r\n"),
@@ -151,7 +151,7 @@ def small(count: int = SMALL_COUNT) -> list[Message]:
 
 
 def write_maildir(directory: Path, messages: list[Message], owner: tuple[int, int] | None = None) -> None:
-    """Makes a Maildir of the messages, by turns in `new` and in `cur`, and gives it to the owner."""
+    """Creates a Maildir with the messages, alternately in `new` and in `cur`, and gives it to the owner."""
     for sub in ("", "cur", "new", "tmp"):
         (directory / sub).mkdir(parents=True, exist_ok=True, mode=0o700)
         if owner:
@@ -161,7 +161,7 @@ def write_maildir(directory: Path, messages: list[Message], owner: tuple[int, in
 
 
 def write_message(directory: Path, message: Message, number: int, owner: tuple[int, int] | None = None) -> None:
-    """Puts one message into a Maildir; the number makes its name and its time."""
+    """Adds a message to a Maildir. The number determines its name and its time."""
     name = f"{1_700_000_000 + number}.M{number:06}P1.interop"
     path = directory / "cur" / f"{name}:2,S" if number % 2 else directory / "new" / name
     part = directory / "tmp" / name

@@ -21,19 +21,19 @@ MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "EXTERNAL", "ANONYMOUS", "SCRAM-SHA-
 
 @dataclass
 class Cyrus(Peer):
-    """A running Cyrus; it keeps its mail in a form of its own, so mail is brought by LMTP."""
+    """A running Cyrus. It stores mail in its own format, so messages are delivered by LMTP."""
 
     anonymous: str = "anonymous"
 
     def mechanisms_used(self, user: str, mark: int) -> list[str]:
-        """By which mechanisms the user has logged in since the log was so long."""
+        """The mechanisms by which the user has logged in since the log had this length."""
         with self.log.open(encoding="utf-8", errors="replace") as log:
             log.seek(mark)
             found = re.findall(rf"login: \S+ {re.escape(user)} ([A-Za-z0-9-]+)\S* User logged in", log.read())
         return ["USER" if one == "plaintext" else one for one in found]
 
     def check_refusal(self, _said: str) -> None:
-        """Cyrus's words are its own."""
+        """The reply texts of Cyrus are not checked."""
 
     def fill(self, user: str, messages: list[corpus.Message]) -> None:
         """Puts the messages into the user's mailbox, which must be new."""
@@ -43,7 +43,7 @@ class Cyrus(Peer):
 
 
 def start_cyrus(processes: Processes, root: Path, users: dict[str, str], cert: Path, key: Path, ca: Path) -> Cyrus:
-    """Cyrus with plain, STLS and implicit TLS; client certificates are taken from the authority `ca`."""
+    """Cyrus with plain text, STLS and implicit TLS. It accepts client certificates from the authority `ca`."""
     plain, tls = free_ports(2)
     peer = Cyrus("cyrus", plain, tls, root, "", root / "var/log/cyrus.log", list(users))
     peer.log.write_text("")
@@ -111,7 +111,7 @@ EVENTS {{
 
 
 def _collect_syslog(path: Path, log: Path) -> None:
-    """Listens where the chroot's programs send to syslog, and writes what they say into the log."""
+    """Listens where programs in the chroot send to syslog, and writes their messages to the log."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listener.bind(str(path))

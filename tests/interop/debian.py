@@ -1,4 +1,4 @@
-"""Packages of Debian 12, downloaded and unpacked into a directory of their own instead of being installed."""
+"""Packages of Debian 12, downloaded and unpacked into a directory instead of being installed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 
 class Missing(Exception):
-    """The peers cannot be had here; the text says what to do."""
+    """The peers are not available here. The text says what to do."""
 
 
 def unpack(cache: Path, names: str, packages: Sequence[str], furnish: Callable[[Path], None]) -> Path:
-    """Downloads and unpacks the packages once, and furnishes the root directory, which it returns.
+    """Downloads and unpacks the packages once, and prepares the root directory, which it returns.
 
-    `names` says in messages what the packages are for.
+    `names` describes the packages in messages.
     """
     root = cache / "root"
     done = cache / "packages"

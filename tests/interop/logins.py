@@ -1,7 +1,7 @@
-"""Real clients, each told to log in by one mechanism and to count the messages.
+"""Real clients, each told to log in with one mechanism and to count the messages.
 
 A login is called with a server, a user's credentials, a mechanism and a TLS mode. It returns the count, or raises
-`Refused` when the server has said no; anything else is a failure. An empty mechanism is the client's own choice.
+`Refused` if the server refuses the login. Anything else is a failure. An empty mechanism means the client's choice.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ HERE = Path(__file__).resolve().parent
 
 
 class Refused(Exception):
-    """The server refused the credentials; the text is what the client says of it."""
+    """The server refused the credentials. The text is the output of the client."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """All that a user can log in with."""
+    """Everything with which a user can log in."""
 
     user: str
     password: str
@@ -49,7 +49,7 @@ def secret_for(mechanism: str, who: Credentials) -> str:
 
 
 def outcome(command: list[str], refused: Callable[[int, str], bool], **options: object) -> str:
-    """Runs a client; tells a refusal from other failures by its code and its words."""
+    """Runs a client. Distinguishes a refusal from other failures by the exit code and the output."""
     try:
         done = subprocess.run(
             command, **{"stdin": subprocess.DEVNULL, **options}, capture_output=True, timeout=CLIENT_SECONDS, check=False
@@ -72,7 +72,7 @@ def by_curl(server: Server, who: Credentials, mechanism: str, mode: str, directo
     if mechanism in TOKENS:
         lines += [f'user = "{who.user}"', f'oauth2-bearer = "{who.token}"']
     elif mechanism == "EXTERNAL":
-        # curl names nobody but the user of the URL or of this option.
+        # curl uses only the user of the URL or of this option.
         lines += [f'user = "{who.user}:"', f'cert = "{who.cert}"', f'key = "{who.key}"']
     else:
         lines.append(f'user = "{who.user}:{quoted}"')
@@ -195,7 +195,7 @@ def client_pem(who: Credentials, directory: Path) -> Path:
 
 
 def on_terminal(command: list[str], directory: Path) -> str:
-    """Runs a program that wants a terminal; returns what it wrote there, without the control sequences."""
+    """Runs a program that needs a terminal. Returns its output without control sequences."""
     child, terminal = pty.fork()
     if child == 0:
         os.environ.update(TERM="vt100", HOME=str(directory), LC_ALL="C", COLUMNS="200", LINES="30")
@@ -231,7 +231,7 @@ def _plain(screen: bytes) -> str:
 
 
 class JavaMail:
-    """One Java program for all logins, as a virtual machine takes its time to start."""
+    """One Java program for all logins, because a virtual machine starts slowly."""
 
     JARS = "/usr/share/java/javax.mail.jar:/usr/share/java/javax.activation.jar"
 
@@ -257,7 +257,7 @@ class JavaMail:
         kind, _, text = self._process.stdout.readline().rstrip("\n").partition(" ")
         if kind == "count":
             return int(text)
-        # After the error challenge of XOAUTH2, JavaMail thinks itself logged in and sends STAT as the response.
+        # After the error challenge of XOAUTH2, JavaMail believes that it is logged in and sends STAT as the response.
         if kind == "refused" or "STAT command failed: [AUTH]" in text:
             raise Refused(text)
         raise Failed(f"JavaMail: {kind} {text}")
@@ -288,11 +288,11 @@ def by_library(server: Server, who: Credentials, mechanism: str, mode: str, _dir
 
 # The table
 
-# What a client takes by itself when our server offers everything, by its name. mutt and neomutt are not here: they take
-# SCRAM with -PLUS, which they cannot do, and lose step with the server. See DEFAULTS.
+# What a client chooses by default if our server offers everything. mutt and neomutt are missing, because they choose
+# SCRAM with -PLUS, which they do not support, and get out of step with the server. See DEFAULTS.
 OWN_CHOICE = {"curl": "CRAM-MD5", "mpop 1.4.18": "PLAIN", "mpop 1.4.21": "SCRAM-SHA-256-PLUS", "fetchmail": "CRAM-MD5",
               "JavaMail": "USER"}
-# What these take when our server offers what it does by itself.
+# What these choose if our server offers its defaults.
 DEFAULTS = {"mutt": "SCRAM-SHA-256", "neomutt": "SCRAM-SHA-256"}
 NEEDS_CLEAR = ("CRAM-MD5",)
 CLEAR = "-clear"
@@ -300,7 +300,7 @@ CLEAR = "-clear"
 
 @dataclass(frozen=True)
 class LoginClient:
-    """A client, and the mechanisms it has: with `USER` for USER and PASS, `UTF8` for these after UTF8."""
+    """A client and its mechanisms. `USER` stands for USER and PASS, and `UTF8` for the same after UTF8."""
 
     name: str
     user: str
@@ -310,7 +310,7 @@ class LoginClient:
     binding: str = ""
 
     def user_for(self, mechanism: str) -> str:
-        """Each client has a user of its own, and another one whose password a server must keep in clear."""
+        """Each client has its own user, and another one whose password the server must store in plain text."""
         return self.user + CLEAR if mechanism in NEEDS_CLEAR else self.user
 
 
@@ -346,7 +346,7 @@ def library_clients() -> list[LoginClient]:
 
 
 def default_clients() -> list[LoginClient]:
-    """Clients that choose -PLUS wherever it is offered, and can't."""
+    """Clients that choose -PLUS whenever it is offered, and then fail."""
 
     def one(program: str) -> LoginClient:
         def login(*arguments: object) -> int:
@@ -358,7 +358,7 @@ def default_clients() -> list[LoginClient]:
 
 
 def login_clients(new_mpop: tuple[str, ...] | None, javamail: JavaMail) -> list[LoginClient]:
-    """All of them. The newer mpop is a command, as it is run without being installed."""
+    """All clients. The newer mpop is a command, because it is run without being installed."""
     clients = [
         LoginClient("curl", "curl", ("PLAIN", "LOGIN", "CRAM-MD5", "EXTERNAL", "XOAUTH2", "OAUTHBEARER"), by_curl),
         LoginClient("mpop 1.4.18", "mpop", MPOP, by_mpop),

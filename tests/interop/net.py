@@ -1,4 +1,4 @@
-"""Small helpers of the interop run: free ports, waiting for a listener, processes that end with the run."""
+"""Helpers of the interop run: free ports, waiting for a listener, processes that end with the run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ START_SECONDS = 30
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nothing listens on; all held at once, so that they differ.
+    """Free ports of 127.0.0.1. All of them are reserved at once, so that they differ.
 
-    They are below those that the system hands out for port 0: else a test that goes on beside this run could get one of
-    them before the server that it is for.
+    They are below the range from which the system serves port 0. Otherwise a test that runs at the same time could get
+    one of them before its server does.
     """
     sockets = [socket.socket() for _ in range(count)]
     try:
@@ -41,7 +41,7 @@ def _bind_somewhere(one: socket.socket) -> None:
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Waits until somebody accepts on the port; says what the log holds when nobody does."""
+    """Waits until the port accepts connections. If it does not, prints the log."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -59,7 +59,7 @@ class Processes:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self, command: list[str], log: Path, **options: object) -> subprocess.Popen[bytes]:
-        # setpriv: the peers end with this program even when it is killed.
+        # setpriv: the peers end with this program, even if it is killed.
         with log.open("ab") as out:
             options.setdefault("stdout", out)
             process = subprocess.Popen(  # type: ignore[call-overload]
@@ -75,7 +75,7 @@ class Processes:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the process's group, SIGKILL to what is left of it."""
+    """Sends SIGTERM to the process group, and SIGKILL to what remains of it."""
     for sign, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
         try:
             os.killpg(process.pid, sign)

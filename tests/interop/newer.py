@@ -1,4 +1,4 @@
-"""A newer mpop than Debian 12 has, for SCRAM with channel binding: Debian 13's, unpacked and run where it lies."""
+"""A newer mpop than that of Debian 12, for SCRAM with channel binding: Debian 13's, unpacked and run in place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from peers import Missing
 
-# mpop and the libraries that it names, to be run by their own dynamic linker: nothing on the machine changes.
+# mpop and its libraries, run with their own dynamic linker. Nothing on the machine changes.
 PACKAGES = """
 mpop libc6 libatomic1 libblkid1 libffi8 libgcrypt20 libglib2.0-0t64 libgmp10 libgnutls30t64 libgpg-error0 libgsasl18
 libgssglue1 libhogweed6t64 libidn12 libidn2-0 libmount1 libnettle8t64 libntlm0 libp11-kit0 libpcre2-8-0 libsecret-1-0
@@ -19,7 +19,7 @@ SOURCE = f"deb [signed-by={KEYRING}] http://deb.debian.org/debian trixie main\n"
 
 
 def unpack(cache: Path) -> tuple[str, ...]:
-    """Downloads and unpacks the packages once; returns the command that runs mpop."""
+    """Downloads and unpacks the packages once. Returns the command that runs mpop."""
     libraries = cache / "root/usr/lib/x86_64-linux-gnu"
     command = (str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries), str(cache / "root/usr/bin/mpop"))
     done = cache / "packages"

@@ -33,22 +33,22 @@ class Serve:
     maildrops: Path
     log: Path
     process: subprocess.Popen[bytes]
-    # The user whose maildrop those get who log in by ANONYMOUS.
+    # The user whose maildrop ANONYMOUS logins open.
     anonymous: str = "anonymous"
 
     def mechanisms_used(self, user: str, mark: int) -> list[str]:
-        """By which mechanisms the user has logged in since the log was so long; `USER` is USER and PASS."""
+        """The mechanisms by which the user has logged in since the log had this length. `USER` is USER and PASS."""
         return [fields["mechanism"] for fields in self.sessions(mark) if fields["user"] == user]
 
     def sessions(self, mark: int = 0) -> list[dict[str, str]]:
-        """The lines of the log about sessions that have ended, as fields."""
+        """The log lines about sessions that have ended, as fields."""
         with self.log.open(encoding="utf-8", errors="replace") as log:
             log.seek(mark)
             lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in log]
         return [dict(re.findall(r'(\w+)="?([^" ]*)', line)) for line in lines if " session " in line]
 
     def check_refusal(self, said: str) -> None:
-        """A client that hands on the server's words must have got the code for wrong credentials."""
+        """A client that shows the server's reply must have received the code for wrong credentials."""
         if "-ERR" in said and "-ERR [AUTH] " not in said:
             raise Failed(f"not marked as [AUTH]: {said}")
 
@@ -56,7 +56,7 @@ class Serve:
         return self.maildrops / user
 
     def fill(self, user: str, messages: list[corpus.Message]) -> None:
-        """Puts the messages into the user's maildrop in place of what is there."""
+        """Replaces the contents of the user's maildrop by the messages."""
         shutil.rmtree(self.maildir(user), ignore_errors=True)
         corpus.write_maildir(self.maildir(user), messages)
 
@@ -64,7 +64,7 @@ class Serve:
         return sum(len(os.listdir(self.maildir(user) / sub)) for sub in ("cur", "new"))
 
     def stop(self) -> None:
-        """SIGTERM: the program must end with 0 in time."""
+        """Sends SIGTERM. The program must exit with 0 in time."""
         self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(STOP_SECONDS)
@@ -76,9 +76,9 @@ class Serve:
 
 def start_serve(processes: Processes, program: Path, work: Path, runtime: str, users: dict[str, str] | str, cert: Path,
                 key: Path, *options: str) -> Serve:
-    """Starts the server on ports of its own choice and waits for its `ready`.
+    """Starts the server on ports of its own choice and waits for its line `ready`.
 
-    Users are names and their passwords, which are kept in clear, or the lines of a users file.
+    `users` contains names and plain-text passwords, or the lines of a users file.
     """
     home = Path(tempfile.mkdtemp(prefix=f"serve-{runtime}-", dir=work))
     maildrops = home / "maildrops"
@@ -132,14 +132,14 @@ def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, int]:
 
 @dataclass
 class Fetch:
-    """`pop3 fetch`, run again and again with one state file and one target directory."""
+    """`pop3 fetch`, run repeatedly with one state file and one target directory."""
 
     program: Path
     runtime: str
     directory: Path
 
     def run(self, peer: Peer, login: Login, mode: str, *options: str, codes: tuple[int, ...] = (0,)) -> list[bytes]:
-        """Fetches into the target; returns all the messages that lie there afterwards."""
+        """Fetches into the target. Returns all messages in it."""
         target = self.directory / "target"
         word = self.directory / "password"
         if not word.exists():

@@ -1,8 +1,8 @@
-"""Dovecot and Courier, run beside each other without being installed.
+"""Dovecot and Courier, run side by side without being installed.
 
-Debian's POP3 servers exclude each other as packages. So their packages, and the libraries they need, are downloaded
-and unpacked into one directory, and run there by chroot: nothing on the machine changes, and both find the paths
-that are compiled into them. This needs Debian 12, root, and apt-get's package lists.
+Debian's packages of POP3 servers conflict with each other. Their packages, and the libraries that they need, are
+therefore downloaded and unpacked into one directory, and run there with chroot. Nothing on the machine changes, and both
+find the paths that are compiled into them. This needs Debian 12, root, and apt-get's package lists.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ ACCOUNTS = {"root": 0, "dovecot": 901, "dovenull": 902, "courier": 903, "cyrus":
 
 
 def unpack(cache: Path) -> Path:
-    """Downloads and unpacks the packages once; returns the root directory of the peers."""
+    """Downloads and unpacks the packages once. Returns the root directory of the peers."""
     return debian.unpack(cache, "Dovecot, Courier and Cyrus", PACKAGES, _furnish)
 
 
 def _furnish(root: Path) -> None:
-    """What a package's installation would have made: accounts, directories, devices."""
+    """What the installation of a package would have created: accounts, directories, devices."""
     passwd = [f"{name}:x:{uid}:{uid}::/home/{name}:/bin/false\n" for name, uid in ACCOUNTS.items()]
     group = [f"{name}:x:{uid}:\n" for name, uid in ACCOUNTS.items()]
     (root / "etc/passwd").write_text("".join(passwd))
@@ -56,7 +56,7 @@ def _furnish(root: Path) -> None:
             os.mknod(root / "dev" / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
             os.chmod(root / "dev" / name, 0o666)
         except PermissionError:
-            # A container without mknod: an empty file does for /dev/null, and OpenSSL asks the kernel.
+            # In a container without mknod, an empty file replaces /dev/null, and OpenSSL asks the kernel.
             (root / "dev" / name).touch(0o666)
     os.chown(root / "run/courier", ACCOUNTS["courier"], ACCOUNTS["courier"])
     os.chown(root / "var/lib/courier", ACCOUNTS["courier"], ACCOUNTS["courier"])
@@ -69,7 +69,7 @@ def _furnish(root: Path) -> None:
 
 @dataclass
 class Peer:
-    """A running server: where it listens, and where its maildrops lie."""
+    """A running server, with its ports and its maildrops."""
 
     name: str
     plain: int
@@ -83,10 +83,10 @@ class Peer:
         return self.root / self.home / user / "Maildir"
 
     def fill(self, user: str, messages: list[corpus.Message]) -> None:
-        """Puts the messages into the user's maildrop in place of what is there."""
+        """Replaces the contents of the user's maildrop by the messages."""
         home = self.maildir(user).parent
         if home.exists():
-            # Moved first: a session that is still ending may write there.
+            # The old maildrop is moved first, because a session that is still ending may write to it.
             old = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
             home.rename(old / "home")
             shutil.rmtree(old, ignore_errors=True)
@@ -99,36 +99,36 @@ class Peer:
         corpus.write_message(self.maildir(user), message, number, (UID, GID))
 
     def stored(self, user: str) -> int:
-        """How many messages lie in the user's Maildir."""
+        """How many messages the user's Maildir contains."""
         return sum(len(os.listdir(self.maildir(user) / sub)) for sub in ("cur", "new"))
 
 
 @dataclass
 class Dovecot(Peer):
-    """A running Dovecot, which tells its log how its users log in."""
+    """A running Dovecot, which logs how its users log in."""
 
     anonymous: str = "anonymous"
 
     def mechanisms_used(self, user: str, mark: int) -> list[str]:
-        """By which mechanisms the user has logged in since the log was so long."""
+        """The mechanisms by which the user has logged in since the log had this length."""
         with self.log.open(encoding="utf-8", errors="replace") as log:
             log.seek(mark)
             found = re.findall(rf"Login: user=<{re.escape(user)}>, method=([^,\s]+)", log.read())
         return ["USER", "PLAIN"] * ("PLAIN" in found) + found
 
     def check_refusal(self, _said: str) -> None:
-        """Dovecot's words are its own."""
+        """The reply texts of Dovecot are not checked."""
 
 
-# What Dovecot 2.3 has of the mechanisms that we have, too.
+# The mechanisms that both Dovecot 2.3 and we support.
 DOVECOT_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "EXTERNAL", "ANONYMOUS", "XOAUTH2",
                       "OAUTHBEARER")
 
 
 def start_dovecot(processes: Processes, root: Path, users: dict[str, str], cert: Path, key: Path, ca: Path) -> Dovecot:
-    """Dovecot with plain, STLS and implicit TLS; passwords in clear, so that APOP works, too.
+    """Dovecot with plain text, STLS and implicit TLS. Passwords are stored in plain text, so that APOP works, too.
 
-    Client certificates are taken from the authority `ca`, and tokens from `tokens.py`.
+    It accepts client certificates from the authority `ca`, and verifies tokens with `tokens.py`.
     """
     plain, tls = free_ports(2)
     peer = Dovecot("dovecot", plain, tls, root, "home/dovecot", root / "var/log/dovecot.log", list(users))
@@ -206,7 +206,7 @@ service pop3-login {{
 
 
 def start_courier(processes: Processes, root: Path, users: dict[str, str], cert: Path, key: Path) -> Peer:
-    """Courier: one authdaemond, and a couriertcpd each for the plain port (with STLS) and the TLS port."""
+    """Courier: one authdaemond, and one couriertcpd each for the plain port (with STLS) and the TLS port."""
     plain, tls = free_ports(2)
     peer = Peer("courier", plain, tls, root, "home/courier", root / "var/log/courier.log", list(users))
     peer.log.write_text("")
@@ -258,7 +258,7 @@ def start_courier(processes: Processes, root: Path, users: dict[str, str], cert:
 
 
 def _crypt(password: str) -> str:
-    """The password as crypt(3) hashes it, made by openssl."""
+    """The password as a crypt(3) hash from openssl."""
     made = subprocess.run(
         ["openssl", "passwd", "-5", "-salt", "interop", "-stdin"],
         input=password, capture_output=True, text=True, check=True,

@@ -30,7 +30,7 @@ def unpack(cache: Path) -> Path:
 
 
 def _furnish(root: Path) -> None:
-    """What the package's installation would have made: directories and devices."""
+    """What the installation of the package would have created: directories and devices."""
     for name in ("dev", "run", "tmp", "var/mail", "var/lib/popa3d"):
         (root / name).mkdir(parents=True, exist_ok=True)
     os.chown(root / "var/mail", 0, MAIL)
@@ -54,7 +54,7 @@ def _account(root: Path, user: str, password: str) -> None:
 
 
 def _mbox(root: Path, user: str, messages: list[corpus.Message]) -> None:
-    """The messages as a file in mbox form: LF line ends, `From ` quoted, a blank line between."""
+    """The messages as an mbox file: LF line ends, `From ` quoted, and a blank line between messages."""
     text = b""
     for message in messages:
         body = message.stored.replace(b"\r\n", b"\n").replace(b"\nFrom ", b"\n>From ")

@@ -1,4 +1,4 @@
-"""Real proxies in front of `pop3 serve`: HAProxy, which passes octets on, and nginx, which logs in itself."""
+"""Real proxies in front of `pop3 serve`: HAProxy, which forwards octets, and nginx, which logs in itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from net import HOST, Processes, free_ports, wait_for_port
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy, as a client sees it; `tls` is a port where it takes the TLS off itself."""
+    """A proxy, as a client sees it. `tls` is a port on which it terminates TLS."""
 
     name: str
     plain: int
@@ -20,7 +20,7 @@ class Proxy:
 
 
 def start_haproxy(processes: Processes, work: Path, version: int, behind: int, cert: Path, key: Path) -> Proxy:
-    """HAProxy before the port `behind`, with PROXY headers of this version."""
+    """HAProxy in front of the port `behind`, with PROXY headers of this version."""
     name = f"haproxy-v{version}"
     plain, tls = free_ports(2)
     pem = work / f"{name}.pem"
@@ -52,7 +52,7 @@ backend pop3
 
 
 def start_nginx(processes: Processes, work: Path, behind: int, cert: Path, key: Path) -> Proxy:
-    """nginx's mail proxy before the port `behind`: it asks a web server where to go, and logs in there by USER and PASS."""
+    """nginx's mail proxy before the port `behind`. It asks a web server about a login, and uses USER and PASS."""
     plain, tls = free_ports(2)
     config = work / "nginx.conf"
     config.write_text(f"""
@@ -80,7 +80,7 @@ mail {{
 
 
 def _start_auth_http(behind: int) -> str:
-    """The web server that nginx asks about each login: it sends everybody to the port `behind`."""
+    """The web server that nginx asks about each login. It sends every user to the port `behind`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # noqa: N802 - the name is the base class's
@@ -90,7 +90,7 @@ def _start_auth_http(behind: int) -> str:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing is written: the requests hold passwords."""
+            """Logs nothing, because the requests contain passwords."""
 
     server = ThreadingHTTPServer((HOST, 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,7 +1,7 @@
-"""A relay of TCP connections that comes to the server from an address of our choice.
+"""A relay of TCP connections that connects to the server from an address of our choice.
 
-A server that slows down an address after failures would make the checks of wrong passwords slow, one after the other;
-so each comes from an address of its own in 127.0.0.0/8. It can cut or change what passes, too.
+A server that delays an address after failures would slow down the checks of wrong passwords. Each of them therefore
+uses its own address in 127.0.0.0/8. The relay can also cut or change what passes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Relays:
         self._numbers = itertools.count()
 
     def door(self, server: object) -> Door:
-        """A door to the server, whose clients come from an address that no other door's come from."""
+        """An entrance to the server. Its clients use an address that no other entrance uses."""
         number = next(self._numbers)
         source = f"127.1.{number // 200}.{number % 200 + 1}"
         return Door(self._open(server.plain, source), self._open(server.tls, source), source)  # type: ignore[attr-defined]

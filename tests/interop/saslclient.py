@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""A POP3 client over other people's SASL: GNU SASL, Cyrus SASL or aiosasl makes the responses, pyOpenSSL is the TLS.
+"""A POP3 client with the SASL of GNU SASL, Cyrus SASL or aiosasl, and the TLS of pyOpenSSL.
 
-It reads one JSON object from standard input, logs in, and prints how many messages there are. It ends with 1 and the
-server's words when the login is refused, and with 2 when the server does not prove itself or breaks the protocol.
+It reads one JSON object from standard input, logs in, and prints the number of messages. If the login is refused, it
+prints the reply and exits with 1. If the server does not prove its identity or violates the protocol, it exits with 2.
 
     {"port": 110, "mode": "stls", "ca": "ca.pem", "engine": "gsasl", "mechanism": "SCRAM-SHA-256-PLUS",
      "binding": "tls-exporter", "user": "alice", "password": "secret"}
@@ -25,16 +25,16 @@ from OpenSSL import SSL, crypto
 
 HOST = "127.0.0.1"
 SECONDS = 60
-# RFC 5034 section 4: an initial response goes into the AUTH line when that does not get longer than this.
+# RFC 5034 section 4: the AUTH line contains the initial response if it does not get longer than this.
 LINE = 255
 
 
 class Refused(Exception):
-    """The server said no."""
+    """The server refused."""
 
 
 class Broken(Exception):
-    """The server did what it must not do."""
+    """The server violated the protocol."""
 
 
 class Pop:
@@ -109,7 +109,7 @@ class Pop:
         return self.reply()
 
     def challenge(self) -> bytes | None:
-        """The next challenge; None when the exchange has ended well."""
+        """The next challenge. None when the exchange has succeeded."""
         line = self.line()
         if line.startswith(b"+OK"):
             return None
@@ -120,7 +120,7 @@ class Pop:
         return base64.b64decode(line[2:], validate=True)
 
     def start(self, mechanism: str, initial: bytes | None) -> bytes | None:
-        """Sends AUTH, and the initial response with it when it fits."""
+        """Sends AUTH, with the initial response if it fits."""
         if mechanism.encode() not in self.offered:
             raise Broken(f"{mechanism} is not offered: {self.offered}")
         line = b"AUTH " + mechanism.encode()
@@ -142,7 +142,7 @@ class Pop:
 
 
 def converse(pop: Pop, mechanism: str, steps: Iterator[bytes]) -> None:
-    """Runs an exchange. The steps take a challenge and give a response; None asks whether they are content."""
+    """Runs an exchange. The steps take a challenge and return a response. None asks whether they are satisfied."""
     next(steps)
     server_first = mechanism in ("LOGIN", "CRAM-MD5")
     challenge = pop.start(mechanism, None if server_first else steps.send(b""))
@@ -320,7 +320,7 @@ def token_steps(_pop: Pop, asked: dict) -> Iterator[bytes]:
     yield b""
     challenge = yield first.encode()
     if challenge is not None:
-        # The server's reasons; it says -ERR after the answer to them (RFC 7628 section 3.2.3).
+        # The server's reasons. It sends -ERR after the response to them (RFC 7628 section 3.2.3).
         if "status" not in json.loads(challenge):
             raise Broken(f"no status: {challenge!r}")
         yield b"\x01" if asked["mechanism"] == "OAUTHBEARER" else b""

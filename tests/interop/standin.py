@@ -1,4 +1,4 @@
-"""Stand-ins, to try the checks themselves: poplib in place of `pop3 fetch`. (Dovecot takes the place of `pop3 serve`.)"""
+"""Stand-ins that test the checks themselves: poplib replaces `pop3 fetch`. (Dovecot replaces `pop3 serve`.)"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from peers import Peer
 
 @dataclass
 class FetchByPoplib:
-    """Does what `pop3 fetch --to dir:` should: new messages into files, `--delete` when asked to."""
+    """Does what `pop3 fetch --to dir:` should do: new messages into files, and `--delete` on request."""
 
     directory: Path
     runtime: str = "poplib"

@@ -1,4 +1,4 @@
-"""What a server asks about a bearer token: for Dovecot a web server that answers like one of RFC 7662."""
+"""How a server verifies a bearer token: Dovecot asks a web server with the interface of RFC 7662."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TAIL = "x" * 300
 
 
 def token_of(user: str) -> str:
-    """The one good token of a user, long enough to need AUTH's form of two lines."""
+    """The only valid token of a user, long enough to need the two-line form of AUTH."""
     return f"token-of-{user}-{TAIL}"
 
 
 def owner_of(token: str) -> str | None:
-    """Whose token it is."""
+    """The user of a token."""
     user = token.removeprefix("token-of-").removesuffix(f"-{TAIL}")
     return user if token == token_of(user) else None
 
@@ -36,11 +36,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing is written: the requests hold tokens."""
+        """Logs nothing, because the requests contain tokens."""
 
 
 def token_command(directory: Path) -> str:
-    """For `pop3 serve --token-command`: a program that says whose token it is."""
+    """For `pop3 serve --token-command`: a program that prints the user of a token."""
     script = directory / "whose-token"
     script.write_text(f"""#!/bin/sh
 read -r token
@@ -54,7 +54,7 @@ echo "$user"
 
 
 def start_introspection() -> str:
-    """Starts the web server in a thread that ends with the program; returns its URL."""
+    """Starts the web server on a thread that ends with the program. Returns its URL."""
     server = ThreadingHTTPServer((HOST, 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://{HOST}:{server.server_address[1]}/introspect"

@@ -1,11 +1,11 @@
-//! The client's role, driven the way an embedder drives it, by a clock that the test moves.
+//! The client's role, driven as an embedder drives it, with a clock that the test moves.
 
 use core::time::Duration;
 
 use bytes::BytesMut;
 use pop3_proto::client::{
-    Challenge, ClientConfig, ClientConnection, ClientEvent, ClientState, Excerpt, Outgoing, ProtocolError,
-    ReplyItem, SendError,
+    Challenge, ClientConfig, ClientConnection, ClientEvent, ClientState, Excerpt, ProtocolError, ReplyItem,
+    SendError,
 };
 use pop3_proto::{
     Base64, Channel, Command, Extension, Input, Instant, Keyword, MechanismName, Quirk, Reply, ReplyShape,
@@ -18,7 +18,7 @@ use crate::START;
 use crate::observed::Watch;
 use crate::split::pieces;
 
-/// A client, and what it made of what it received.
+/// A client and everything that it has reported.
 #[derive(Debug)]
 pub struct Client {
     connection: ClientConnection,
@@ -27,29 +27,29 @@ pub struct Client {
     last: bool,
     out: BytesMut,
     log: Vec<Seen>,
-    /// How long the log was before the handshake was asked for.
+    /// The length of the log before the handshake was requested.
     before_start_tls: usize,
     error: Option<ProtocolError>,
     encrypts: bool,
     watch: Watch,
 }
 
-/// What a client was told, octets copied.
+/// What the client reported, with copies of the octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the event it is named after")]
 #[non_exhaustive]
 pub enum Seen {
     Greeting(First),
     Reply(Keyword, First, Option<String>),
-    /// The text of a challenge: base64, or `words` or `unreadable` before what it is instead.
+    /// The text of a challenge: base64, or `words` or `unreadable` followed by what came instead.
     Challenge(String),
-    /// An entry as its text: `1 120`, `1 uid`, or the capability's debug form.
+    /// An entry as text: `1 120`, `1 uid`, or the debug form of a capability.
     Entry(String),
     Line(Vec<u8>),
-    /// All octets of a body that came in a row.
+    /// Consecutive octets of a body.
     Data(Vec<u8>),
     End(Keyword),
-    /// A quirk of what is told next.
+    /// A quirk of the next event.
     Warning(Quirk),
     StartTls,
     Closed,
@@ -64,18 +64,18 @@ pub struct First {
     pub positive: bool,
     /// The response code.
     pub code: Option<String>,
-    /// The text behind it.
+    /// The text after it.
     pub text: String,
 }
 
 impl Client {
-    /// A connection just made, on a channel that takes passwords, with the default settings.
+    /// A new connection on a channel that may carry passwords, with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::with(ClientConfig::default(), Channel::TrustedPlaintext)
     }
 
-    /// A connection just made.
+    /// A new connection.
     #[must_use]
     pub fn with(config: ClientConfig, channel: Channel) -> Self {
         Self {
@@ -92,15 +92,15 @@ impl Client {
         }
     }
 
-    /// Leaves the handshake to the test.
+    /// Leaves the TLS handshake to the test.
     #[must_use]
     pub const fn without_handshake(mut self) -> Self {
         self.encrypts = false;
         self
     }
 
-    /// Sends a line. What the core knows as a command is sent as that; anything else as an extension
-    /// with a reply of this shape.
+    /// Sends a line. If the core knows the command, it is sent as that command, otherwise as an extension
+    /// whose reply has this shape.
     ///
     /// # Errors
     /// Those of [`ClientConnection::send`].
@@ -109,12 +109,12 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
-        self.write(|connection, now, out| connection.send(command, now, out))?;
+        self.write(|connection, now, out| connection.send(&command, now, out))?;
         self.watch.expect(shape);
         Ok(())
     }
 
-    /// Has the core write something, and shows it to the observer.
+    /// Lets the core write something, and shows it to the observer.
     fn write<T>(&mut self, write: impl FnOnce(&mut ClientConnection, Instant, &mut BytesMut) -> T) -> T {
         let before = self.out.len();
         let result = write(&mut self.connection, self.now, &mut self.out);
@@ -122,7 +122,7 @@ impl Client {
         result
     }
 
-    /// Sends a line as [`send_shaped`](Self::send_shaped) does, with a reply of one line.
+    /// Sends a line like [`send_shaped`](Self::send_shaped), with a reply of one line.
     ///
     /// # Errors
     /// Those of [`ClientConnection::send`].
@@ -130,16 +130,14 @@ impl Client {
         self.send_shaped(line.as_bytes(), ReplyShape::Line)
     }
 
-    /// Sends AUTH as one that shows no secret.
+    /// Sends an AUTH that reveals no secret.
     ///
     /// # Errors
     /// Those of [`ClientConnection::send`].
     pub fn send_sealed_auth(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let mechanism = MechanismName::parse(mechanism.as_bytes()).expect("a name of the test's");
         let initial = initial.map(|text| Base64::parse(text).expect("base64 of the test's"));
-        self.write(|connection, now, out| {
-            connection.send(Outgoing::sealed_auth(mechanism, initial), now, out)
-        })
+        self.write(|connection, now, out| connection.send_sealed_auth(mechanism, initial, now, out))
     }
 
     /// Answers a challenge with base64.
@@ -159,12 +157,12 @@ impl Client {
         self.write(ClientConnection::cancel)
     }
 
-    /// The octets to be written, which are gone then.
+    /// Takes the octets to be written.
     pub fn take(&mut self) -> Vec<u8> {
         self.out.split().to_vec()
     }
 
-    /// Receives octets in pieces. All of them came before the handshake if STLS is accepted in them.
+    /// Receives octets in pieces. If STLS is accepted in them, all of them came before the handshake.
     pub fn feed(&mut self, octets: &[u8], lengths: &[usize]) {
         for piece in pieces(octets, lengths) {
             self.received.extend_from_slice(piece);
@@ -177,7 +175,7 @@ impl Client {
         }
     }
 
-    /// Receives octets in one piece, and says what they were.
+    /// Receives octets in one piece, and returns what the client reported.
     pub fn receive(&mut self, octets: &[u8]) -> Vec<Seen> {
         let before = self.log.len();
         self.feed(octets, &[]);
@@ -191,7 +189,7 @@ impl Client {
         self.run();
     }
 
-    /// Moves the clock, then does what is due.
+    /// Moves the clock, then does everything that is due.
     pub fn advance(&mut self, time: Duration) {
         self.now = self.now.after(time);
         self.run();
@@ -215,11 +213,11 @@ impl Client {
                     Some(Seen::new(event))
                 }
                 Err(error) => {
-                    // The handshake may have been asked for before the injected octets came.
+                    // The handshake may have been requested before the injected octets arrived.
                     if error == ProtocolError::Injected && self.log.last() == Some(&Seen::StartTls) {
                         self.log.truncate(self.before_start_tls);
                     }
-                    // How much of a line is there depends on how it was cut.
+                    // How much of a line is available depends on how it was split.
                     let error = without_excerpt(error);
                     self.error = Some(error.clone());
                     Some(Seen::Failed(error))
@@ -241,19 +239,19 @@ impl Client {
         }
     }
 
-    /// All that the client was told so far.
+    /// Everything that the client has reported so far.
     #[must_use]
     pub fn log(&self) -> &[Seen] {
         &self.log
     }
 
-    /// The error that ended the connection, without the line that was the fault.
+    /// The error that ended the connection, without the line that caused it.
     #[must_use]
     pub fn error(&self) -> Option<ProtocolError> {
         self.error.clone()
     }
 
-    /// The octets received and not consumed.
+    /// The octets that were received but not consumed.
     #[must_use]
     pub fn received(&self) -> &[u8] {
         &self.received
@@ -303,7 +301,7 @@ impl Seen {
         }
     }
 
-    /// Whether a reply is complete with this.
+    /// Whether this completes a reply.
     #[must_use]
     pub const fn is_positive_reply(&self) -> bool {
         matches!(self, Self::Reply(_, First { positive: true, .. }, _))
@@ -332,7 +330,7 @@ fn text(entry: &ReplyItem<'_>) -> String {
     }
 }
 
-/// The same fault, wherever it was.
+/// The same error, regardless of its position.
 fn without_excerpt(mut error: ProtocolError) -> ProtocolError {
     if let ProtocolError::OutOfStep(line)
     | ProtocolError::LineTooLong(line)

@@ -1,10 +1,10 @@
-//! What the store of the tests is asked to check.
+//! The credentials that the store of the tests is asked to check.
 
 use pop3_proto::Secret;
-use pop3_proto::server::{Claim, ClaimProof};
+use pop3_proto::apop::ApopProof;
 use pop3_sasl::server::CramMd5;
 
-/// A name with its proof, however it came.
+/// A name and the proof for it, regardless of how they arrived.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Credentials {
@@ -12,56 +12,48 @@ pub struct Credentials {
     pub name: Vec<u8>,
     /// The proof.
     pub proof: Proof,
-    /// Whether the client has asked for UTF-8.
+    /// Whether the client has sent UTF8.
     pub utf8: bool,
 }
 
-/// What the core and the mechanisms give as a proof.
+/// The kinds of proof from the core and the mechanisms.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Proof {
-    /// By PASS or APOP.
-    Login(ClaimProof),
-    /// By PLAIN or LOGIN.
+    /// By PASS, PLAIN or LOGIN.
     Password(Secret),
+    /// By APOP.
+    Apop(ApopProof),
     /// By CRAM-MD5.
     CramMd5(CramMd5),
     /// By a bearer token.
     Token(Secret),
-    /// By a certificate.
+    /// By a client certificate.
     Certificate,
-    /// By nothing, with this trace.
+    /// Without a proof, with this trace information.
     Anonymous {
-        /// What the client says about itself.
+        /// The identity that the client claims.
         trace: String,
     },
-    /// By the keys that were given for the name.
+    /// With the keys that were supplied for the name.
     Scram,
 }
 
 impl Credentials {
-    /// What came within AUTH.
+    /// A message of an AUTH exchange.
     #[must_use]
     pub fn new(name: impl Into<Vec<u8>>, proof: Proof, utf8: bool) -> Self {
         Self { name: name.into(), proof, utf8 }
     }
 
-    /// Whether the proof is right for this secret.
+    /// Whether the proof is correct for this secret.
     #[must_use]
     pub fn prove(&self, secret: &[u8]) -> bool {
         match &self.proof {
-            Proof::Login(ClaimProof::Password(password)) | Proof::Password(password) => {
-                password.same_octets(secret)
-            }
-            Proof::Login(ClaimProof::Apop(answer)) => answer.is_made_with(secret),
+            Proof::Password(password) => password.same_octets(secret),
+            Proof::Apop(answer) => answer.is_made_with(secret),
             Proof::CramMd5(digest) => digest.prove(secret),
             Proof::Token(_) | Proof::Certificate | Proof::Anonymous { .. } | Proof::Scram => false,
         }
-    }
-}
-
-impl From<Claim> for Credentials {
-    fn from(login: Claim) -> Self {
-        Self { name: login.name, proof: Proof::Login(login.proof), utf8: login.utf8 }
     }
 }

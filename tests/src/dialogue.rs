@@ -1,4 +1,4 @@
-//! Dialogues kept as text: the examples of the RFCs, and recordings of real servers.
+//! Dialogues stored as text: the examples of the RFCs, and recordings of real servers.
 
 use std::path::{Path, PathBuf};
 
@@ -8,33 +8,33 @@ use std::path::{Path, PathBuf};
 pub struct Dialogue {
     /// Its name.
     pub name: String,
-    /// What the server was set up with (`@` lines).
+    /// The setup of the server (`@` lines).
     pub setup: Vec<String>,
-    /// What happened.
+    /// The lines of the dialogue.
     pub turns: Vec<Turn>,
 }
 
-/// What happened next.
+/// A line of the dialogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Turn {
-    /// A new subject.
+    /// A new topic.
     Probe(String),
-    /// A line of the client's, without CRLF.
+    /// A line from the client, without CRLF.
     Client(Vec<u8>),
-    /// Something else than a line of the client's.
+    /// Something from the client that is not a line.
     ClientRaw(String),
-    /// A line of the server's, without CRLF.
+    /// A line from the server, without CRLF.
     Server(Vec<u8>),
-    /// The same, and our server answers with the other status.
+    /// The same, where our server answers with the other status.
     ServerDiffers(Vec<u8>),
-    /// Octets of the server's.
+    /// Octets from the server.
     ServerRaw(Vec<u8>),
-    /// A handshake, or the end: the word between the angle brackets.
+    /// A handshake or the end: the word between the angle brackets.
     Mark(String),
 }
 
-/// The folder of the tests' data.
+/// The directory of the test data.
 #[must_use]
 pub fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
@@ -43,7 +43,7 @@ pub fn data() -> PathBuf {
 /// Reads a file of dialogues.
 ///
 /// # Panics
-/// When it can't be read, or has a line that means nothing.
+/// If the file cannot be read or has an invalid line.
 #[must_use]
 pub fn read(path: &Path) -> Vec<Dialogue> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -78,10 +78,10 @@ fn turn(line: &str) -> Option<Turn> {
     })
 }
 
-/// Octets that are written as text, `\xHH` for what is no text.
+/// Octets written as text, with `\xHH` for everything else.
 ///
 /// # Panics
-/// When two hexadecimal digits are missing.
+/// If two hexadecimal digits are missing.
 #[must_use]
 pub fn unescape(text: &str) -> Vec<u8> {
     let (mut octets, mut rest) = (Vec::new(), text.as_bytes());

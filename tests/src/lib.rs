@@ -1,8 +1,8 @@
-//! What the tests from outside share: a store in memory, both roles driven by a made-up clock, and
-//! the properties that hold for any input. The fuzz targets use the same.
+//! What the public tests share: a store in memory, both roles driven by a virtual clock, and properties
+//! that hold for any input. The fuzz targets use the same.
 //!
-//! Each file in `tests/tests` is about one behaviour. `// 1939-5.20` names the requirement that a
-//! test checks: RFC and section, and a running number.
+//! Each file in `tests/tests` covers one behaviour. `// 1939-5.20` names the requirement that a test
+//! checks: the RFC, the section, and a running number.
 
 pub mod client;
 pub mod credentials;
@@ -17,10 +17,17 @@ pub mod server;
 pub mod split;
 pub mod store;
 
-/// The time that the virtual clock begins with: not zero, so that nobody mistakes it for "never".
+/// The initial time of the virtual clock. It is not zero, so that it cannot be mistaken for "never".
 pub const START: pop3_proto::Instant = pop3_proto::Instant::new(core::time::Duration::from_secs(1_000_000));
 
-/// The README and the chapters of the book: their code is compiled, and run where that can be.
+/// Settings that differ from the defaults, in the middle of an expression.
+pub fn configured<T: Default>(change: impl FnOnce(&mut T)) -> T {
+    let mut settings = T::default();
+    change(&mut settings);
+    settings
+}
+
+/// The README and the chapters of the book. Their code is compiled, and executed where possible.
 #[cfg(doctest)]
 mod book {
     #[doc = include_str!("../../README.md")]

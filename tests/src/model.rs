@@ -1,8 +1,8 @@
-//! A model of a server, apart from the core: what each command has to be answered.
+//! A model of a server that is independent of the core: the correct reply to each command.
 
 use crate::store::{Message, Store, content, top, wire};
 
-/// What the model says about the reply to a command.
+/// What the model says about a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expected {
@@ -12,11 +12,11 @@ pub enum Expected {
     Negative,
     /// Exactly this line, CRLF included.
     Line(Vec<u8>),
-    /// A positive line with any text, and behind it exactly these octets, the end included.
+    /// A positive line with any text, followed by exactly these octets, including the end.
     Multi(Vec<u8>),
 }
 
-/// A session behind the login.
+/// A session after the login.
 #[derive(Clone, Debug)]
 pub struct Model {
     messages: Vec<Message>,
@@ -41,7 +41,7 @@ pub enum Valid {
 }
 
 impl Valid {
-    /// The line, CRLF included.
+    /// The line with its CRLF.
     #[must_use]
     pub fn line(&self) -> Vec<u8> {
         let line = match self {
@@ -62,13 +62,13 @@ impl Valid {
 }
 
 impl Model {
-    /// A session on what the store holds.
+    /// A session over the messages of the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         Self { messages: store.messages.clone(), deleted: vec![false; store.messages.len()], over: false }
     }
 
-    /// The reply to a command, `None` behind QUIT.
+    /// The reply to a command, or `None` after QUIT.
     pub fn command(&mut self, command: &Valid) -> Option<Expected> {
         if self.over {
             return None;
@@ -106,7 +106,7 @@ impl Model {
         })
     }
 
-    /// The unique-ids of the messages that are left in the store when the session is over.
+    /// The unique-ids of the messages that remain in the store after the session.
     #[must_use]
     pub fn left(&self) -> Vec<String> {
         let left = |index: &usize| !(self.over && self.deleted[*index]);
@@ -138,10 +138,10 @@ impl Model {
 }
 
 impl Expected {
-    /// Takes the reply off the front of what a server sent; returns what is behind it.
+    /// Removes the reply from the front of what a server sent, and returns the rest.
     ///
     /// # Errors
-    /// What is there instead.
+    /// Returns what is there instead.
     pub fn take<'o>(&self, sent: &'o [u8]) -> Result<&'o [u8], String> {
         let end = sent.windows(2).position(|pair| pair == b"\r\n").map_or(sent.len(), |at| at + 2);
         let (line, behind) = sent.split_at(end);
@@ -160,11 +160,11 @@ impl Expected {
     }
 }
 
-/// Whether octets are the first line of a reply as a server may send it: a status in upper case, a
-/// space, a text of printable ASCII, CRLF, at most 512 octets.
+/// Whether octets are a valid first line of a reply from a server: a status in upper case, a space,
+/// printable ASCII text and CRLF, at most 512 octets.
 ///
 /// # Errors
-/// What is there instead.
+/// Returns what is there instead.
 pub fn check_line(line: &[u8]) -> Result<(), String> {
     let text = line.strip_suffix(b"\r\n");
     let text = text.and_then(|text| text.strip_prefix(b"+OK ").or_else(|| text.strip_prefix(b"-ERR ")));

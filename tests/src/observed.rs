@@ -1,4 +1,4 @@
-//! The observer, given dialogues: kept as text, or as they happen between the roles of other tests.
+//! Feeds dialogues to the observer: stored ones, or those between the roles of other tests.
 
 use pop3_observer::{Observer, ObserverConfig, ObserverEvent, Rule, Severity, Side, Violation};
 use pop3_proto::Channel;
@@ -6,19 +6,20 @@ use pop3_proto::Channel;
 use crate::dialogue::{Dialogue, Turn};
 use crate::split::pieces;
 
-/// What an observer is given next.
+/// The next input for an observer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fed {
-    /// Octets of a side.
+    /// Octets from one side.
     Octets(Side, Vec<u8>),
-    /// A side ends.
+    /// One side ends.
     End(Side),
-    /// What follows is within TLS.
+    /// From here on, TLS is active.
     Encrypted,
 }
 
-/// All that an observer tells, a line each: octets of a message in one line, however they came.
+/// Everything that an observer reports, one event per line. The octets of a message are one line, however they were
+/// split.
 #[must_use]
 pub fn tell(config: ObserverConfig, fed: &[Fed], lengths: &[usize]) -> (Vec<String>, Vec<Violation>) {
     let mut observer = Observer::new(config);
@@ -56,7 +57,7 @@ pub fn tell(config: ObserverConfig, fed: &[Fed], lengths: &[usize]) -> (Vec<Stri
     (told, violations)
 }
 
-/// A dialogue kept as text. Who sent so much that only its beginning was kept ends it.
+/// A dialogue stored as text. If only the beginning of what a side sent was stored, the dialogue ends there.
 #[must_use]
 pub fn feed(dialogue: &Dialogue) -> Vec<Fed> {
     let line = |side, text: &[u8]| Fed::Octets(side, [text, b"\r\n"].concat());
@@ -77,11 +78,11 @@ pub fn feed(dialogue: &Dialogue) -> Vec<Fed> {
     fed
 }
 
-/// What our roles do all the same: a lenient client takes words where an empty challenge is due, by a
+/// What our roles do deliberately: a lenient client accepts words instead of an empty challenge, with the
 /// quirk of that name.
 const LENIENT: [Rule; 1] = [Rule::ChallengeSwallowed];
 
-/// Watches a session of a test, and makes it fail when a side under test breaks a rule that binds.
+/// Watches a session of a test, and makes the test fail if a side under test breaks a binding rule.
 #[derive(Debug)]
 pub struct Watch {
     observer: Observer,
@@ -92,7 +93,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches this side of a connection over this channel. The other side may do what it likes.
+    /// Watches this side of a connection over this channel. The other side may do anything.
     #[must_use]
     pub fn new(side: Side, channel: Channel) -> Self {
         Self {
@@ -104,37 +105,37 @@ impl Watch {
         }
     }
 
-    /// Watches both sides, as our own client and our own server.
+    /// Watches both sides, which are our own client and our own server.
     #[must_use]
     pub fn both(channel: Channel) -> Self {
         Self { both: true, ..Self::new(Side::Client, channel) }
     }
 
-    /// Watches a server over this channel to which all of this was sent, and which sent all of that.
+    /// Watches a server on this channel that received and sent these octets.
     ///
     /// # Panics
-    /// When the server breaks a rule that binds it.
+    /// If the server breaks a binding rule.
     pub fn server(channel: Channel, client: &[u8], server: &[u8]) {
         let mut watch = Self::new(Side::Server, channel);
         watch.sent(Side::Client, client);
         watch.sent(Side::Server, server);
     }
 
-    /// The side under test; of both, the client.
+    /// The side under test. If both are, the client.
     #[must_use]
     pub const fn side(&self) -> Side {
         self.side
     }
 
-    /// Lets everything pass from here on.
+    /// Stops watching: lets everything pass from here on.
     pub const fn look_away(&mut self) {
         self.off = true;
     }
 
-    /// Octets that a side has sent.
+    /// One side has sent octets.
     ///
     /// # Panics
-    /// When a side under test breaks a rule with them that binds it.
+    /// If a side under test breaks a binding rule with them.
     pub fn sent(&mut self, side: Side, octets: &[u8]) {
         self.observe(|observer, sink| match side {
             Side::Client => observer.client(octets, sink),
@@ -142,7 +143,7 @@ impl Watch {
         });
     }
 
-    /// A side has ended.
+    /// One side has ended.
     ///
     /// # Panics
     /// As [`sent`](Self::sent).
@@ -153,7 +154,7 @@ impl Watch {
         });
     }
 
-    /// What follows is within TLS.
+    /// From here on, TLS is active.
     ///
     /// # Panics
     /// As [`sent`](Self::sent).
@@ -161,7 +162,7 @@ impl Watch {
         self.observe(|observer, sink| observer.tls_established(sink));
     }
 
-    /// What follows a positive reply to the last command, if the core does not know it.
+    /// The shape of the positive reply to the last command, if the core does not know the command.
     pub fn expect(&mut self, shape: pop3_proto::ReplyShape) {
         self.observer.expect(shape);
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::client::Client;
 use crate::server::Server;
 
-/// Both ends of a connection, and what went over it.
+/// Both ends of a connection, and what was sent between them.
 #[derive(Debug)]
 pub struct Pair {
     /// The client.
@@ -20,7 +20,7 @@ pub struct Pair {
     most_outstanding: usize,
 }
 
-/// What a man in the middle puts behind a line that goes by.
+/// What a man in the middle inserts after a line that passes by.
 #[derive(Clone, Debug)]
 struct Inserted {
     to_client: bool,
@@ -29,7 +29,7 @@ struct Inserted {
 }
 
 impl Pair {
-    /// Joins them; all is passed on in one piece.
+    /// Joins them. Everything is passed on in one piece.
     #[must_use]
     pub fn new(client: Client, server: Server) -> Self {
         Self {
@@ -52,15 +52,15 @@ impl Pair {
         self
     }
 
-    /// Puts octets behind the first line of the client's (or the server's) that begins so.
+    /// Inserts octets after the first line of the client (or the server) with this beginning.
     #[must_use]
     pub fn inserting(mut self, to_client: bool, behind: &[u8], octets: &[u8]) -> Self {
         self.inserted = Some(Inserted { to_client, behind: behind.to_vec(), octets: octets.to_vec() });
         self
     }
 
-    /// Has the client send these commands, as soon as it may, until all are answered or it can't
-    /// go on.
+    /// Makes the client send these commands, each as soon as possible, until all are answered or it cannot
+    /// continue.
     pub fn run<'c>(&mut self, commands: impl IntoIterator<Item = &'c str>) {
         self.commands.extend(commands.into_iter().map(str::to_owned));
         loop {
@@ -86,7 +86,7 @@ impl Pair {
         }
     }
 
-    /// Notes lines in the transcript, and lets the man in the middle at them.
+    /// Records lines in the transcript, and lets the man in the middle act on them.
     fn pass(&mut self, to_client: bool, octets: Vec<u8>) -> Vec<u8> {
         let mut passed = Vec::new();
         for line in octets.split_inclusive(|&octet| octet == b'\n') {
@@ -105,13 +105,13 @@ impl Pair {
         passed
     }
 
-    /// What went over the wire, a line each, without what was inserted.
+    /// What was sent, one line each, without what was inserted.
     #[must_use]
     pub fn transcript(&self) -> &str {
         &self.transcript
     }
 
-    /// The lines of one side.
+    /// The lines from one side.
     #[must_use]
     pub fn lines_of(&self, who: char) -> Vec<&str> {
         let prefix = format!("{who}: ");
@@ -124,7 +124,7 @@ impl Pair {
         self.commands.iter().map(String::as_str).collect()
     }
 
-    /// The most commands that were outstanding at once.
+    /// The highest number of outstanding commands.
     #[must_use]
     pub const fn most_outstanding(&self) -> usize {
         self.most_outstanding

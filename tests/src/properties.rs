@@ -1,13 +1,15 @@
-//! What holds for any octets: accepted or refused, the same at every split, with a bounded output,
-//! and without a panic. Tests and fuzz targets call these.
+//! Properties that hold for any octets: they are accepted or refused, the result is the same at every split,
+//! the output is bounded, and nothing panics. Tests and fuzz targets call these functions.
 
 mod dots;
 mod lines;
+mod session;
 
 pub use dots::dots;
 pub use lines::{command, reply};
+pub use session::session;
 
-use pop3_proto::server::{self, Limits};
+use pop3_proto::server;
 use pop3_proto::{Channel, Rejection, ReplyShape, client};
 
 use crate::client::{Client, Seen};
@@ -30,32 +32,30 @@ impl Header<'_> {
     }
 }
 
-/// What separates the flights of a dialogue in a fuzz target's input.
+/// Separates the flights of a dialogue in the input of a fuzz target.
 pub const FLIGHT: u8 = 0xfe;
 
-/// The first octets of an input of [`server()`]: the settings, the message, its fault, the split.
-/// The flights of the client follow, with [`FLIGHT`] between them.
+/// The first octets of an input for [`server()`]: settings, message, fault of the store, split. The flights
+/// of the client follow, separated by [`FLIGHT`].
 ///
-/// A session of any flights is the same at every split; its output is bounded, its replies are
-/// lines, and only a commit removes.
+/// For any flights, a session is the same at every split, its output is bounded, its replies are valid
+/// lines, and only a commit removes messages.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn server(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, message, fault, split) = (header.octet(), header.octet(), header.octet(), header.octet());
     let messages = awkward();
-    let limits = Limits::new()
-        .with_high_water(usize::from(flags >> 4) * 64)
-        .with_command_line(255)
-        .with_sasl_line(400)
-        .with_sasl_rounds(3);
     let extensions = usize::from(message) / (messages.len() - 1);
-    let mut config = server::ServerConfig::new()
-        .with_starttls(flags & 1 != 0)
-        .with_last(flags & 2 != 0)
-        .with_delete_retrieved(flags & 4 != 0)
-        .with_limits(limits);
+    let mut config = server::ServerConfig::default();
+    config.starttls = flags & 1 != 0;
+    config.last = flags & 2 != 0;
+    config.delete_retrieved = flags & 4 != 0;
+    config.limits.high_water = usize::from(flags >> 4) * 64;
+    config.limits.command_line = 255;
+    config.limits.sasl_line = 400;
+    config.limits.sasl_rounds = 3;
     if extensions & 1 != 0 {
         config.mechanisms = sasl::offer(&[
             "PLAIN",
@@ -70,7 +70,8 @@ pub fn server(data: &[u8]) {
         ]);
     }
     if extensions & 2 != 0 {
-        config.utf8 = Some(server::Utf8::new(extensions & 8 != 0));
+        config.utf8 = true;
+        config.utf8_user = extensions & 8 != 0;
     }
     if extensions & 4 != 0 {
         config.languages = vec![server::Language::german(), server::Language::english()];
@@ -102,12 +103,12 @@ pub fn server(data: &[u8]) {
     }
     for line in whole.sent.split_inclusive(|&octet| octet == b'\n') {
         assert!(line.ends_with(b"\r\n") || whole.closed != Some(server::Close::Quit));
-        // No challenge is long: none repeats more than was said.
+        // No challenge is long: none repeats more than the client sent.
         assert!(!line.starts_with(b"+ ") || line.len() <= 2 + 400 + 2);
     }
 }
 
-/// The commands that [`client()`] knows, by the octets of its input, and what answers a challenge.
+/// The commands of [`client()`] by the octets of its input, and the answers to a challenge.
 pub const COMMANDS: [&str; 29] = [
     "CAPA",
     "STLS",
@@ -140,33 +141,33 @@ pub const COMMANDS: [&str; 29] = [
     "LANG es",
 ];
 
-/// AUTH with a mechanism that shows no secret.
+/// AUTH with a mechanism that reveals no secret.
 const SEALED: &str = "AUTH SCRAM-SHA-256";
 
 /// An answer to a challenge.
 const ANSWER: &str = "QUJD";
 
-/// An octet of an input of [`client()`] that sends a command before the next flight; the flights
-/// are those of the server.
+/// An octet in an input for [`client()`] that sends a command before the next flight. The flights come
+/// from the server.
 ///
-/// The input is settings, a split, then for each flight: a number of commands, these commands, the
-/// octets of the server up to [`FLIGHT`]. What a client makes of them is the same at every split.
+/// The input consists of settings and a split, then for each flight: a number of commands, these commands, and
+/// the octets of the server up to [`FLIGHT`]. What a client reports is the same at every split.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn client(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, split) = (header.octet(), header.octet());
     let flights: Vec<&[u8]> = header.rest.split(|&octet| octet == FLIGHT).collect();
-    let config = client::ClientConfig::default()
-        .with_strict(flags & 1 != 0)
-        .with_apop_after_stls(flags & 2 != 0)
-        .with_max_reply_line(if flags & 4 != 0 { 64 } else { 512 })
-        .with_max_list_line(if flags & 4 != 0 { 48 } else { 512 })
-        .with_max_sasl_line(if flags & 4 != 0 { 80 } else { 512 })
-        .with_max_list_entries(if flags & 8 != 0 { 3 } else { 100 })
-        .with_max_capabilities(if flags & 8 != 0 { 3 } else { 100 })
-        .with_max_body((flags & 16 != 0).then_some(40));
+    let mut config = client::ClientConfig::default();
+    config.strict = flags & 1 != 0;
+    config.apop_after_stls = flags & 2 != 0;
+    config.max_reply_line = if flags & 4 != 0 { 64 } else { 512 };
+    config.max_list_line = if flags & 4 != 0 { 48 } else { 512 };
+    config.max_sasl_line = if flags & 4 != 0 { 80 } else { 512 };
+    config.max_list_entries = if flags & 8 != 0 { 3 } else { 100 };
+    config.max_capabilities = if flags & 8 != 0 { 3 } else { 100 };
+    config.max_body = (flags & 16 != 0).then_some(40);
     let channel = if flags & 32 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext };
     let run = |lengths: &[usize]| {
         let mut client = Client::with(config.clone(), channel);
@@ -213,27 +214,27 @@ pub fn client(data: &[u8]) {
         assert_eq!(run(lengths), whole);
     }
     let (log, written, out, _) = whole;
-    // Each command that was sent has at most one reply, and none comes unasked for.
+    // Each sent command has at most one reply, and no other reply is reported.
     let replies = log.iter().filter(|seen| matches!(seen, Seen::Reply(..) | Seen::StartTls)).count();
     assert!(replies <= written.iter().filter(|(_, sent)| sent.is_ok()).count());
-    // No password leaves on a channel that anybody can read.
+    // No password is sent on a channel that others can read.
     if channel == Channel::Plaintext && !log.contains(&Seen::StartTls) {
         assert!(!out.windows(4).any(|word| [b"USER", b"PASS", b"APOP"].iter().any(|secret| word == *secret)));
         assert!(!out.windows(10).any(|word| word == b"AUTH PLAIN"));
     }
-    // A body of a reply that was not complete is not told to be so.
+    // The client never reports the end of a body whose reply was incomplete.
     let begun = log.iter().filter(|seen| matches!(seen, Seen::End(_))).count();
     assert!(begun <= replies);
 }
 
-/// An input of [`observer()`]: settings, a split, then flights with [`FLIGHT`] between them. The first
-/// octet of a flight says whose it is, or what else happens.
+/// An input for [`observer()`]: settings and a split, then flights separated by [`FLIGHT`]. The first octet
+/// of a flight selects the side, or another event.
 ///
-/// An observer takes any octets of either side, tells the same at every split, keeps secrets to itself,
-/// and tells no more than there was.
+/// An observer accepts any octets from either side, reports the same at every split, reveals no secrets,
+/// and reports no more than it was given.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn observer(data: &[u8]) {
     use pop3_observer::Side::{Client, Server};
     let mut header = Header { rest: data };
@@ -262,7 +263,7 @@ pub fn observer(data: &[u8]) {
     for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
         assert_eq!(tell(config.clone(), &fed, lengths), (told.clone(), violations.clone()));
     }
-    // Each line has an event and a bounded number of violations.
+    // Each line has one event and a bounded number of violations.
     let octets: usize =
         fed.iter().map(|fed| if let Fed::Octets(_, octets) = fed { octets.len() } else { 1 }).sum();
     assert!(violations.len() <= 12 * (octets + 2) && told.len() <= 16 * (octets + 2));

@@ -1,5 +1,5 @@
-//! Who leads the exchanges of AUTH in the tests of the core: `pop3-sasl`, with a nonce and salts that
-//! are always the same, and a mechanism of its own that never ends.
+//! Runs the AUTH exchanges in the tests of the core: `pop3-sasl`, with a fixed nonce and fixed salts, and
+//! a mechanism of its own that never ends.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use pop3_sasl::{Mechanism, Nonce};
 use crate::credentials::{Credentials, Proof};
 use crate::store::Store;
 
-/// The mechanism that answers every response with the same as a challenge.
+/// A mechanism that answers every response with the same octets as a challenge.
 pub const ENDLESS: &str = "X-ENDLESS";
 
 /// The exchange of one session.
@@ -26,7 +26,7 @@ pub struct Leader {
 /// These mechanisms, with what they need.
 ///
 /// # Panics
-/// When a name is none.
+/// If a name is invalid.
 #[must_use]
 pub fn offer(names: &[&str]) -> Vec<OfferedMechanism> {
     let offered = |name: &&str| {
@@ -41,7 +41,7 @@ pub fn offer(names: &[&str]) -> Vec<OfferedMechanism> {
 }
 
 impl Leader {
-    /// Answers for a store. The credentials that it was asked to check are pushed to `asked`.
+    /// Answers in place of a store. The credentials to check are pushed to `asked`.
     pub fn answer(
         &mut self,
         request: SaslRequest,
@@ -130,7 +130,7 @@ fn login(
     result
 }
 
-/// The keys of the password `tanstaaf`, made once.
+/// The keys of the password `tanstaaf`, computed once.
 fn keys(hash: Hash) -> Keys {
     static KEYS: [OnceLock<Keys>; 3] = [const { OnceLock::new() }; 3];
     let place = Hash::ALL.iter().position(|known| *known == hash).expect("a known hash");

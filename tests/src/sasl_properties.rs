@@ -1,4 +1,4 @@
-//! What holds for any octets that either side of a SASL exchange is sent.
+//! Properties of SASL exchanges that hold for any octets from the other side.
 
 use std::sync::LazyLock;
 
@@ -8,19 +8,19 @@ use pop3_sasl::scram::{Hash, Keys};
 use pop3_sasl::server::{self, Decision, ExchangeStep, Question};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
-/// Keys of the one user, whose password is `pencil`: made once, as that takes time.
+/// Keys of the only user, whose password is `pencil`. They are computed once, because that takes time.
 static KEYS: LazyLock<Vec<Keys>> = LazyLock::new(|| {
     let derive = |&hash: &Hash| Keys::derive(hash, b"pencil", &[7; 16], 4096).expect("a good password");
     Hash::ALL.iter().map(derive).collect()
 });
 
-/// The first octet picks the mechanism, the second how it is used; the rest are messages, one a line.
+/// The first octet selects the mechanism, and the second how it is used. The rest are messages, one per line.
 ///
-/// Both sides take them all, or end: nobody logs in by SCRAM without the password, and nobody but
-/// the user logs in at all.
+/// Both sides accept all messages or end the exchange. Nobody logs in by SCRAM without the password, and only
+/// the user can log in at all.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn sasl(octets: &[u8]) {
     let Some((&[mechanism, how], rest)) = octets.split_first_chunk() else { return };
     let mechanism = Mechanism::ALL[usize::from(mechanism) % Mechanism::ALL.len()];
@@ -89,7 +89,7 @@ fn client(mechanism: Mechanism, how: u8, challenges: &[&[u8]]) {
         credentials = Credentials::anonymous("");
     }
     let bindings = ChannelBindings::none().with_exporter([3; 32]);
-    // Few iterations, so that much is tried.
+    // A low iteration count, so that many exchanges are tried.
     let setup = client::ClientSetup::new(nonce())
         .with_bindings(bindings)
         .with_plus_offered(how & 2 != 0)
@@ -111,7 +111,7 @@ fn client(mechanism: Mechanism, how: u8, challenges: &[&[u8]]) {
     assert!(exchange.failure_details().is_none_or(|details| details.len() <= 8192));
 }
 
-/// What can be read is written as it was, and what is prepared stays so.
+/// What can be read is written unchanged, and preparing it again changes nothing.
 fn text(octets: &[u8]) {
     if let Ok(keys) = Keys::parse(octets) {
         assert_eq!(keys.to_text().expose(), octets);

@@ -1,4 +1,4 @@
-//! The server's role, driven the way an embedder drives it, by a clock that the test moves.
+//! The server's role, driven as an embedder drives it, with a clock that the test moves.
 
 mod seen;
 
@@ -9,21 +9,19 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::{
-    Answer, Close, Request, SaslRequest, ServerConfig, ServerConnection, ServerStep, Wanted,
-};
+use pop3_proto::server::{Answer, Close, Request, SaslRequest, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
 use pop3_observer::Side;
 
 use crate::START;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Proof};
 use crate::observed::Watch;
 use crate::sasl::Leader;
 use crate::split::pieces;
 use crate::store::Store;
 
-/// A server with its store, and what went over the wire.
+/// A server with its store, and everything that was sent.
 #[derive(Debug)]
 pub struct Server {
     /// The store.
@@ -49,13 +47,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// A connection just opened, on a channel that takes passwords, with the default settings.
+    /// A new connection on a channel that may carry passwords, with the default settings.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self::with(store, ServerConfig::new(), Channel::TrustedPlaintext, None)
+        Self::with(store, ServerConfig::default(), Channel::TrustedPlaintext, None)
     }
 
-    /// A connection just opened. The greeting is sent already.
+    /// A new connection. The greeting is already sent.
     #[must_use]
     pub fn with(store: Store, config: ServerConfig, channel: Channel, timestamp: Option<&str>) -> Self {
         let mut server = Self::silent(
@@ -68,7 +66,7 @@ impl Server {
         server
     }
 
-    /// A server to which a proxy speaks that is trusted.
+    /// A server whose peer is a trusted proxy.
     #[must_use]
     pub fn behind_proxy(store: Store, config: ServerConfig) -> Self {
         let mut server = Self::silent(store, config, Channel::TrustedPlaintext, None);
@@ -101,7 +99,7 @@ impl Server {
         }
     }
 
-    /// A server whose greeting was read and whose user is logged in.
+    /// A server after the greeting and the login.
     #[must_use]
     pub fn logged_in(store: Store) -> Self {
         Self::new(store).log_in()
@@ -116,34 +114,34 @@ impl Server {
         self
     }
 
-    /// Lets the server break rules: for stores that break their promises.
+    /// Lets the server break rules, for stores that break their promises.
     #[must_use]
     pub fn unwatched(mut self) -> Self {
         self.watch.look_away();
         self
     }
 
-    /// Stops at a pause instead of moving the clock to its end.
+    /// Stops at a pause instead of moving the clock to the end of it.
     #[must_use]
     pub fn impatient(mut self) -> Self {
         self.patient = false;
         self
     }
 
-    /// Receives octets in one piece; returns what is sent until more is needed.
+    /// Receives octets in one piece. Returns what is sent until the server needs more.
     pub fn send(&mut self, octets: &[u8]) -> Vec<u8> {
         self.feed(octets, &[]);
         self.take()
     }
 
-    /// Receives a line, and returns what is sent, which must be text.
+    /// Receives a line, and returns the reply, which must be text.
     pub fn say(&mut self, line: &str) -> String {
         let reply = self.send(format!("{line}\r\n").as_bytes());
         String::from_utf8(reply).expect("the reply is text")
     }
 
-    /// Receives octets in pieces. When STLS is accepted, the rest of these octets came before the
-    /// handshake as well: it is thrown away.
+    /// Receives octets in pieces. If STLS is accepted, the rest of these octets also arrived before the
+    /// handshake and is discarded.
     pub fn feed(&mut self, octets: &[u8], lengths: &[usize]) {
         for piece in pieces(octets, lengths) {
             if self.closed.is_some() {
@@ -165,25 +163,25 @@ impl Server {
         self.run();
     }
 
-    /// Moves the clock, then does what is due.
+    /// Moves the clock, then does everything that is due.
     pub fn advance(&mut self, time: Duration) {
         self.now = self.now.after(time);
         self.run();
     }
 
-    /// Moves the clock and tells that octets of the output were taken.
+    /// Moves the clock, and reports that octets of the output were taken.
     pub fn advance_writing(&mut self, time: Duration) {
         self.now = self.now.after(time);
         self.connection.wrote(self.now);
         self.run();
     }
 
-    /// All that was sent since the last time it was asked for.
+    /// Everything that was sent since the last call.
     pub fn take(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.sent)
     }
 
-    /// Does steps until something from outside is needed. Returns whether TLS was begun.
+    /// Performs steps until the session needs an external event. Returns whether TLS has begun.
     fn run(&mut self) -> bool {
         let mut encrypted = false;
         loop {
@@ -240,15 +238,11 @@ impl Server {
 
     fn answer(&mut self, request: Request) {
         match request {
-            Request::Authenticate(login) => {
-                let credentials = Credentials::from(login);
-                self.asked.push(Asked::Authenticate(credentials.name.clone()));
-                let answer = match self.store.login(&credentials) {
-                    Ok(accepted) => Answer::Accept(accepted),
-                    Err(rejection) => Answer::Reject(rejection),
-                };
-                self.credentials.push(credentials);
-                self.give(answer);
+            Request::Password { name, password, utf8, .. } => {
+                self.log_in_by(Credentials::new(name, Proof::Password(password), utf8));
+            }
+            Request::Apop { name, proof, utf8, .. } => {
+                self.log_in_by(Credentials::new(name, Proof::Apop(proof), utf8));
             }
             Request::Sasl(request) => {
                 self.asked.push(match &request {
@@ -290,13 +284,23 @@ impl Server {
         }
     }
 
+    fn log_in_by(&mut self, credentials: Credentials) {
+        self.asked.push(Asked::Authenticate(credentials.name.clone()));
+        let answer = match self.store.login(&credentials) {
+            Ok(accepted) => Answer::Accept(accepted),
+            Err(rejection) => Answer::Reject(rejection),
+        };
+        self.credentials.push(credentials);
+        self.give(answer);
+    }
+
     fn stream(&mut self, octets: &[u8], whole: bool) {
         self.give(Answer::Message);
         for chunk in octets.chunks(self.store.chunk.max(1)) {
-            let wanted = self.connection.body(chunk, &mut self.out).expect("a message is open");
+            let enough = self.connection.body(chunk, &mut self.out).expect("a message is open").is_break();
             self.highest = self.highest.max(self.out.len());
             self.flush();
-            if wanted == Wanted::Enough {
+            if enough {
                 self.give(Answer::EndOfMessage);
                 return;
             }

@@ -1,7 +1,7 @@
-//! Cutting octets into pieces.
+//! Splits octets into pieces.
 
-/// The pieces of `octets` with the lengths of `lengths`, over and over again. A length of 0 counts
-/// as 1; without lengths there is one piece.
+/// Splits `octets` into pieces with these `lengths`, repeated as needed. A length of 0 counts as 1. Without
+/// lengths there is one piece.
 pub fn pieces<'o>(octets: &'o [u8], lengths: &[usize]) -> Vec<&'o [u8]> {
     if lengths.is_empty() {
         return vec![octets];
@@ -19,7 +19,7 @@ pub fn pieces<'o>(octets: &'o [u8], lengths: &[usize]) -> Vec<&'o [u8]> {
     pieces
 }
 
-/// One octet a piece.
+/// One octet per piece.
 pub const OCTETS: &[usize] = &[1];
 
 /// All in one piece.

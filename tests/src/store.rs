@@ -1,4 +1,4 @@
-//! A store in memory, with the faults that a real one can have.
+//! A store in memory, with the faults of real stores.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection, Snapshot, UniqueId};
 
 use crate::credentials::{Credentials, Proof};
 
-/// One user and the maildrop.
+/// One user and one maildrop.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Store {
@@ -16,17 +16,17 @@ pub struct Store {
     pub name: Vec<u8>,
     /// The user's password.
     pub password: Vec<u8>,
-    /// The messages, in the order of delivery.
+    /// The messages, in order of delivery.
     pub messages: Vec<Message>,
     /// What goes wrong.
     pub fault: Fault,
-    /// How much of a message is given at once.
+    /// How much of a message each read returns.
     pub chunk: usize,
-    /// What the next login brings along.
+    /// What the next login returns.
     pub account: Account,
 }
 
-/// A message in stored form.
+/// A message as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
@@ -36,43 +36,43 @@ pub struct Message {
     pub stored: Vec<u8>,
 }
 
-/// A token that is good for the store's user.
+/// A valid token of the store's user.
 pub const TOKEN: &[u8] = b"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==";
 
-/// What a login brings along but for the maildrop.
+/// What a login returns in addition to the maildrop.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Account {
-    /// The user's own LOGIN-DELAY.
+    /// A LOGIN-DELAY for this user.
     pub login_delay: Option<pop3_proto::LoginDelay>,
-    /// The user's own EXPIRE.
+    /// An EXPIRE for this user.
     pub expire: Option<pop3_proto::Expire>,
 }
 
-/// What goes wrong in a store.
+/// The faults of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
     /// Nothing.
     #[default]
     None,
-    /// Good credentials are refused all the same.
+    /// Valid credentials are refused.
     Login(Rejection),
-    /// A message can't be opened.
+    /// A message cannot be opened.
     Unavailable(Rejection),
-    /// A message ends so many octets too soon.
+    /// A message ends this many octets too early.
     Short(usize),
-    /// A message has octets behind its end.
+    /// A message has octets after its end.
     Long(Vec<u8>),
-    /// Reading fails after so many octets.
+    /// Reading fails after this many octets.
     Breaks(usize),
-    /// So many removals fail; the messages stay.
+    /// This many removals fail, and the messages remain.
     Commit(usize),
 }
 
 impl Store {
-    /// The maildrop of the requirements' examples: three messages, 67 octets, of `mrose` with the
-    /// password `tanstaaf`.
+    /// The maildrop of the examples in the requirements: three messages of 67 octets in total, of user `mrose`
+    /// with the password `tanstaaf`.
     #[must_use]
     pub fn fixture() -> Self {
         Self::with([
@@ -116,7 +116,7 @@ impl Store {
     /// Checks credentials.
     ///
     /// # Errors
-    /// The rejection that is due.
+    /// The rejection.
     pub fn login(&self, credentials: &Credentials) -> Result<Accepted, Rejection> {
         if matches!(credentials.proof, Proof::Anonymous { .. }) {
             return self.accept();
@@ -130,24 +130,24 @@ impl Store {
         self.accept()
     }
 
-    /// Opens the maildrop to who has proved to be its owner.
+    /// Opens the maildrop for a user whose identity was proved.
     ///
     /// # Errors
-    /// The fault that the login has.
+    /// The fault of the login.
     pub fn accept(&self) -> Result<Accepted, Rejection> {
         if let Fault::Login(rejection) = &self.fault {
             return Err(rejection.clone());
         }
-        let mut accepted = Accepted::new(self.maildrop());
+        let mut accepted = Accepted::from(self.maildrop());
         accepted.login_delay = self.account.login_delay;
         accepted.expire = self.account.expire;
         Ok(accepted)
     }
 
-    /// The octets of a message as this store gives them, and whether they come to an end.
+    /// The octets of a message as this store returns them, and whether they reach the end.
     ///
     /// # Errors
-    /// The rejection that is due when it can't be opened.
+    /// The rejection, if the message cannot be opened.
     pub fn fetch(&self, number: MessageNumber) -> Result<(Vec<u8>, bool), Rejection> {
         let mut octets = self.messages[number.index()].stored.clone();
         match &self.fault {
@@ -163,7 +163,7 @@ impl Store {
         Ok((octets, true))
     }
 
-    /// Removes messages; says how many could not be removed.
+    /// Removes messages. Returns how many could not be removed.
     pub fn commit(&mut self, deletions: &Deletions) -> usize {
         let failing = if let Fault::Commit(failing) = self.fault { failing } else { 0 };
         let failing = failing.min(deletions.len());
@@ -183,16 +183,16 @@ impl Message {
         Self { uid: uid.to_owned(), stored: stored.to_vec() }
     }
 
-    /// What RETR has to send, un-stuffed: CRLF at the end of each line.
+    /// What RETR must send, without dot-stuffing: every line ends with CRLF.
     ///
-    /// Written down octet by octet and apart from the core, to compare it with.
+    /// Written octet by octet and independent of the core, for comparison.
     #[must_use]
     pub fn content(&self) -> Vec<u8> {
         content(&self.stored)
     }
 }
 
-/// The content of a message in stored form, see [`Message::content`].
+/// The content of a stored message, see [`Message::content`].
 #[must_use]
 pub fn content(stored: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
@@ -208,7 +208,7 @@ pub fn content(stored: &[u8]) -> Vec<u8> {
     content
 }
 
-/// The first part of a content, as TOP cuts it: the header, the blank line, so many lines.
+/// The first part of a content, cut like TOP: the header, the blank line, and this many lines.
 #[must_use]
 pub fn top(content: &[u8], lines: u64) -> Vec<u8> {
     let mut wanted = None;
@@ -227,7 +227,7 @@ pub fn top(content: &[u8], lines: u64) -> Vec<u8> {
     top
 }
 
-/// The wire form of a content: dots doubled at the start of lines, and the end.
+/// The content as it is sent: with dots doubled at the start of lines, and the end.
 #[must_use]
 pub fn wire(content: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
@@ -241,7 +241,7 @@ pub fn wire(content: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// Messages that have been damaged by mail software before.
+/// Messages that mail software is known to damage.
 #[must_use]
 pub fn awkward() -> Vec<(&'static str, Vec<u8>)> {
     let mut messages: Vec<(&'static str, Vec<u8>)> = vec![
@@ -271,11 +271,11 @@ pub fn awkward() -> Vec<(&'static str, Vec<u8>)> {
     messages
 }
 
-/// How long a message of these octets is on the wire without the stuffing and the end.
+/// The size of this message as it is sent, without dot-stuffing and the end.
 #[must_use]
 pub fn octets(content: &[u8]) -> u64 {
     content.len() as u64
 }
 
-/// A short time, for clocks that only have to move.
+/// A short duration, for clocks that only need to move.
 pub const MOMENT: Duration = Duration::from_millis(1);

@@ -1,12 +1,12 @@
-//! The properties of `pop3_tests::properties`, on random octets and on those that were found to be
-//! of interest. The fuzz targets run the same for longer.
+//! The properties in `pop3_tests::properties`, checked on random octets and on interesting inputs
+//! that were found. The fuzz targets run the same checks for longer.
 
 use pop3_tests::properties;
 use pop3_tests::store::awkward;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Octets of which many mean something.
+/// Octets that often have a meaning.
 fn octets(length: usize) -> impl Strategy<Value = Vec<u8>> {
     let octet = prop_oneof![
         4 => Just(b'\n'), 4 => Just(b'\r'), 4 => Just(b'.'), 2 => Just(b' '), 2 => Just(b'1'), 2 => Just(b'+'),
@@ -97,6 +97,16 @@ proptest! {
     #[test]
     fn clients_that_were_greeted(header in vec(any::<u8>(), 2), octets in octets(60)) {
         properties::client(&[&header[..], b"+OK <1.2@h>\r\n\xfe", &octets].concat());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    // SEC-04
+    #[test]
+    fn sessions_of_commands(octets in vec(any::<u8>(), 0..400)) {
+        properties::session(&octets);
     }
 }
 

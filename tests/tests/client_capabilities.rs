@@ -1,7 +1,7 @@
-//! What the client makes of capability lists and response codes of real servers.
+//! How the client reads capability lists and response codes of real servers.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
-use pop3_proto::{Capability, Keyword, Reply, ResponseCode};
+use pop3_proto::{Advice, Capability, Keyword, Reply, ResponseCode};
 use pop3_tests::client::{Client, Seen};
 
 fn ask(lines: &[&str]) -> Client {
@@ -48,7 +48,7 @@ fn lists_of_real_servers_are_read() {
     assert!(!list.has(Capability::User));
 }
 
-// The lists are kept: what they take is bounded, however few lines they have.
+// The lists are stored, and their memory is bounded even if they have few lines.
 #[test]
 fn a_list_of_too_many_octets_ends_the_connection() {
     for (lines, good) in [(8, true), (9, false)] {
@@ -96,7 +96,12 @@ fn response_codes_are_read_whether_announced_or_not() {
     ] {
         let reply = Reply::parse(line).unwrap();
         assert_eq!((reply.code, reply.message), (code, message), "{}", line.escape_ascii());
-        assert_eq!(reply.code.is_some_and(ResponseCode::is_temporary), temporary, "{}", line.escape_ascii());
+        assert_eq!(
+            reply.code.is_some_and(|code| code.advice() == Advice::RetryLater),
+            temporary,
+            "{}",
+            line.escape_ascii()
+        );
     }
 }
 

@@ -1,6 +1,6 @@
-//! `docs/conformance.md`: each requirement, and which test proves it. The page is made from
-//! `tests/data/conformance.txt` and the comments of the tests, which name requirements by their
-//! numbers: RFC and section, and a running number.
+//! Generates and checks `docs/conformance.md`, which lists every requirement with the tests that prove it.
+//! Its sources are `tests/data/conformance.txt` and the comments of the tests. They name requirements by
+//! number: the RFC, the section, and a running number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,8 +20,8 @@ and LOGIN, XOA and EXT for SASL mechanisms. The role is S for the server, C for 
 *practice* means that no RFC states the requirement clearly; the row describes our decision.
 
 Each link leads to the file of the test that it names. *interop* is a check of [tests/interop](interop.md) with real
-clients and servers. A proof in words is the reason why there is no test: the row does not bind us, it is a choice of
-ours, or it was reviewed.
+clients and servers. A proof in words says why there is no test: the row does not apply, it is our own choice, or
+we reviewed the code.
 
 `UPDATE_DOCS=1 cargo test -p pop3-tests --test conformance` generates this page from `tests/data/conformance.txt` and
 the comments of the tests. The test fails if
@@ -32,24 +32,24 @@ the comments of the tests. The test fails if
 - a named test or check does not exist.
 ";
 
-/// The macros whose arguments are functions that are run as tests.
+/// The macros whose arguments are test functions.
 const SCENARIOS: [&str; 2] = ["everywhere!(", "on_each_runtime!("];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The files with these endings below these folders, with their paths from the root.
-fn files(folders: &[&str], endings: &[&str]) -> BTreeMap<String, String> {
+/// The files with these endings in these directories, by their paths relative to the root.
+fn files(directories: &[&str], endings: &[&str]) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    let mut folders: Vec<_> = folders.iter().map(PathBuf::from).collect();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(root().join(&folder)).unwrap() {
+    let mut directories: Vec<_> = directories.iter().map(PathBuf::from).collect();
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(root().join(&directory)).unwrap() {
             let entry = entry.unwrap();
-            let path = folder.join(entry.file_name());
+            let path = directory.join(entry.file_name());
             let name = path.to_str().unwrap().to_owned();
             if entry.file_type().unwrap().is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if endings.iter().any(|ending| name.ends_with(ending)) {
                 files.insert(name, fs::read_to_string(root().join(path)).unwrap());
             }
@@ -72,12 +72,13 @@ fn named(comment: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A function of a file: the lines from its comment to its last one, and whether it is run as a test.
+/// A function in a file, from the line of its comment to its last line.
 #[derive(Debug, PartialEq, Eq)]
 struct Function<'t> {
     name: &'t str,
     first: usize,
     last: usize,
+    /// Whether it runs as a test.
     test: bool,
 }
 
@@ -87,7 +88,7 @@ fn function_name(code: &str) -> Option<&str> {
     rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next()
 }
 
-/// The functions of a file, by the look that rustfmt gives them.
+/// The functions in a file that rustfmt has formatted.
 fn functions(text: &str) -> Vec<Function<'_>> {
     let lines: Vec<_> = text.lines().collect();
     let mut scenarios = BTreeSet::new();
@@ -117,7 +118,7 @@ fn functions(text: &str) -> Vec<Function<'_>> {
     functions
 }
 
-/// Which tests prove a requirement: a comment above the test, or in it, names the requirement.
+/// The tests that prove each requirement: those with a comment that names it, above or inside the test.
 fn proofs(sources: &BTreeMap<String, String>) -> (BTreeMap<String, BTreeSet<String>>, Vec<String>) {
     let mut proofs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut faults = Vec::new();
@@ -125,7 +126,7 @@ fn proofs(sources: &BTreeMap<String, String>) -> (BTreeMap<String, BTreeSet<Stri
         let functions = functions(text);
         let mut in_tests = path.contains("tests/");
         for (at, line) in text.lines().enumerate() {
-            // The code of a crate may name requirements too, but only its tests prove them.
+            // The code of a crate may name requirements, too, but only tests prove them.
             in_tests |= line == "#[cfg(test)]";
             let Some(comment) = line.find("//").and_then(|at| line.get(at..)) else { continue };
             if !in_tests {
@@ -148,7 +149,9 @@ fn proofs(sources: &BTreeMap<String, String>) -> (BTreeMap<String, BTreeSet<Stri
                         proofs.entry(id.to_owned()).or_default().insert(format!("{path}::{}", function.name));
                     }
                 }
-                None => faults.push(format!("{path}:{}: {} stands at no test", at + 1, ids.join(", "))),
+                None => {
+                    faults.push(format!("{path}:{}: {} does not belong to a test", at + 1, ids.join(", ")))
+                }
             }
         }
     }
@@ -179,7 +182,7 @@ struct List {
 fn read(text: &str) -> List {
     let mut list = List::default();
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-        let fault = format!("{LIST}: this line is none: {line}");
+        let fault = format!("{LIST}: invalid line: {line}");
         if line == "[open]" {
             continue;
         } else if let Some((group, title)) = line.strip_prefix('[').and_then(|line| line.split_once("] ")) {
@@ -207,7 +210,7 @@ fn read(text: &str) -> List {
                 continue;
             };
             if named(id).next() != Some(id) {
-                list.faults.push(format!("{LIST}: {id} is no number of a requirement"));
+                list.faults.push(format!("{LIST}: {id} is not the number of a requirement"));
             }
             let [id, role, level, text] = [id, role, level, text].map(str::to_owned);
             group.2.push(Row { id, role, level, text, ..Row::default() });
@@ -216,7 +219,7 @@ fn read(text: &str) -> List {
     list
 }
 
-/// A test as a link, or what is wrong with it.
+/// A link to a test, or what is wrong with it.
 fn link(sources: &BTreeMap<String, String>, test: &str) -> Result<String, String> {
     let (path, name) = test.split_once("::").unwrap_or((test, ""));
     let exists =
@@ -227,7 +230,7 @@ fn link(sources: &BTreeMap<String, String>, test: &str) -> Result<String, String
     }
 }
 
-/// The page, what is wrong, the rows that are open, and those of them that are proved by now.
+/// The page, the faults, the rows in `[open]`, and those of them that are now proved.
 fn page() -> (String, Vec<String>, Vec<String>, Vec<String>) {
     let sources = files(&["crates", "tests/tests", "examples"], &[".rs"]);
     let interop = files(&["tests/interop"], &[".py", "/run"]);
@@ -244,7 +247,7 @@ fn page() -> (String, Vec<String>, Vec<String>, Vec<String>) {
         for row in rows {
             let Row { id, role, level, text, .. } = row;
             if !seen.insert(id) {
-                faults.push(format!("{LIST}: {id} stands there twice"));
+                faults.push(format!("{LIST}: {id} appears twice"));
             }
             let mut tests = proofs.remove(id).unwrap_or_default();
             tests.extend(row.tests.iter().cloned());
@@ -270,7 +273,7 @@ fn page() -> (String, Vec<String>, Vec<String>, Vec<String>) {
                 }
                 (true, _) => {
                     faults.push(format!(
-                        "{id} is not proved: name it in a comment of a test, or give a test or a reason in {LIST}"
+                        "{id} is not proved: name it in a comment of a test, or add a test or a reason to {LIST}"
                     ));
                     3
                 }
@@ -291,11 +294,14 @@ fn page() -> (String, Vec<String>, Vec<String>, Vec<String>) {
         sum = core::array::from_fn(|index| sum[index] + count[index]);
     }
     faults.extend(
-        list.open.iter().filter(|id| !seen.contains(id)).map(|id| format!("{LIST}: no row {id}, but open")),
+        list.open
+            .iter()
+            .filter(|id| !seen.contains(id))
+            .map(|id| format!("{LIST}: [open] lists {id}, which is no row")),
     );
     for (id, tests) in proofs {
         let tests: Vec<_> = tests.into_iter().collect();
-        faults.push(format!("{id} is no requirement of {LIST}, but named by {}", tests.join(" and ")));
+        faults.push(format!("{id} is not in {LIST}, but {} names it", tests.join(" and ")));
     }
     let [rows, tested, reasoned, _] = sum;
     let page = format!(
@@ -315,7 +321,7 @@ fn every_requirement_is_proved_or_has_a_reason() {
     }
     assert!(
         fs::read_to_string(&path).unwrap_or_default() == page,
-        "docs/conformance.md is out of date: UPDATE_DOCS=1 cargo test -p pop3-tests --test conformance makes it anew"
+        "docs/conformance.md is out of date: UPDATE_DOCS=1 cargo test -p pop3-tests --test conformance updates it"
     );
 }
 
@@ -324,7 +330,7 @@ fn nothing_is_open() {
     let (_, _, open, proved) = page();
     assert!(
         open.is_empty() && proved.is_empty(),
-        "{} rows are open in {LIST}: {}\nproved by now, to be taken off the list: {}",
+        "{} rows are open in {LIST}: {}\nproved, and to be removed from the list: {}",
         open.len(),
         open.join(" "),
         proved.join(" ")

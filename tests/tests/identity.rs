@@ -1,11 +1,11 @@
-//! Whose certificate a client believes: RFC 9525 with the reference name that was dialled.
+//! Which certificates a client trusts: RFC 9525 with the name that was dialled.
 
 use pop3_driver::tls::{Connector, client_config, server_config};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::{ClientConnection, RootCertStore, ServerConnection};
 
-/// Whether a client that dialled `dialled` believes a certificate with these alternative names and this
-/// common name, and the name that it sent for the server to choose by.
+/// Whether a client that dialled `dialled` trusts a certificate with these alternative names and this common
+/// name. Also returns the server name that the client sent.
 fn handshake(dialled: &str, names: Vec<SanType>, common_name: Option<&str>) -> (bool, Option<String>) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -30,7 +30,7 @@ fn handshake(dialled: &str, names: Vec<SanType>, common_name: Option<&str>) -> (
     (believed, server.server_name().map(str::to_owned))
 }
 
-/// Carries octets both ways until the handshake is done or refused by the client.
+/// Carries octets in both directions until the handshake completes or the client refuses it.
 fn pump(client: &mut ClientConnection, server: &mut ServerConnection) -> bool {
     while client.is_handshaking() {
         let mut octets = Vec::new();
@@ -69,7 +69,7 @@ fn any_of_the_alternative_names_counts_without_regard_to_case() {
         let names = names.into_iter().map(dns).collect();
         assert!(handshake("mail.example.net", names, None).0);
     }
-    // The name of the mail domain, or of the host that an alias leads to, is not the name dialled.
+    // The name of the mail domain, or of the target of an alias, is not the name that was dialled.
     for other in ["example.net", "mx.example.net", "mail.example.org", "mail.example.net.evil.example"] {
         assert!(!handshake("mail.example.net", vec![dns(other)], None).0, "{other}");
     }

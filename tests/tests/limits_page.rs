@@ -9,7 +9,7 @@ use pop3_driver::{Stop, server::WELCOME_TIMEOUT};
 use pop3_proto::client;
 use pop3_proto::server::Limits;
 
-/// The second columns of the table under a heading, by what stands in the first.
+/// The second column of the table under a heading, by the first column.
 fn section(page: &str, heading: &str) -> Vec<(String, String)> {
     let begin = page.find(&format!("\n## {heading}\n")).expect("the heading");
     let section = page[begin + 1..].lines().skip(1).take_while(|line| !line.starts_with("## "));
@@ -45,21 +45,21 @@ fn time(time: Duration) -> Vec<String> {
     forms
 }
 
-/// Each row of the page that is named like a setting has its default, and all of these rows are there.
+/// Each row of the page that is named after a setting contains its default, and all these rows exist.
 fn compare(page: &str, heading: &str, defaults: &[(&str, Vec<String>)]) {
     let rows = section(page, heading);
     for (name, forms) in defaults {
         let Some((_, said)) = rows.iter().find(|(row, _)| row == name) else {
             panic!("docs/limits.md does not say {name} under {heading}");
         };
-        // A number is followed by a word, or by nothing.
+        // A number is followed by a word or by nothing.
         let says = |form: &String| {
             said == form
                 || said.strip_prefix(form.as_str()).is_some_and(|rest| rest.starts_with([' ', ',', ';']))
         };
         assert!(forms.iter().any(says), "docs/limits.md says {said:?} of {name}, which is {forms:?}");
     }
-    // The program's options are none of the core's.
+    // Options of the program are not settings of the core.
     for (row, _) in rows.iter().filter(|(row, _)| !row.starts_with("--")) {
         assert!(defaults.iter().any(|(name, _)| name == row), "nothing compares {row} of docs/limits.md");
     }
@@ -69,7 +69,7 @@ fn compare(page: &str, heading: &str, defaults: &[(&str, Vec<String>)]) {
 fn the_page_has_the_defaults() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let page = fs::read_to_string(root.join("docs/limits.md")).unwrap();
-    let limits = Limits::new();
+    let limits = Limits::default();
     let number = |number: u32| count(number as usize);
     compare(
         &page,

@@ -1,4 +1,4 @@
-//! The observer: each of its rules has a dialogue that breaks it, and good dialogues break none.
+//! The observer: each rule has a dialogue that breaks it, and valid dialogues break none.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,7 @@ fn no_secret_is_told_or_shown() {
     let mut sink = |event: ObserverEvent<'_>| {
         told.push_str(&format!("{event:?}\n"));
         if let ObserverEvent::Command(sent) = event {
-            // The octets of a line are numbers in its debug form.
+            // The debug form shows the octets of a line as numbers.
             told.push_str(&format!("{sent}\n"));
         }
     };
@@ -81,7 +81,7 @@ fn no_secret_is_told_or_shown() {
         observer.client(format!("{line}\r\n").as_bytes(), &mut sink);
         observer.server(answer.as_bytes(), &mut sink);
     }
-    // A line that has no end yet.
+    // A line without an end so far.
     observer.client(format!("PASS {secret}").as_bytes(), &mut sink);
     let shown = format!("{observer:?}");
     for text in [secret, &format!("{:?}", secret.as_bytes())[1..40]] {
@@ -94,7 +94,7 @@ fn no_secret_is_told_or_shown() {
 // SEC-04
 #[test]
 fn what_is_kept_and_done_is_bounded() {
-    // Were a line searched or copied anew for each octet, this would take hours.
+    // If each octet caused a new search or a copy of the line, this would take hours.
     let mut observer = Observer::new(ObserverConfig::new());
     let mut events = 0_u32;
     let mut sink = |_: ObserverEvent<'_>| events += 1;
@@ -105,7 +105,7 @@ fn what_is_kept_and_done_is_bounded() {
     }
     assert_eq!(events, 1, "the greeting");
 
-    // Commands that nobody answers.
+    // Commands that get no reply.
     let (told, _) = tell(
         ObserverConfig::new().with_max_outstanding(100),
         &[
@@ -117,7 +117,7 @@ fn what_is_kept_and_done_is_bounded() {
     assert_eq!(told.iter().filter(|event| event.starts_with("Command")).count(), 101);
     assert_eq!(told.last().unwrap(), "GaveUp");
 
-    // More messages than are remembered: nothing is said of all of them then, and nothing wrong.
+    // More messages than are remembered. Nothing is reported about all of them then, and nothing wrong.
     let mut listing = b"+OK hi\r\n+OK\r\n+OK\r\n+OK 1000 5000\r\n+OK\r\n".to_vec();
     (1..=1000).for_each(|number| listing.extend(format!("{number} 5\r\n").into_bytes()));
     listing.extend_from_slice(b".\r\n+OK 7 35\r\n");

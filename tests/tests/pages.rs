@@ -1,4 +1,4 @@
-//! The pages lead to files that exist, the decisions are numbered, and each crate has its place in the map.
+//! The pages link to files that exist, the decisions are numbered, and each crate is in the map.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What stands in a folder, in order.
+/// The entries of a directory, sorted.
 fn list(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join(folder)).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -66,14 +66,14 @@ fn decisions_are_numbered() {
     }
 }
 
-/// The names that the lines of a manifest's `[dependencies]` begin with.
+/// The names at the beginning of the lines in `[dependencies]` of a manifest.
 fn dependencies(manifest: &str) -> Vec<&str> {
     let section = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
     let lines = section.take_while(|line| !line.starts_with('['));
     lines.filter_map(|line| Some(&line[..line.find(['.', ' ', '='])?])).collect()
 }
 
-/// Options, prompts, signals and bars of progress are the program's.
+/// Options, prompts, signals and progress bars belong to the program.
 #[test]
 fn only_the_program_has_options_and_a_terminal() {
     let of_the_program = ["clap", "indicatif", "rpassword", "signal-hook"];

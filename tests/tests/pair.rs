@@ -1,10 +1,11 @@
-//! Both roles together: what one sends, the other understands, however it is cut.
+//! Both roles together: each understands what the other sends, however it is split.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use pop3_proto::Channel;
 use pop3_proto::client::{self, Excerpt, ProtocolError};
-use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_proto::server::{Close, ServerConfig};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::pair::Pair;
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::split::{OCTETS, WHOLE};
@@ -52,7 +53,7 @@ fn a_whole_session() {
             pair.transcript(),
             "S: +OK POP3 server ready\n\
              C: USER mrose\n\
-             S: +OK now the password\n\
+             S: +OK password required\n\
              C: PASS tanstaaf\n\
              S: +OK maildrop has 3 messages (67 octets)\n\
              C: STAT\n\
@@ -99,7 +100,7 @@ fn a_whole_session() {
     }
 }
 
-// 1939-3.22, 1939-3.23, 1939-3.24, 1939-3.32, 1939-3.33, 1939-3.34, 1939-3.39, SEC-12: every awkward
+// 1939-3.22, 1939-3.23, 1939-3.24, 1939-3.32, 1939-3.33, 1939-3.34, 1939-3.39, SEC-12: every unusual
 // message is the same at the other end.
 #[test]
 fn awkward_messages_come_through_octet_for_octet() {
@@ -120,7 +121,7 @@ fn awkward_messages_come_through_octet_for_octet() {
             assert!(*received == content(stored), "{name}");
         }
         assert_eq!(received.len(), messages.len());
-        // 6856-2.10: LIST told what came.
+        // 6856-2.10: the message has the size that LIST reported.
         let sizes: Vec<_> = pair
             .client
             .log()
@@ -142,7 +143,8 @@ fn without_pipelining_one_command_is_under_way() {
     let mut pair = pair(Store::fixture());
     pair.run(["USER mrose", "PASS tanstaaf", "STAT", "LIST", "RETR 1", "QUIT"]);
     assert_eq!(pair.most_outstanding(), 1);
-    let config = client::ClientConfig::default().with_pipelining(false);
+    let mut config = client::ClientConfig::default();
+    config.pipelining = false;
     let mut pair = Pair::new(Client::with(config, Channel::Tls), Server::new(Store::fixture()));
     pair.run(["CAPA", "USER mrose", "PASS tanstaaf", "CAPA", "STAT", "LIST", "RETR 1", "QUIT"]);
     assert_eq!((pair.most_outstanding(), pair.unsent().len()), (1, 0));
@@ -164,7 +166,7 @@ fn before_the_login_one_command_is_under_way() {
     }
 }
 
-// 2449-6.62: the window is of octets that the server may not have read; read ones open it again.
+// 2449-6.62: the window counts octets that the server may not have read. Once they are read, it opens again.
 #[test]
 fn the_window_opens_again() {
     let mut client = Client::new();
@@ -181,7 +183,7 @@ fn the_window_opens_again() {
         while client.send("TOP 4294967295 18446744073709551615").is_ok() {
             sent += 1;
         }
-        // The octets of these commands are the tighter bound.
+        // The size of these commands is the tighter limit.
         assert_eq!(sent, 4096 / b"TOP 4294967295 18446744073709551615\r\n".len());
         assert!(client.take().len() <= 4096);
         client.receive(&b"-ERR\r\n".repeat(sent));
@@ -194,7 +196,8 @@ fn the_window_opens_again() {
 fn a_thousand_commands_are_paired_with_their_replies() {
     let commands: Vec<_> =
         (0..1000).map(|n| ["STAT", "LIST", "RETR 9", "RETR 3", "UIDL 2", "DELE 9", "NOOP"][n % 7]).collect();
-    let config = ServerConfig::new().with_limits(Limits::new().with_high_water(64));
+    let mut config = ServerConfig::default();
+    config.limits.high_water = 64;
     let server = Server::with(Store::fixture(), config, Channel::Tls, None);
     let mut pair = Pair::new(Client::new(), server);
     pair.run(["USER mrose", "PASS tanstaaf", "CAPA"]);
@@ -217,7 +220,8 @@ fn a_thousand_commands_are_paired_with_their_replies() {
 }
 
 fn with_stls() -> Pair {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let server = Server::with(Store::fixture(), config, Channel::Plaintext, Some("<1.2@h>"));
     Pair::new(Client::with(client::ClientConfig::default(), Channel::Plaintext), server)
 }
@@ -242,7 +246,7 @@ fn stls_makes_both_forget() {
     }
 }
 
-// 2595-4.12: a man in the middle puts commands behind STLS.
+// 2595-4.12: a man in the middle inserts commands after STLS.
 #[test]
 fn commands_put_behind_stls_are_not_carried_out() {
     for injected in [&b"USER eve\r\n"[..], b"USER eve\r\nPASS eve\r\nDELE 1\r\n", b"QUIT\r\n", b"USER ev"] {
@@ -256,7 +260,7 @@ fn commands_put_behind_stls_are_not_carried_out() {
     }
 }
 
-// 2595-4.13, SEC-06: and replies behind the reply to STLS.
+// 2595-4.13, SEC-06: and replies after the reply to STLS.
 #[test]
 fn replies_put_behind_the_reply_to_stls_end_the_session() {
     for injected in [&b"+OK\r\n"[..], b"+OK injected\r\n+OK\r\n", b"-ERR\r\n", b"+", b"\r\n"] {
@@ -271,7 +275,7 @@ fn replies_put_behind_the_reply_to_stls_end_the_session() {
     }
 }
 
-// SEC-07: one reply too many is noticed before anything is deleted.
+// SEC-07: a surplus reply is noticed before anything is deleted.
 #[test]
 fn a_reply_too_many_ends_the_session() {
     for injected in [&b"+OK\r\n"[..], b"+OK 9 octets\r\nforged\r\n.\r\n"] {
@@ -308,7 +312,7 @@ fn script() -> impl Strategy<Value = Vec<String>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
 
-    // 1939-3.18, 1939-3.19: any script is the same at every split of both directions, pipelined or not.
+    // 1939-3.18, 1939-3.19: any script has the same result at every split of both directions, pipelined or not.
     #[test]
     fn any_script_gives_the_same(
         script in script(), there in vec(1..30_usize, 1..5), back in vec(1..30_usize, 1..5), high_water in 1..300_usize,
@@ -316,9 +320,10 @@ proptest! {
         let commands: Vec<_> = ["USER mrose", "PASS tanstaaf", "CAPA"].into_iter()
             .chain(script.iter().map(String::as_str)).chain(["QUIT"]).collect();
         let run = |pipelining, there: &[usize], back: &[usize], high_water| {
-            let config = ServerConfig::new().with_limits(Limits::new().with_high_water(high_water));
+            let mut config = ServerConfig::default();
+            config.limits.high_water = high_water;
             let server = Server::with(Store::fixture(), config, Channel::Tls, None);
-            let client = Client::with(client::ClientConfig::default().with_pipelining(pipelining).with_strict(true), Channel::Tls);
+            let client = Client::with(configured::<client::ClientConfig>(|it| { it.pipelining = pipelining; it.strict = true; }), Channel::Tls);
             let mut pair = Pair::new(client, server).with_lengths(there, back);
             pair.run(commands.iter().copied());
             assert_eq!((pair.client.error(), pair.unsent().len()), (None, 0));

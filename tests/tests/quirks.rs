@@ -1,5 +1,5 @@
-//! Departures of real servers: each of `tests/data/quirks.txt` is taken by the lenient client and refused
-//! by the strict one, as `docs/quirks.md` says, which is made from that file. After a change run this with
+//! Quirks of real servers: the lenient client accepts each entry of `tests/data/quirks.txt`, and the strict
+//! one refuses it. `docs/quirks.md` is generated from the same file. After a change, run this test with
 //! `UPDATE_DOCS=1`.
 
 use core::fmt::Write as _;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Channel, Quirk};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::split::{OCTETS, WHOLE};
 
 const INTRODUCTION: &str = "\
@@ -48,7 +49,7 @@ struct Entry {
     seen: String,
     from: String,
     test: String,
-    /// Commands with what the server says to each; the first command may be none.
+    /// Commands, each with what the server sends to it. The first command may be missing.
     turns: Vec<(String, Vec<u8>)>,
     ends: bool,
 }
@@ -129,9 +130,9 @@ fn entry(block: &str) -> Entry {
     entry
 }
 
-/// What the client makes of the last turn.
+/// What the client reports for the last command.
 fn play(entry: &Entry, strict: bool, lengths: &[usize]) -> Vec<Seen> {
-    let mut client = Client::with(ClientConfig::default().with_strict(strict), Channel::Tls);
+    let mut client = Client::with(configured::<ClientConfig>(|it| it.strict = strict), Channel::Tls);
     if entry.from != "greeting" {
         client.receive(b"+OK\r\n");
     }
@@ -165,7 +166,7 @@ fn failure(seen: &[Seen]) -> Option<String> {
 }
 
 // TOL-01, TOL-02, TOL-03, TOL-04, TOL-05, TOL-06, TOL-07, TOL-08, TOL-09, TOL-11, TOL-12, TOL-14,
-// TOL-15, TOL-16, TOL-20, TOL-21, TOL-22, TOL-23, TOL-25: each vector of the file, at every split.
+// TOL-15, TOL-16, TOL-20, TOL-21, TOL-22, TOL-23, TOL-25: each dialogue of the file, at every split.
 #[test]
 fn each_quirk_is_taken_or_refused_by_its_name() {
     let mut played = BTreeSet::new();
@@ -189,7 +190,7 @@ fn each_quirk_is_taken_or_refused_by_its_name() {
                 assert_eq!(warnings(&lenient), [*quirk], "{what}: {lenient:?}");
                 assert_eq!(failure(&lenient), None, "{what}");
                 assert!(lenient.len() > 1, "{what}: something comes behind the warning");
-                // A challenge that can't be read is not fatal: it can only be cancelled.
+                // A challenge that cannot be read is not fatal, but the client can only cancel.
                 let refused = failure(&strict) == Some(format!("Quirk({quirk:?})"))
                     || strict == [Seen::Challenge("unreadable".to_owned())];
                 assert!(refused, "{what}: {strict:?}");

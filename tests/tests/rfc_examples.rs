@@ -1,4 +1,4 @@
-//! The examples of the RFCs, by our server, by our client, and by both together.
+//! The examples of the RFCs, with our server, with our client, and with both.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use pop3_proto::server::ServerConfig;
@@ -34,14 +34,15 @@ fn store(dialogue: &Dialogue) -> Store {
     store
 }
 
-/// A server set up as the dialogue wants it; the greeting is sent, if the dialogue has one.
+/// A server with the setup of the dialogue. The greeting is sent if the dialogue contains one.
 fn server(dialogue: &Dialogue) -> Server {
     let greeting = dialogue.turns.iter().find_map(|turn| match turn {
         Turn::Server(line) => Some(String::from_utf8(line.clone()).unwrap()),
         _ => None,
     });
     let timestamp = greeting.as_deref().and_then(|line| Some(&line[line.find('<')?..=line.find('>')?]));
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut server = Server::with(store(dialogue), config, Channel::TrustedPlaintext, timestamp);
     if dialogue.setup.iter().any(|setup| setup == "login") {
         server = server.log_in();
@@ -54,7 +55,7 @@ fn server(dialogue: &Dialogue) -> Server {
     server
 }
 
-/// What is sent for a line of the server's, with CRLF.
+/// What is sent for a line from the server, with CRLF.
 fn expand(line: &[u8]) -> Vec<u8> {
     for (number, message) in (1..).zip(messages()) {
         if line == format!("<message {number}>").as_bytes() {
@@ -65,7 +66,7 @@ fn expand(line: &[u8]) -> Vec<u8> {
     [line, b"\r\n"].concat()
 }
 
-/// What the client sends, and what the server answers to it. Nothing is sent for the greeting.
+/// What the client sends, and the server's answer to it. Nothing is sent for the greeting.
 fn exchanges(dialogue: &Dialogue) -> Vec<(Option<Vec<u8>>, Vec<u8>, bool)> {
     let mut exchanges: Vec<(Option<Vec<u8>>, Vec<u8>, bool)> = Vec::new();
     for turn in &dialogue.turns {
@@ -98,8 +99,8 @@ fn first_line(answer: &[u8]) -> (&[u8], &[u8]) {
     answer.split_at(end)
 }
 
-/// The words of a reply that mean something: the status, and the numbers behind it where the command
-/// has such.
+/// The significant words of a reply: the status, and the numbers after it if the command has
+/// any.
 fn meaning<'l>(command: &[u8], line: &'l [u8]) -> Vec<&'l [u8]> {
     let words: Vec<_> = line.trim_ascii_end().split(|&octet| octet == b' ').collect();
     let data =
@@ -128,7 +129,7 @@ fn our_server_answers_as_the_rfcs_do() {
                 assert_ne!(our_line[0], line[0], "{name}");
                 continue;
             }
-            // The maildrop of this one example is another one.
+            // This example has a different maildrop.
             if dialogue.name != "section 7: APOP" {
                 assert_eq!(meaning(&command, our_line), meaning(&command, line), "{name}");
             }
@@ -137,7 +138,7 @@ fn our_server_answers_as_the_rfcs_do() {
             } else {
                 assert_eq!(our_rest.escape_ascii().to_string(), rest.escape_ascii().to_string(), "{name}");
             }
-            // 2449-8.11: where the RFC has a code, so have we.
+            // 2449-8.11: where the RFC shows a code, we send one.
             if line.starts_with(b"-ERR [") {
                 let end = line.iter().position(|&octet| octet == b']').unwrap();
                 assert_eq!(our_line[..=end], line[..=end], "{name}");
@@ -171,7 +172,7 @@ fn our_client_understands_the_rfcs_server() {
                 let before = client.log().len();
                 if let Some(command) = &command {
                     let sent = client.send(core::str::from_utf8(command).unwrap());
-                    // STLS under TLS is refused before it is sent.
+                    // The client refuses STLS under TLS before it is sent.
                     if command == b"STLS" && client.connection().channel() == Channel::Tls {
                         assert!(sent.is_err());
                         continue;
@@ -193,7 +194,7 @@ fn our_client_understands_the_rfcs_server() {
     }
 }
 
-/// What the client saw is what the answer says.
+/// What the client reports matches the answer.
 fn check(command: &[u8], answer: &[u8], seen: &[Seen], name: &str) {
     let (line, rest) = first_line(answer);
     let positive = line.starts_with(b"+OK");

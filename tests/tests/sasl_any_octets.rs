@@ -1,5 +1,5 @@
-//! The properties of `pop3_tests::sasl_properties`, on octets of which many mean something. The fuzz target runs the
-//! same for longer.
+//! The properties of `pop3_tests::sasl_properties`, on octets that often have a meaning. The fuzz target runs the same
+//! checks for longer.
 
 use pop3_tests::sasl_properties::sasl;
 use proptest::collection::vec;

@@ -1,4 +1,4 @@
-//! The seeds of the fuzz targets: made from the tests' data, and run through the properties.
+//! The seeds of the fuzz targets. They are generated from the test data and run through the properties.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use std::path::Path;
@@ -26,8 +26,8 @@ const TARGETS: [(&str, Property); 7] = [
     ("sasl", pop3_tests::sasl_properties::sasl),
 ];
 
-/// What a client sends that logs in, or is refused, by each mechanism: the server's nonce is always the
-/// same in tests.
+/// What a client sends that logs in or is refused, by each mechanism. In tests the server's nonce is
+/// always the same.
 fn logins() -> Vec<(String, Vec<u8>)> {
     let mrose = || Credentials::new("mrose").with_password("tanstaaf");
     let token = |token: &str| Credentials::new("mrose").with_token(token);
@@ -45,7 +45,7 @@ fn logins() -> Vec<(String, Vec<u8>)> {
         ("anonymous", Mechanism::Anonymous, Credentials::anonymous("sirhc")),
     ];
     let login = |(name, mechanism, credentials): (&str, Mechanism, Credentials)| {
-        let mut config = server::ServerConfig::new();
+        let mut config = server::ServerConfig::default();
         config.mechanisms = offer(&[mechanism.name()]);
         let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
         server.take();
@@ -72,7 +72,7 @@ fn logins() -> Vec<(String, Vec<u8>)> {
     all.into_iter().map(login).collect()
 }
 
-/// Writes the seeds anew when `SEEDS=1` is set.
+/// Writes the seeds if `SEEDS=1` is set.
 fn make(folder: &Path) {
     let write = |target: &str, name: String, octets: &[u8]| {
         let folder = folder.join(target);
@@ -80,7 +80,7 @@ fn make(folder: &Path) {
         std::fs::write(folder.join(name), octets).unwrap();
     };
     for (number, (name, octets)) in awkward().into_iter().enumerate() {
-        // The very long line teaches a fuzzer nothing.
+        // A very long line does not help a fuzzer.
         let octets = &octets[..octets.len().min(600)];
         write("dots", format!("{name}-stored"), &[&[7, 1, 1], octets].concat());
         write("dots", format!("{name}-wire"), &[&[1, 3, 2], &wire(octets)[..]].concat());
@@ -93,7 +93,7 @@ fn make(folder: &Path) {
     write("server", "stls".into(), &[&[1, 0, 0, 3], &stls[..]].concat());
     let sasl = b"CAPA\r\nAUTH\r\nAUTH PLAIN\r\n*\r\nAUTH SCRAM-SHA-1 biwsbj1tcm9zZSxyPWFiYw==\r\n!\r\nAUTH X-ENDLESS AAAA\r\n\r\nAAAA\r\n\
                  *\r\nAUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nAUTH PLAIN\r\nQUIT\r\n";
-    // The message's octet also tells which extensions there are.
+    // The octet for the message also selects the extensions.
     write("server", "sasl".into(), &[&[0xf0, 18, 0, 3], &sasl[..]].concat());
     for (name, exchange) in logins() {
         let session = [&exchange[..], b"STAT\r\nQUIT\r\n"].concat();
@@ -124,7 +124,7 @@ fn make(folder: &Path) {
         }
         write("observer", format!("rule-{number}"), &seed);
     }
-    // What each mechanism is sent, in the order of `Mechanism::ALL`; the client's part of SCRAM comes first.
+    // What each mechanism receives, in the order of `Mechanism::ALL`. The client's part of SCRAM comes first.
     let scram = b"n,,n=user,r=abc\nc=biws,r=abcabc,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
     let plus = b"p=tls-exporter,,n=user,r=abc\nc=cD10bHMtZXhwb3J0ZXIsLA==,r=abcabc,p=AAAA\n";
     let answers = b"r=abcabc,s=BwcHBw==,i=2\nv=AAAA\n";

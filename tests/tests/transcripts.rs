@@ -1,8 +1,8 @@
-//! Recorded sessions of real servers, read by our client: it takes them or refuses them by name, the
+//! Recorded sessions of real servers, read by our client. It accepts them or reports a named error, the
 //! same at every split.
 //!
-//! `data/transcripts/outcomes.txt` is what it made of them. After a change of the client, run this
-//! test with `UPDATE_DOCS=1` and look at the difference.
+//! `data/transcripts/outcomes.txt` contains the results. After a change of the client, run this
+//! test with `UPDATE_DOCS=1` and check the difference.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use core::fmt::Write as _;
@@ -15,7 +15,7 @@ use pop3_tests::split::{OCTETS, WHOLE};
 
 const SERVERS: [&str; 5] = ["courier", "dovecot", "nginx", "perdition", "popa3d"];
 
-/// What was sent together, and what came back for it.
+/// What was sent together, and what was received in reply.
 #[derive(Debug, Default)]
 struct Exchange {
     name: String,
@@ -46,7 +46,7 @@ fn exchanges(dialogue: &Dialogue) -> Vec<Exchange> {
     exchanges
 }
 
-/// What the client makes of a session; the text is for `outcomes.txt`.
+/// The result of the client for a session. The text is for `outcomes.txt`.
 fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
     let mut client = Client::new();
     let mut text = String::new();
@@ -57,12 +57,12 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
             break;
         }
         if exchange.commands.len() > 1 && client.connection().state() == ClientState::Transaction {
-            // The recording has no CAPA here; without it nothing would be sent ahead.
+            // The recording has no CAPA here. Without it the client would not send commands in advance.
             client.send("CAPA").unwrap();
             client.feed(b"+OK\r\nPIPELINING\r\nUIDL\r\nTOP\r\n.\r\n", lengths);
         }
         let before = client.log().len();
-        // A line that our client can't send, or more of them than it may: this probe is left out.
+        // A line that our client cannot send, or more lines than it may send. This probe is skipped.
         let refused = exchange
             .commands
             .iter()
@@ -70,7 +70,7 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
             .find_map(Result::err);
         if exchange.raw || refused.is_some() {
             if client.connection().outstanding() > 0 {
-                // The first of a burst went out, the next is not sent before its answer.
+                // The first command of a group was sent. The next one waits for its reply.
                 assert_eq!(refused, Some(SendError::Window), "{}: {}", dialogue.name, exchange.name);
                 writeln!(text, "  {}: the rest of the burst waits", exchange.name).unwrap();
                 break;
@@ -99,7 +99,7 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
 }
 
 fn send(client: &mut Client, line: &[u8], answer: &[u8]) -> Result<(), SendError> {
-    // A leading or trailing space, TAB or an empty line is nothing that our client could send.
+    // Our client cannot send a leading or trailing space, a TAB, or an empty line.
     let extension = pop3_proto::Extension::new(line, ReplyShape::Line);
     if Command::parse(line).is_err() && extension.is_err() {
         return Err(SendError::Reserved);
@@ -108,13 +108,13 @@ fn send(client: &mut Client, line: &[u8], answer: &[u8]) -> Result<(), SendError
     client.send_shaped(line, if lines { ReplyShape::Lines } else { ReplyShape::Line })
 }
 
-/// Everything that the server sent arrived, with the dots taken off.
+/// Everything that the server sent arrived, without dot-stuffing.
 fn check(session: &str, exchange: &Exchange, seen: &[Seen]) {
     let name = format!("{session}: {}", exchange.name);
     let lines: Vec<_> = exchange.answer.split_inclusive(|&octet| octet == b'\n').collect();
     let Some((first, rest)) = lines.split_first() else { return };
     if exchange.commands.len() > 1 {
-        // Each reply went to its command, as their shapes differ.
+        // Each reply was matched to its command, because their shapes differ.
         let replies = seen.iter().filter(|seen| matches!(seen, Seen::Reply(..))).count();
         assert_eq!(replies, exchange.commands.len(), "{name}");
         return;
@@ -147,7 +147,7 @@ fn recordings_are_taken_or_refused_by_name() {
     for server in SERVERS {
         let dialogues = read(&data().join("transcripts").join(format!("{server}.txt")));
         assert!(dialogues.len() > 20, "{server}");
-        // AUTH is not a command of this client.
+        // This client does not use AUTH.
         for dialogue in dialogues.iter().filter(|dialogue| !dialogue.name.starts_with("sasl ")) {
             let (log, text) = replay(dialogue, WHOLE);
             for lengths in [OCTETS, &[2], &[5, 1, 64]] {

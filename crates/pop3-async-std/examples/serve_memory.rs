@@ -42,7 +42,7 @@ async fn main() -> std::io::Result<()> {
 
     let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
-    let service = Memory { config: ServerConfig::new().into(), store: store.into() };
+    let service = Memory { config: ServerConfig::default().into(), store: store.into() };
     pop3_async_std::serve::<AsyncStd, _>(listener, Entrance::Plain, Role::None, service.into(), Stop::new())
         .await;
     Ok(())

@@ -34,51 +34,40 @@
 //! own. The client sends a password without TLS only if you call [`trusted_plaintext`](Builder::trusted_plaintext) or
 //! choose [`Security::TrustedPlaintext`]. [`client::Client`] documents the methods of the client.
 //!
+//! To save each message once, although the program runs often or is killed, use the crate `pop3-fetch` with this client.
+//!
 //! # A server
 //!
-//! A [`Service`](server::Service) decides which clients to serve, and provides the store of each session. This one
-//! keeps its mail in memory and accepts passwords without TLS only from the local machine. To serve mail from
-//! elsewhere, implement [`store::Store`] or [`backend::Backend`].
+//! A [`StoreService`](store::StoreService) serves a [`Store`](store::Store) to everybody who can log in. This one keeps
+//! its mail in memory and accepts passwords without TLS only from the local machine. To serve mail from elsewhere,
+//! implement [`store::Store`], or [`backend::Backend`] if your calls are `async`. To decide which clients to serve,
+//! implement [`server::Service`].
 //!
 //! ```no_run
 //! # #[cfg(feature = "async-std")]
 //! # mod example {
-//! use std::sync::Arc;
 //! use pop3_async_std::memory::MemoryStore;
-//! use pop3_async_std::proto::{Rejection, server::ServerConfig};
-//! use pop3_async_std::server::{Entrance, Peer, SessionReport, Service, Welcome};
-//! use pop3_async_std::{AsyncStd, Pool, Stop, store::Blocking, tls::Role};
-//!
-//! struct Mail(MemoryStore);
-//!
-//! impl Service for Mail {
-//!     type Backend = Blocking<MemoryStore, Pool<AsyncStd>>;
-//!
-//!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
-//!         let backend = Blocking::new(self.0.clone().into(), Pool::default(), peer.clone());
-//!         let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
-//!         Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(trusted))
-//!     }
-//!
-//!     fn ended(&self, peer: &Peer, report: &SessionReport) {
-//!         println!("{peer}: {:?}, {}", report.user, report.close);
-//!     }
-//! }
+//! use pop3_async_std::server::Entrance;
+//! use pop3_async_std::store::StoreService;
+//! use pop3_async_std::{AsyncStd, Pool, Stop, serve, tls::Role};
 //!
 //! #[async_std::main]
 //! async fn main() -> std::io::Result<()> {
 //!     let store = MemoryStore::new();
 //!     store.add_user("mrose", "tanstaaf");
 //!     store.deliver("mrose", b"Subject: hello\n\nThe first message.\n");
+//!     let service = StoreService::new(store, Pool::<AsyncStd>::new())
+//!         .trust_loopback()
+//!         .on_end(|peer, report| println!("{peer}: {:?}, {}", report.user, report.close));
 //!     let listener = async_std::net::TcpListener::bind("127.0.0.1:1110").await?;
-//!     let (service, stop) = (Arc::new(Mail(store)), Stop::new());
-//!     pop3_async_std::serve::<AsyncStd, _>(listener, Entrance::Plain, Role::None, service, stop).await;
+//!     serve::<AsyncStd, _>(listener, Entrance::Plain, Role::None, service.into(), Stop::new()).await;
 //!     Ok(())
 //! }
 //! # }
 //! ```
 //!
-//! For TLS, pass a [`tls::Role::Server`] with a [`tls::server_config`].
+//! For TLS, pass a [`tls::Role::Server`]. `certificates::server_config_from_pem` reads its certificate and key from
+//! files. The front page of `pop3-tokio` has a complete server with a store of its own. Its store works here as well.
 //!
 //! # One dependency
 //!
@@ -86,10 +75,12 @@
 //!
 //! | here | contents |
 //! |---|---|
-//! | [`Runtime`], `AsyncStd`, `Smol`, [`Client`], [`Builder`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Pool`], [`Writer`] | what this crate adds to the driver |
+//! | [`Runtime`], `AsyncStd`, `Smol`, [`Client`], [`Builder`], [`connect`], [`connect_over`], [`connect_in_tls`], [`Connecting`], [`serve`], [`serve_or_hand_over`], [`serve_connection`], [`Socket`], [`Pool`], [`Writer`] | what this crate adds to the driver |
+//! | [`ClientError`], [`ClientOptions`], [`Security`] | the words of [`client`] that most programs need |
 //! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Room`], [`Clock`] | all of [`pop3_driver`], under the same names |
 //! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
+//! | [`reasons`] | shows any error with its causes |
 //! | `trust`, `certificates` | `pop3_trust` and `pop3_certificates`, with the feature `trust`: certificate authorities, fingerprints, PEM files |
 //!
 //! # Features
@@ -119,7 +110,7 @@ pub use self::smol::{Smol, SmolTask};
 pub use builder::{Builder, Client};
 pub use listen::{Pool, serve, serve_or_hand_over};
 pub use over::{connect_in_tls, connect_over, serve_connection};
-pub use pop3_builder::Connecting;
+pub use pop3_builder::{Connecting, reasons};
 #[cfg(feature = "trust")]
 pub use pop3_builder::{certificates, trust};
 pub use pop3_driver::client::{ClientError, ClientOptions, Security};

@@ -48,7 +48,7 @@ pub async fn serve_or_hand_over<R, S, H, F>(
     R: Runtime,
     S: Service,
     H: Fn(TakenOver<Socket<R>, S::Backend>) -> F + Send + Sync + 'static,
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
 {
     let clock = Clock::start();
     let (open, take_over) = (Sessions::new(), Arc::new(take_over));
@@ -71,7 +71,7 @@ pub async fn serve_or_hand_over<R, S, H, F>(
         let admitted = admitted.among(&open);
         let (service, stop, take_over) = (Arc::clone(&service), stop.clone(), Arc::clone(&take_over));
         // The task continues when its handle is dropped.
-        drop(R::spawn(async move { admitted.serve_or_hand_over(&*service, &stop, &*take_over).await }));
+        drop(R::spawn(admitted.into_task(service, stop, move |taken| take_over(taken))));
     }
     drop(listener);
     open.ended(&*service, &stop).await;

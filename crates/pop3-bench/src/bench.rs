@@ -1,6 +1,5 @@
 //! One run: threads, connections, the clock.
 
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -10,30 +9,17 @@ use pop3_connect::{ConnectError, Dial, Login, Settings, Source, Url};
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, LocalSet};
 
+use crate::limits::Limits;
 use crate::plan::Plan;
 use crate::process::cpu_time;
 use crate::report::BenchReport;
 use crate::tally::Tally;
-use crate::worker::Worker;
+use crate::worker::{Account, Worker};
 
 /// A server and the accounts to use there.
 #[derive(Clone, Debug)]
 pub struct Bench {
     accounts: Vec<Account>,
-}
-
-/// How to reach the server, and how to log in.
-#[derive(Clone, Debug)]
-pub(crate) struct Account {
-    pub(crate) dial: Dial,
-    pub(crate) login: Login,
-}
-
-/// When a run ends.
-#[derive(Debug)]
-pub(crate) struct Limits {
-    sessions: AtomicU64,
-    end: Option<Instant>,
 }
 
 impl Bench {
@@ -76,10 +62,7 @@ impl Bench {
         }
         let cpu_before = plan.server_process.map(cpu_time).transpose()?;
         let began = Instant::now();
-        let limits = Arc::new(Limits {
-            sessions: AtomicU64::new(plan.sessions.unwrap_or(u64::MAX)),
-            end: plan.duration.and_then(|duration| began.checked_add(duration)),
-        });
+        let limits = Arc::new(Limits::new(plan, began));
         let connections = plan.connections.max(1);
         let threads = plan.threads.clamp(1, connections);
         let mut running = Vec::with_capacity(threads);
@@ -137,20 +120,4 @@ fn run(workers: Vec<Worker>) -> io::Result<Tally> {
         tally
     });
     Ok(tally)
-}
-
-impl Limits {
-    /// Takes one of the sessions that are left, if it may still begin.
-    pub(crate) fn take_session(&self) -> bool {
-        !self.is_over()
-            && self
-                .sessions
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
-                .is_ok()
-    }
-
-    /// Whether the time is up.
-    pub(crate) fn is_over(&self) -> bool {
-        self.end.is_some_and(|end| Instant::now() >= end)
-    }
 }

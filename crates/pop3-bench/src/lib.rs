@@ -52,6 +52,7 @@
 #![cfg(unix)]
 
 mod bench;
+mod limits;
 mod plan;
 mod process;
 mod report;

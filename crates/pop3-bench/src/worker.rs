@@ -4,16 +4,24 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use pop3_connect::{Dial, Login};
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, ClientError, Receiver, Refusal};
 use pop3_proto::{Command, MessageNumber};
 
-use crate::bench::{Account, Limits};
+use crate::limits::Limits;
 use crate::plan::{Plan, Script};
 use crate::tally::Tally;
 
 /// Failed sessions in succession after which a connection gives up.
 const PATIENCE: u32 = 3;
+
+/// How to reach the server, and how to log in.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) dial: Dial,
+    pub(crate) login: Login,
+}
 
 /// Runs sessions with one account, one after the other.
 pub(crate) struct Worker {

@@ -105,12 +105,12 @@ impl<A> Builder<A> {
 
 /// The connection and its protection.
 impl<A> Builder<A> {
-    /// Creates a builder for a client of this host, for adapters.
+    /// Creates a builder for a client of this host, which may end in a port, for adapters.
     pub fn new(host: &str) -> Self {
         Self { plan: Plan::new(host), adapter: PhantomData }
     }
 
-    /// Sets the port. Default: 995 for TLS from the first octet, otherwise 110.
+    /// Sets the port. Default: the port after the host, or else 995 for TLS from the first octet and 110 otherwise.
     pub const fn port(mut self, port: u16) -> Self {
         self.plan.port = Some(port);
         self

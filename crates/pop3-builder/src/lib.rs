@@ -23,6 +23,9 @@ pub use connecting::Connecting;
 pub use plan::Plan;
 pub use prepared::Prepared;
 
+/// Shows an error with its causes, for a program that prints errors.
+pub use pop3_text::reasons;
+
 /// PEM files and fingerprints.
 #[cfg(feature = "trust")]
 pub use pop3_certificates as certificates;

@@ -64,9 +64,10 @@ const PORT: u16 = 110;
 
 impl Plan {
     pub(crate) fn new(host: &str) -> Self {
+        let (host, port) = split(host);
         Self {
             host: host.to_owned(),
-            port: None,
+            port,
             protection: Protection::default(),
             #[cfg(feature = "rustls")]
             tls: Tls::default(),
@@ -116,6 +117,25 @@ impl Plan {
             Protection::StartTls => PORT,
             Protection::Given(_) => PORT,
         }
+    }
+}
+
+/// The host and the port of `host:port`, as [`std::net::ToSocketAddrs`] reads it. An IPv6 address needs brackets if a
+/// port follows.
+fn split(text: &str) -> (&str, Option<u16>) {
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, rest) = match bracketed {
+        Some((host, "")) => return (host, None),
+        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        None => match text.split_once(':') {
+            Some((host, rest)) => (host, Some(rest)),
+            None => return (text, None),
+        },
+    };
+    let digits = rest.filter(|rest| rest.bytes().all(|octet| octet.is_ascii_digit()));
+    match digits.and_then(|digits| digits.parse().ok()) {
+        Some(port) => (host, Some(port)),
+        None => (text, None),
     }
 }
 
@@ -186,5 +206,39 @@ impl Tls {
 
     const fn has_trust(&self) -> bool {
         self.ca_file.is_some() || !self.fingerprints.is_empty() || self.own.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_may_follow_the_host() {
+        for (text, parts) in [
+            ("pop.example.org", ("pop.example.org", None)),
+            ("pop.example.org:1995", ("pop.example.org", Some(1995))),
+            ("127.0.0.1:0", ("127.0.0.1", Some(0))),
+            ("::1", ("::1", None)),
+            ("2001:db8::110", ("2001:db8::110", None)),
+            ("2001:110", ("2001", Some(110))),
+            ("[::1]", ("::1", None)),
+            ("[::1]:995", ("::1", Some(995))),
+            // No host has such a name, so connecting fails.
+            ("pop.example.org:", ("pop.example.org:", None)),
+            ("pop.example.org:+1", ("pop.example.org:+1", None)),
+            ("pop.example.org:65536", ("pop.example.org:65536", None)),
+            ("[::1]995", ("[::1]995", None)),
+        ] {
+            assert_eq!(split(text), parts, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_set_replaces_the_one_after_the_host() {
+        let plan = Plan::new("127.0.0.1:1110");
+        let ports = |plan: Plan| plan.prepare_in_tls().map(|ready| (ready.host, ready.port)).unwrap();
+        assert_eq!(ports(plan.clone()), ("127.0.0.1".to_owned(), 1110));
+        assert_eq!(ports(Plan { port: Some(1), ..plan }), ("127.0.0.1".to_owned(), 1));
     }
 }

@@ -5,6 +5,7 @@
 //! trusts, see `pop3-trust`.
 //!
 //! - [`chain`] reads a certificate chain or a list of authorities, and [`private_key`] a private key.
+//! - [`server_config_from_pem`] creates the TLS settings of a server from the files of its chain and its key.
 //! - [`certified_key`] reads a chain with its private key.
 //! - [`Fingerprint`] is the SHA-256 of one certificate.
 //!
@@ -19,9 +20,10 @@
 //! ```
 //!
 //! ```no_run
-//! use std::path::Path;
+//! use pop3_driver::tls::Role;
 //!
-//! let key = pop3_certificates::certified_key(Path::new("chain.pem"), Path::new("key.pem"))?;
+//! let role = Role::Server(pop3_certificates::server_config_from_pem("chain.pem", "key.pem")?);
+//! # let _ = role;
 //! # Ok::<(), pop3_certificates::CertificateError>(())
 //! ```
 //!
@@ -32,4 +34,4 @@ mod fingerprint;
 mod pem;
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
-pub use pem::{CertificateError, certified_key, chain, private_key};
+pub use pem::{CertificateError, certified_key, chain, private_key, server_config_from_pem};

@@ -3,7 +3,10 @@
 use core::fmt;
 use std::path::{Path, PathBuf};
 
-use pop3_driver::tls::provider;
+use std::sync::Arc;
+
+use pop3_driver::tls::{self, provider};
+use rustls::ServerConfig;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,7 +22,8 @@ pub struct CertificateError {
 ///
 /// # Errors
 /// Returns an error if the file cannot be read or contains no certificate.
-pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+pub fn chain(path: impl AsRef<Path>) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let path = path.as_ref();
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| CertificateError::new(path, &error))?;
@@ -33,7 +37,8 @@ pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateErr
 ///
 /// # Errors
 /// Returns an error if the file cannot be read or contains no private key.
-pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
+pub fn private_key(path: impl AsRef<Path>) -> Result<PrivateKeyDer<'static>, CertificateError> {
+    let path = path.as_ref();
     PrivateKeyDer::from_pem_file(path).map_err(|error| CertificateError::new(path, &error))
 }
 
@@ -41,16 +46,38 @@ pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateErr
 ///
 /// # Errors
 /// Returns an error if a file cannot be read, or if the key does not belong to the certificate.
-pub fn certified_key(certificates: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
-    let private = private_key(key)?;
-    CertifiedKey::from_der(chain(certificates)?, private, &provider()).map_err(|error| {
-        let text =
-            format!("the certificate {} and the key {}: {error}", certificates.display(), key.display());
-        CertificateError { path: key.to_owned(), text }
-    })
+pub fn certified_key(
+    certificates: impl AsRef<Path>,
+    key: impl AsRef<Path>,
+) -> Result<CertifiedKey, CertificateError> {
+    let (certificates, key) = (certificates.as_ref(), key.as_ref());
+    CertifiedKey::from_der(chain(certificates)?, private_key(key)?, &provider())
+        .map_err(|error| CertificateError::of_pair(certificates, key, &error))
+}
+
+/// Creates the TLS settings of a server from the PEM files of its certificate chain and its private key, as
+/// [`tls::server_config`] does. Pass them to a listener as [`tls::Role::Server`].
+///
+/// The files are read once. To replace a certificate that expires, restart the server, or use a resolver of rustls.
+///
+/// # Errors
+/// Returns an error if a file cannot be read, or if the key does not belong to the certificate.
+pub fn server_config_from_pem(
+    certificates: impl AsRef<Path>,
+    key: impl AsRef<Path>,
+) -> Result<Arc<ServerConfig>, CertificateError> {
+    let (certificates, key) = (certificates.as_ref(), key.as_ref());
+    tls::server_config(chain(certificates)?, private_key(key)?)
+        .map_err(|error| CertificateError::of_pair(certificates, key, &error))
 }
 
 impl CertificateError {
+    fn of_pair(certificates: &Path, key: &Path, error: &rustls::Error) -> Self {
+        let text =
+            format!("the certificate {} and the key {}: {error}", certificates.display(), key.display());
+        Self { path: key.to_owned(), text }
+    }
+
     /// Creates an error for a file and a reason.
     pub fn new(path: &Path, reason: &dyn fmt::Display) -> Self {
         Self { path: path.to_owned(), text: format!("{} can't be used: {reason}", path.display()) }
@@ -86,15 +113,18 @@ mod tests {
         fs::write(file("key"), pair.signing_key.serialize_pem()).unwrap();
         fs::write(file("empty"), "").unwrap();
         fs::write(file("other"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
-        assert_eq!(chain(&file("cert")).unwrap().len(), 2);
-        certified_key(&file("cert"), &file("key")).unwrap();
-        private_key(&file("key")).unwrap();
+        assert_eq!(chain(file("cert")).unwrap().len(), 2);
+        certified_key(file("cert"), file("key")).unwrap();
+        private_key(file("key")).unwrap();
+        server_config_from_pem(file("cert"), file("key")).unwrap();
         for (error, name, why) in [
-            (chain(&file("none")).unwrap_err(), "none", "No such file"),
-            (chain(&file("empty")).unwrap_err(), "empty", "it contains no certificate"),
-            (private_key(&file("cert")).unwrap_err(), "cert", "can't be used"),
-            (certified_key(&file("cert"), &file("empty")).unwrap_err(), "empty", "can't be used"),
-            (certified_key(&file("cert"), &file("other")).unwrap_err(), "other", "and the key"),
+            (chain(file("none")).unwrap_err(), "none", "No such file"),
+            (chain(file("empty")).unwrap_err(), "empty", "it contains no certificate"),
+            (private_key(file("cert")).unwrap_err(), "cert", "can't be used"),
+            (certified_key(file("cert"), file("empty")).unwrap_err(), "empty", "can't be used"),
+            (certified_key(file("cert"), file("other")).unwrap_err(), "other", "and the key"),
+            (server_config_from_pem(file("none"), file("key")).unwrap_err(), "none", "No such file"),
+            (server_config_from_pem(file("cert"), file("other")).unwrap_err(), "other", "and the key"),
         ] {
             assert_eq!(error.path(), file(name));
             assert!(error.to_string().contains(why), "{error}");

@@ -1,4 +1,4 @@
-//! A look at scripted servers, on each runtime.
+//! Checks of scripted servers, on each runtime.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use serde_json::Value;
 const RUNTIMES: [ClientRuntime; 4] =
     [ClientRuntime::Tokio, ClientRuntime::AsyncStd, ClientRuntime::Smol, ClientRuntime::Threads];
 
-/// Answers so many connections, and gives what was said on them.
+/// Answers this many connections, and returns what clients sent on them.
 fn server(connections: usize, answer: fn(&str) -> &'static str) -> (Url, JoinHandle<Vec<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("pop3://support@127.0.0.1:{}", listener.local_addr().unwrap().port());
@@ -93,7 +93,7 @@ fn a_look_is_awaited_on_a_runtime_that_is_there() {
     server.join().unwrap();
 }
 
-/// The second connection is that on which TLS would begin: without it nothing secret is said.
+/// TLS would begin on the second connection. Without it nothing secret is sent.
 #[test]
 fn without_tls_the_report_tells_what_was_seen_and_no_secret_was_sent() {
     let refuse = |line: &str| match line {

@@ -39,12 +39,12 @@ const PASSWORD: &str = "tanstaaf and some spaces";
 
 /// Shows that it works.
 pub(crate) fn run(options: &Demo) -> Result<Exit, Failure> {
-    // What can't be removed again is left to the system.
+    // If it can't be removed at the end, it is left to the system.
     let folder = tempfile::Builder::new()
         .prefix("pop3-demo-")
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
-        .map_err(|error| Failure::usage(format!("can't make a temporary folder: {error}")))?;
+        .map_err(|error| Failure::usage(format!("can't make a temporary directory: {error}")))?;
     show(folder.path(), options.runtime).map(|()| Exit::Done)
 }
 
@@ -56,7 +56,7 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     sample::write(&folder.join(USER), &messages).map_err(cant)?;
     let users = folder.join("users");
     fs::write(&users, format!("{USER}:{{PLAIN}}{PASSWORD}\n")).map_err(cant)?;
-    say!("A Maildir of {} awkward and small messages lies in {}.", messages.len(), folder.display());
+    say!("Created a Maildir with {} unusual messages in {}.", messages.len(), folder.display());
 
     let certificate = ReloadableCertificate::self_signed("localhost")?;
     let stop = Stop::new();
@@ -71,13 +71,13 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     let until = stop.clone();
     let server = thread::spawn(move || server.run(runtime.serve, &until).map_err(Failure::from));
     say!(
-        "pop3 serve answers on {} ({:?}), with a certificate that only this client trusts.\n",
+        "pop3 serve listens on {} ({:?}). Only this client trusts its certificate.\n",
         address,
         runtime.serve
     );
 
     let connector = Connector::new(trusted, "127.0.0.1")
-        .map_err(|_| Failure::usage("127.0.0.1 is no name for a certificate"))?;
+        .map_err(|_| Failure::usage("127.0.0.1 is not a valid name for a certificate"))?;
     let dialogue = Dialogue::new(SHOWN);
     let options =
         ClientOptions::new().with_connect_timeout(Duration::from_secs(10)).with_tracer(dialogue.tracer());
@@ -93,7 +93,7 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     if verified.wrong > 0 {
         return Err(Failure::new(
             Exit::Partial,
-            format!("{} messages are not what was stored", verified.wrong),
+            format!("{} messages differ from what was stored", verified.wrong),
         ));
     }
     let left = sample::count(&folder.join(USER)).map_err(cant)?;
@@ -103,7 +103,7 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
             format!("{left} files are left in the Maildir after one DELE"),
         ));
     }
-    say!("QUIT removed the message that was marked, and no other: {left} files are left.");
+    say!("QUIT removed the marked message and no other. {left} files are left.");
     Ok(())
 }
 
@@ -124,12 +124,12 @@ struct Verified {
 impl Verified {
     fn print(&self, messages: &[Vec<u8>]) {
         say!(
-            "\n{} messages, {} octets over {}{}: each octet is what was stored, with CRLF at the ends of lines,\n\
+            "\n{} messages, {} octets over {}{}: each message is what was stored, with CRLF line ends,\n\
              and each size in LIST is what RETR sent.",
             messages.len(),
             self.octets,
             self.tls,
-            if self.pipelined { ", in a pipeline" } else { "" }
+            if self.pipelined { ", with PIPELINING" } else { "" }
         );
     }
 }

@@ -31,7 +31,7 @@ impl Progress {
         move |event| match event {
             FetchEvent::Planned { messages, octets } => self.begin(messages, octets),
             FetchEvent::Octets(octets) => self.bar.inc(octets),
-            FetchEvent::Message => {
+            FetchEvent::Message { .. } => {
                 self.done += 1;
                 self.show();
             }

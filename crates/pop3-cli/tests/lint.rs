@@ -1,4 +1,4 @@
-//! `pop3 lint`: transcripts of real servers, and captures that the tests write themselves.
+//! `pop3 lint`: transcripts of real servers, and captures that the tests generate.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data")
 }
 
-/// Lints what comes on standard input.
+/// Lints standard input.
 fn lint(options: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pop3"))
         .args(["lint", "-"])
@@ -21,7 +21,7 @@ fn lint(options: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that refuses its input may be gone before it has read all.
+    // A program that refuses its input may exit before it has read everything.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
@@ -30,7 +30,7 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What is found in the recordings of real servers; `UPDATE_DOCS=1` writes it anew.
+/// The violations in the recordings of real servers. `UPDATE_DOCS=1` writes the file again.
 #[test]
 fn recordings_of_real_servers() {
     let mut found = String::new();
@@ -38,7 +38,7 @@ fn recordings_of_real_servers() {
         let input = fs::read(data().join(format!("transcripts/{server}.txt"))).unwrap();
         let output = lint(&["--quiet", "--level", "should"], &input);
         assert_eq!(output.status.code(), Some(1), "{server}");
-        // The names of the sessions are the same in all of them.
+        // The sessions have the same names in all of them.
         found.push_str(&format!("== {server}\n{}\n", text(&output)));
         assert!(!found.contains("secret-Pa55"), "{server}");
     }
@@ -136,7 +136,7 @@ fn what_can_not_be_read_is_an_error_of_one_line() {
 #[derive(Clone, Copy)]
 struct Packet<'o> {
     client: bool,
-    /// How many octets went before in this direction.
+    /// How many octets came before in this direction.
     at: u32,
     octets: &'o [u8],
     /// S, F or R.
@@ -155,7 +155,7 @@ const fn flag(client: bool, at: u32, flag: char) -> Packet<'static> {
     Packet { client, at, octets: b"", flag }
 }
 
-/// Writes packets in Ethernet, the numbers of one side wrapping around.
+/// Writes packets with Ethernet headers, where the sequence numbers of one side wrap around.
 fn frames(packets: &[Packet<'_>], port: u16) -> Vec<Vec<u8>> {
     let build = |packet: &Packet<'_>| {
         let (from, to, ports, first) = if packet.client {
@@ -163,7 +163,7 @@ fn frames(packets: &[Packet<'_>], port: u16) -> Vec<Vec<u8>> {
         } else {
             ([192, 0, 2, 2], [192, 0, 2, 1], (port, 40_000), 1000)
         };
-        // The octet that opens a connection has a number, too.
+        // SYN has a sequence number, too.
         let number = first.wrapping_add(packet.at).wrapping_add(u32::from(packet.flag != 'S'));
         let builder =
             PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(from, to, 64).tcp(ports.0, ports.1, number, 8192);
@@ -176,7 +176,7 @@ fn frames(packets: &[Packet<'_>], port: u16) -> Vec<Vec<u8>> {
         };
         let mut frame = Vec::new();
         builder.write(&mut frame, packet.octets).unwrap();
-        // As short frames are filled up on the wire.
+        // Short frames are padded, as on the wire.
         frame.resize(frame.len().max(60), 0);
         frame
     };
@@ -217,7 +217,7 @@ fn pcapng(packets: &[Packet<'_>], port: u16) -> Vec<u8> {
 
 const OPENING: [Packet<'static>; 2] = [flag(true, 0, 'S'), flag(false, 0, 'S')];
 
-/// A session of 6 segments with one violation of the server's.
+/// A session of 6 segments with one violation by the server.
 const SESSION: [Packet<'static>; 8] = [
     s(0, b"+OK ready\r\n"),
     c(0, b"CAPA\r\n"),
@@ -251,12 +251,12 @@ fn packets_are_put_in_order() {
     let plain = [&OPENING[..], &SESSION].concat();
     let mut swapped = plain.clone();
     swapped.swap(4, 5);
-    // Sent once more, also in other pieces, and again behind the end.
+    // Retransmitted, also in other pieces, and again after the end.
     let mut repeated = plain.clone();
     repeated.insert(5, s(5, b"eady\r\n+OK list\r\nT"));
     repeated.insert(6, c(0, b"CAPA\r\n"));
     repeated.extend([c(6, b"QUIT\r\n"), flag(true, 12, 'F')]);
-    // The capture began too late for the opening, and was cut at the greeting.
+    // The capture began after the connection was opened, and misses a part of the greeting.
     let unopened = SESSION.to_vec();
     for packets in [&plain, &swapped, &repeated, &unopened] {
         for file in [pcap(packets, 110), pcapng(packets, 110)] {
@@ -274,7 +274,7 @@ fn other_ports_are_named() {
     let output = lint(&["--port", "2110", "--quiet"], &file);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).starts_with("# 192.0.2.1:40000 to 192.0.2.2:2110\nMUST server 2449-5.06"));
-    // The same ports twice, one connection behind the other; the second is reset.
+    // Two connections with the same ports, one after the other. The second is reset.
     let again = [
         &OPENING[..],
         &SESSION,
@@ -305,11 +305,11 @@ fn missing_packets_are_told_of() {
     );
     assert_eq!(begun.status.code(), Some(0));
 
-    // A port where nobody listens has no session.
+    // A port on which nobody listens has no session.
     let refused = lint(&[], &pcap(&[OPENING[0], flag(false, 0, 'R')], 110));
     assert_eq!(refused.status.code(), Some(2));
 
-    // What was found before the file breaks off is told.
+    // What was found before the file ends too early is reported.
     let whole = pcap(&[&OPENING[..], &SESSION].concat(), 110);
     let cut = lint(&[], &whole[..whole.len() - 70]);
     assert_eq!(cut.status.code(), Some(2));

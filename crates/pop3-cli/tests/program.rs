@@ -1,4 +1,4 @@
-//! The program from outside: what it prints where, and its exit codes.
+//! The program from outside: its output and its exit codes.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -18,12 +18,12 @@ fn run(arguments: &[&str]) -> Output {
 fn with_input(arguments: &[&str], input: &[u8]) -> Output {
     let mut child =
         pop3(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A program that refuses its arguments may be gone before it has read anything.
+    // A program that refuses its arguments may exit before it has read anything.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
 
-/// Exit code 2, nothing on stdout, one line on stderr that has this text.
+/// Exit code 2, nothing on stdout, and one line on stderr that contains this text.
 fn assert_refused(output: &Output, text: &str) {
     let stderr = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
@@ -64,11 +64,11 @@ fn passwd_prints_the_forms_that_are_asked_for() {
     assert!(keys.verify_password("\u{e4}IX".as_bytes()));
     let two = text(&["passwd", "a", "--form", "argon2id,scram-sha-1", "--iterations", "4096"], b"x\n");
     assert_eq!(two.lines().map(|line| &line[..9]).collect::<Vec<_>>(), ["a:$argon2", "a:SCRAM-S"]);
-    // What SASLprep refuses can still be hashed as it is.
+    // A password that SASLprep refuses can still be hashed unchanged.
     let odd = text(&["passwd", "a", "--form", "argon2id"], b"\xff\x07\n");
     assert!(password_auth::verify_password(b"\xff\x07", odd.trim_end().strip_prefix("a:").unwrap()).is_ok());
     assert_refused(&with_input(&["passwd", "a"], b"\xff\n"), "not UTF-8; --form argon2id");
-    assert_refused(&with_input(&["passwd", "a"], b"tab\t\n"), "a character that is not allowed");
+    assert_refused(&with_input(&["passwd", "a"], b"tab\t\n"), "a character that SASLprep does not allow");
     assert_refused(&with_input(&["passwd", "a", "--iterations", "4095"], b"x\n"), "4096");
     assert_refused(&with_input(&["passwd", "a", "--form", "md5"], b"x\n"), "scram-sha-256");
 }

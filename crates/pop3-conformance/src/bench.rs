@@ -64,7 +64,7 @@ impl<'a> Bench<'a> {
     /// A connection with the greeting read, before TLS and before the login.
     pub(crate) fn clear(&self) -> Result<Wire, Stop> {
         if self.connect.tls == TestedTls::Implicit {
-            return skip("TLS is there from the first octet");
+            return skip("the connection uses implicit TLS");
         }
         let mut wire = self.dial()?;
         self.greet(&mut wire)?;
@@ -94,8 +94,8 @@ impl<'a> Bench<'a> {
                 wire.greeting = greeting;
                 Ok(())
             }
-            Some(_) => fail(format!("turned away: {}", escaped(&greeting))),
-            None => fail(format!("{} is no greeting", escaped(&greeting))),
+            Some(_) => fail(format!("the connection was refused: {}", escaped(&greeting))),
+            None => fail(format!("{} is not a greeting", escaped(&greeting))),
         }
     }
 

@@ -1,9 +1,9 @@
-//! Scripts for clients: servers that do odd things on purpose, and what a client must make of them.
+//! Tests clients with scripted servers that deliberately do unusual things.
 //!
-//! A [`Stage`] listens; each client that connects meets the next script. What the client sends is
-//! judged, as nothing else of it can be seen: a client that fetches all messages and deletes them shows
-//! by its DELE that it believes to have a message, and by its QUIT that it believes to be in step. With a
-//! command to run for each script its exit code is judged too.
+//! A [`Stage`] listens. Each client that connects meets the next script. The verdict depends only on what the client
+//! sends: a client that fetches and deletes all messages shows by DELE that it believes to have a message, and by
+//! QUIT that it believes to be in step. If a command is run for each script, its exit code counts,
+//! too.
 
 mod mail;
 mod mail_rows;

@@ -1,4 +1,4 @@
-//! Where a server is, how it is reached, and who logs in.
+//! The address of a server, how to connect to it, and the account.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -10,15 +10,15 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
-/// How TLS begins.
+/// When TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TestedTls {
-    /// The maildrop is read in clear text; STLS is tried where the server offers it.
+    /// Not at all for most rows: the session is in clear text. STLS is tested if the server offers it.
     Off,
-    /// By STLS on each connection, before anything secret is sent.
+    /// With STLS on each connection, before any secret is sent.
     StartTls,
-    /// From the first octet.
+    /// With the first octet of the connection.
     Implicit,
 }
 
@@ -26,25 +26,25 @@ pub enum TestedTls {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Connect {
-    /// What is dialled, one after the other until somebody answers.
+    /// The addresses, tried in this order until one answers.
     pub addresses: Vec<SocketAddr>,
-    /// How TLS begins.
+    /// When TLS begins.
     pub tls: TestedTls,
-    /// The settings of TLS, and the name that the certificate must have. Without them no row of TLS is
-    /// tried.
+    /// The TLS settings, and the name that the certificate must have. Without them the rows about TLS
+    /// are skipped.
     pub trust: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// The user's name.
     pub user: Vec<u8>,
     /// The password.
     pub password: Zeroizing<Vec<u8>>,
-    /// How long an answer may take. Default: 30 s, as servers hold back the answer to a wrong password.
+    /// How long a reply may take. Default: 30 s, because servers delay the reply to a wrong password.
     pub timeout: Duration,
-    /// How long is waited to see that nothing comes. Default: 400 ms; more on a slow line.
+    /// How long to wait to be sure that nothing arrives. Default: 400 ms. A slow connection needs more.
     pub pause: Duration,
 }
 
 impl Connect {
-    /// An account in clear text, with the default timeout and no TLS.
+    /// Creates the settings for an account in clear text, with the default timeouts and without TLS.
     #[must_use]
     pub fn new(addresses: Vec<SocketAddr>, user: &[u8], password: &[u8]) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Connect {
         }
     }
 
-    /// With TLS: how it begins, its settings, and the name that the certificate must have.
+    /// Sets up TLS: when it begins, its settings, and the name that the certificate must have.
     #[must_use]
     pub fn with_tls(mut self, tls: TestedTls, config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
         self.tls = tls;
@@ -66,14 +66,14 @@ impl Connect {
         self
     }
 
-    /// With another timeout.
+    /// Sets how long a reply may take.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// With another time for which nothing must come.
+    /// Sets how long to wait to be sure that nothing arrives.
     #[must_use]
     pub fn with_pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
@@ -96,7 +96,7 @@ impl Connect {
 }
 
 impl fmt::Debug for Connect {
-    /// Without the password.
+    /// Omits the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
             .field("addresses", &self.addresses)

@@ -88,7 +88,7 @@ impl Heard {
     /// That the client has fetched and deleted these messages and no other, and has ended by QUIT.
     pub(crate) fn took(&self, numbers: &[usize]) -> Verdict {
         if self.connections == 0 {
-            return skip("the client did not come");
+            return skip("the client did not connect");
         }
         ensure(self.sent_credentials(), || {
             format!("the client did not log in, but sent {}", self.commands())
@@ -100,7 +100,7 @@ impl Heard {
             })?;
         }
         if !self.has("DELE") && self.has("QUIT") {
-            return skip("the client deletes nothing, so it can't be seen what it believes to have");
+            return skip("the client deletes nothing, so what it accepted is not visible");
         }
         for number in numbers {
             ensure(self.numbers("DELE").contains(number), || {
@@ -139,7 +139,7 @@ impl Heard {
     /// That the client has noticed an error: where it was run, by its exit code.
     pub(crate) fn noticed(&self) -> Result<(), Stop> {
         match self.succeeded {
-            Some(true) => fail("the client ended as if all had gone well"),
+            Some(true) => fail("the client reported success"),
             Some(false) | None => Ok(()),
         }
     }

@@ -22,27 +22,27 @@ pub use row::{RequirementLevel, Row};
 pub use server::TestedServer;
 pub use verdict::Outcome;
 
-/// Rows that belong together.
+/// A group of rows.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Group {
-    /// A short name, as `SYN`.
+    /// A short name, such as `SYN`.
     pub name: &'static str,
-    /// What the rows are about.
+    /// The topic of the rows.
     pub title: &'static str,
     /// The rows, in the order of the table.
     pub rows: &'static [Row],
 }
 
-/// Which rows are tried.
+/// A selection of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection(Vec<String>);
 
 impl Selection {
-    /// The rows and groups with these names, in letters of any case; all, where there is none.
+    /// Selects the rows and groups with these names, which are case-insensitive. An empty list selects all.
     ///
     /// # Errors
-    /// The first name that is neither a row nor a group of `groups`.
+    /// Returns the first name that is neither a row nor a group in `groups`.
     pub fn new<S: AsRef<str>>(groups: &[Group], names: &[S]) -> Result<Self, String> {
         let mut selection = Self::default();
         for name in names {
@@ -59,14 +59,14 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Whether this row is tried.
+    /// Returns whether the row is selected.
     #[must_use]
     pub fn has(&self, group: &str, id: &str) -> bool {
         self.0.is_empty()
             || self.0.iter().any(|name| name.eq_ignore_ascii_case(group) || name.eq_ignore_ascii_case(id))
     }
 
-    /// The rows of `groups` that are tried, with what each asks, a line each.
+    /// Returns the selected rows of `groups` with their requirements, one per line.
     #[must_use]
     pub fn list(&self, groups: &[Group]) -> String {
         let mut text = String::new();

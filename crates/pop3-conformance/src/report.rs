@@ -1,4 +1,4 @@
-//! What came of the rows, as a table.
+//! The results of the rows, as a table.
 
 use core::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::row::{RequirementLevel, Row};
 use crate::verdict::Outcome;
 
-/// What came of one row.
+/// The result of one row.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReportEntry {
@@ -15,35 +15,35 @@ pub struct ReportEntry {
     pub group: &'static str,
     /// The row.
     pub row: Row,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What went over the wire, a line each: the number of the connection, `C:` or `S:`, and the octets,
+    /// What was sent and received, one entry per line: the number of the connection, `C:` or `S:`, and the octets,
     /// escaped and without secrets.
     pub transcript: Vec<String>,
 }
 
-/// What came of the rows that were tried.
+/// The results of a run.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ConformanceReport {
-    /// In the order of the groups and their rows.
+    /// The entries, in the order of the groups and their rows.
     pub entries: Vec<ReportEntry>,
 }
 
-/// How many rows ended how.
+/// The number of rows for each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReportTotals {
-    /// As required.
+    /// Rows that passed.
     pub passed: usize,
-    /// Not as required.
+    /// Rows that failed.
     pub failed: usize,
-    /// Not tried.
+    /// Rows that did not apply.
     pub not_applicable: usize,
 }
 
 impl ConformanceReport {
-    /// How many rows ended how.
+    /// Returns the number of rows for each outcome.
     #[must_use]
     pub fn totals(&self) -> ReportTotals {
         let mut totals = ReportTotals::default();
@@ -57,13 +57,13 @@ impl ConformanceReport {
         totals
     }
 
-    /// The failures.
+    /// Returns the rows that failed.
     pub fn failures(&self) -> impl Iterator<Item = &ReportEntry> {
         self.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Failed { .. }))
     }
 
-    /// The table: a line for each row, then what was sent and received by rows that failed, or, if
-    /// `verbose`, by all; then the figures.
+    /// Returns the table: a line for each row, then what was sent and received by the rows that failed or, if
+    /// `verbose`, by all rows, and then the totals.
     #[must_use]
     pub fn table(&self, verbose: bool) -> String {
         let mut text = String::new();
@@ -93,8 +93,8 @@ impl ConformanceReport {
         text
     }
 
-    /// The table as an object in JSON, in some lines: `passed`, `failed` and `not_applicable` are figures, `rows` is a
-    /// list of objects with `group`, `row`, `level`, `requirement`, `outcome`, `text` and `transcript`.
+    /// Returns the report as a JSON object of several lines. `passed`, `failed` and `not_applicable` are numbers.
+    /// `rows` is a list of objects with `group`, `row`, `level`, `requirement`, `outcome`, `text` and `transcript`.
     #[must_use]
     pub fn json(&self) -> String {
         let row = |entry: &ReportEntry| {
@@ -118,8 +118,8 @@ impl ConformanceReport {
         format!("{json:#}\n")
     }
 
-    /// The last line, `N passed, N failed, N not applicable`, and before it how strongly the rows bind that
-    /// failed, if any.
+    /// Returns the last line, `N passed, N failed, N not applicable`. If rows failed, a line before it gives their
+    /// levels.
     #[must_use]
     pub fn summary(&self) -> String {
         let ReportTotals { passed, failed, not_applicable } = self.totals();
@@ -136,7 +136,7 @@ impl ConformanceReport {
         .map(|level| format!("{} {level}", count(level)))
         .collect();
         if !counts.is_empty() {
-            let _ = writeln!(text, "of the failed: {}", counts.join(", "));
+            let _ = writeln!(text, "failed rows: {}", counts.join(", "));
         }
         let _ = writeln!(text, "{passed} passed, {failed} failed, {not_applicable} not applicable");
         text

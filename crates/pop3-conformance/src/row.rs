@@ -1,4 +1,4 @@
-//! A requirement, and how it is tried.
+//! A requirement, and how it is tested.
 
 use core::fmt;
 
@@ -8,17 +8,17 @@ use crate::heard::Heard;
 use crate::verdict::Verdict;
 use crate::wire::Wire;
 
-/// How strongly the source of a row binds.
+/// How binding a requirement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum RequirementLevel {
-    /// An RFC demands it.
+    /// An RFC requires it.
     Must,
     /// An RFC recommends it.
     Should,
-    /// An RFC leaves it open.
+    /// An RFC permits it.
     May,
-    /// No RFC says it, or not clearly; it is what good servers do.
+    /// No RFC states it clearly, but good servers and clients do it.
     Practice,
 }
 
@@ -37,52 +37,52 @@ impl fmt::Display for RequirementLevel {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Row {
-    /// Its name: the RFC, the section and a running number (`1939-5.20`), or a name for a practice.
+    /// The id: the RFC, the section and a running number (`1939-5.20`), or a name for a practice.
     pub id: &'static str,
-    /// How strongly it binds.
+    /// How binding the requirement is.
     pub level: RequirementLevel,
-    /// What is asked, in few words.
+    /// The requirement, in a few words.
     pub requirement: &'static str,
     pub(crate) when: When,
     pub(crate) check: Check,
 }
 
-/// When a row is tried. The table has the order of the requirements all the same.
+/// When a row is tested. This does not change its place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     Normal,
-    /// After the others, one by one: a login fails, and servers slow down for who fails.
+    /// After the others, one at a time: a login fails, and servers delay clients after failures.
     Late,
-    /// After these, beside each other, each on connections of its own: logins fail, none succeeds.
+    /// After these, in parallel, each on its own connections: logins fail, and none succeeds.
     Swarm,
-    /// After all that look at the maildrop: a message is removed.
+    /// After all rows that read the maildrop: a message is removed.
     Last,
     /// At the very end: judges what was seen in all the others.
     Review,
 }
 
-/// How a row is tried.
+/// How a row is tested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Check {
-    /// Each of these commands, before the login, is refused.
+    /// Each of these commands is refused before the login.
     RefusedBefore(&'static [&'static str]),
-    /// Each of these commands, after the login, is refused.
+    /// Each of these commands is refused after the login.
     RefusedAfter(&'static [&'static str]),
-    /// On a fresh connection before the login.
+    /// On a new connection before the login.
     Open(fn(&mut Wire, &Facts) -> Verdict),
-    /// On the session that is shared by the rows; it is left as it was found.
+    /// On the session that the rows share. The row must leave it unchanged.
     Session(fn(&mut Wire, &Facts) -> Verdict),
-    /// With connections as it likes.
+    /// With any connections.
     Bench(fn(&mut Bench<'_>) -> Verdict),
-    /// By what a client has sent to a server that follows a script.
+    /// By what a client sent to a scripted server.
     Judge(fn(&Heard) -> Verdict),
-    /// By what is known already.
+    /// By what is already known.
     Known(fn(&Facts) -> Verdict),
     /// Not at all, for this reason.
     Outside(&'static str),
 }
 
-/// A row that is tried in the normal order.
+/// A row that is tested in the normal order.
 pub(crate) const fn row(
     id: &'static str,
     level: RequirementLevel,
@@ -92,7 +92,7 @@ pub(crate) const fn row(
     Row { id, level, requirement, when: When::Normal, check }
 }
 
-/// A row with a login that fails, tried after the others.
+/// A row with a failed login, tested after the others.
 pub(crate) const fn late(
     id: &'static str,
     level: RequirementLevel,
@@ -102,7 +102,7 @@ pub(crate) const fn late(
     Row { id, level, requirement, when: When::Late, check }
 }
 
-/// A row with logins that fail and none that succeeds.
+/// A row with failed logins and no successful one.
 pub(crate) const fn swarm(
     id: &'static str,
     level: RequirementLevel,

@@ -1,4 +1,4 @@
-//! The rows of a server, and the order in which they are tried.
+//! The rows for servers, and the order in which they are tested.
 
 mod apo;
 mod aut;
@@ -35,10 +35,10 @@ use crate::row::{Check, Row, When};
 use crate::verdict::{Outcome, Stop, Verdict, done};
 use crate::{Group, Selection};
 
-/// How many rows with failing logins are tried beside each other. Servers hold their answers back.
+/// How many rows with failed logins run in parallel. Servers delay their replies.
 const SWARM: usize = 6;
 
-/// The rows of a server.
+/// The rows for servers.
 pub const GROUPS: &[Group] = &[
     Group { name: "SYN", title: "Lines, commands, replies", rows: syn::ROWS },
     Group { name: "MUL", title: "Multi-line replies and dot-stuffing", rows: mul::ROWS },
@@ -53,39 +53,39 @@ pub const GROUPS: &[Group] = &[
     Group { name: "CAP", title: "CAPA and capabilities", rows: cap::ROWS },
     Group { name: "RSP", title: "Response codes", rows: rsp::ROWS },
     Group { name: "TLS", title: "STLS and TLS", rows: tls::ROWS },
-    Group { name: "AUT", title: "AUTH and the frame of SASL", rows: aut::ROWS },
+    Group { name: "AUT", title: "AUTH and SASL exchanges", rows: aut::ROWS },
     Group { name: "MEC", title: "Mechanisms", rows: mec::ROWS },
     Group { name: "SCR", title: "SCRAM and channel binding", rows: scram::ROWS },
     Group { name: "UTF", title: "UTF8 and LANG", rows: utf::ROWS },
     Group { name: "SEC", title: "Robustness and limits", rows: sec::ROWS },
-    Group { name: "SRVP", title: "Practice of servers", rows: srvp::ROWS },
+    Group { name: "SRVP", title: "Server practice", rows: srvp::ROWS },
 ];
 
-/// A server that is tried.
+/// A server to be tested.
 #[derive(Clone, Debug)]
 pub struct TestedServer {
     connect: Connect,
     destructive: bool,
 }
 
-/// Why a server can't be tried at all.
+/// Why a server cannot be tested at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunError {
-    /// There is no connection, no TLS, or no greeting; the text says which.
+    /// There is no connection, no TLS, or no greeting. The text says which.
     Connect(String),
-    /// The login or what follows it at once does not work; the text says what.
+    /// The login, or what follows it directly, does not work. The text says what.
     Login(String),
-    /// The login is refused for a reason that will pass, as the server's response code says; the text has
-    /// the reply.
+    /// The login is temporarily refused, according to the response code. The text contains the
+    /// reply.
     Later(String),
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(text) => write!(f, "the server can't be tried: {text}"),
-            Self::Login(text) | Self::Later(text) => write!(f, "the maildrop can't be tried: {text}"),
+            Self::Connect(text) => write!(f, "the server can't be tested: {text}"),
+            Self::Login(text) | Self::Later(text) => write!(f, "the maildrop can't be tested: {text}"),
         }
     }
 }
@@ -93,23 +93,23 @@ impl fmt::Display for RunError {
 impl core::error::Error for RunError {}
 
 impl TestedServer {
-    /// A server and its maildrop, which is left as it is.
+    /// Creates a test of a server. Its maildrop is not changed.
     #[must_use]
     pub const fn new(connect: Connect) -> Self {
         Self { connect, destructive: false }
     }
 
-    /// Lets the rows remove messages: at most one, the last.
+    /// Allows the rows to remove messages: at most one, the last.
     #[must_use]
     pub const fn destructive(mut self, destructive: bool) -> Self {
         self.destructive = destructive;
         self
     }
 
-    /// Tries the rows. `progress` is called at the end of each, in the order in which they end.
+    /// Runs the rows. `progress` is called after each row, in the order in which they finish.
     ///
     /// # Errors
-    /// When no row can be tried, as there is no connection or no login.
+    /// Returns an error if no row can be run, because there is no connection or no login.
     pub fn run(
         &self,
         selection: &Selection,
@@ -141,7 +141,7 @@ impl TestedServer {
         Ok(ConformanceReport { entries: entries.into_iter().flatten().collect() })
     }
 
-    /// Tries rows beside each other.
+    /// Runs rows in parallel.
     fn swarm(
         &self,
         bench: &Bench<'_>,
@@ -175,7 +175,7 @@ impl TestedServer {
     }
 }
 
-/// Finds out what the rows need to know.
+/// Collects what the rows need to know.
 fn survey(bench: &mut Bench<'_>) -> Result<(), RunError> {
     let connect = |stop| RunError::Connect(text(stop));
     let login = |stop| match stop {
@@ -184,7 +184,7 @@ fn survey(bench: &mut Bench<'_>) -> Result<(), RunError> {
     };
     let mut facts = Facts { tls: bench.connect.tls != TestedTls::Off, ..Facts::default() };
     if facts.tls && bench.connect.trust.is_none() {
-        return Err(RunError::Connect("TLS is wanted, but was not configured".to_owned()));
+        return Err(RunError::Connect("TLS was requested, but is not configured".to_owned()));
     }
     if bench.connect.tls != TestedTls::Implicit {
         let mut wire = bench.clear().map_err(connect)?;
@@ -193,12 +193,12 @@ fn survey(bench: &mut Bench<'_>) -> Result<(), RunError> {
         wire.quit();
     }
     bench.facts = Rc::new(facts.clone());
-    // In clear text TLS may be tried too, if the certificate is one to be trusted.
+    // In clear text, TLS can be tested too, if the certificate is trusted.
     if bench.connect.tls == TestedTls::Off && bench.offers_stls().is_ok() {
         match bench.stls() {
             Ok(wire) => wire.quit(),
             Err(Stop::NotApplicable(fault)) => facts.trust = Err(fault),
-            // Rows will tell.
+            // The rows will report it.
             Err(Stop::Failed(_) | Stop::Later(_)) => {}
         }
     }
@@ -218,13 +218,13 @@ fn survey(bench: &mut Bench<'_>) -> Result<(), RunError> {
     let mut wire = bench.log_in().map_err(login)?;
     facts::figures(&mut wire, &mut facts).map_err(login)?;
     while !facts::fetch(&mut wire, &mut facts).map_err(login)? {
-        // Out of step: what follows on this connection means nothing.
+        // Out of step: what follows on this connection has no meaning.
         wire.cut(false);
         wire = bench.log_in().map_err(login)?;
     }
     bench.facts = Rc::new(facts);
     bench.keep(wire).map_err(login)?;
-    // What the survey has said belongs to no row.
+    // The octets of the survey do not belong to a row.
     bench.record.take();
     Ok(())
 }
@@ -254,7 +254,7 @@ fn check(bench: &mut Bench<'_>, check: &Check) -> Verdict {
         }
         Check::Bench(check) => check(bench),
         Check::Known(check) => check(&facts),
-        Check::Judge(_) => Err(Stop::NotApplicable("binds clients".to_owned())),
+        Check::Judge(_) => Err(Stop::NotApplicable("applies to clients".to_owned())),
         Check::Outside(reason) => Err(Stop::NotApplicable((*reason).to_owned())),
     }
 }

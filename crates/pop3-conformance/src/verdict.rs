@@ -1,30 +1,30 @@
-//! How a try ends, and what a check says it with.
+//! The outcome of a row, and the functions with which checks report it.
 
 use core::fmt;
 
-/// How the try of a row ended.
+/// The outcome of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// As required.
+    /// The requirement is met.
     Passed {
-        /// What was seen where more than one thing is right; often empty.
+        /// What was observed if several behaviours are correct; often empty.
         note: String,
     },
-    /// Not as required.
+    /// The requirement is not met.
     Failed {
-        /// What was seen, and what was expected.
+        /// What was observed, and what was expected.
         reason: String,
     },
-    /// It could not be tried, or does not bind this peer.
+    /// The row could not be tested, or does not apply to this peer.
     NotApplicable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
 impl Outcome {
-    /// The note or the reason.
+    /// Returns the note or the reason.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
@@ -36,7 +36,7 @@ impl Outcome {
 }
 
 impl fmt::Display for Outcome {
-    /// One word or three.
+    /// One word, or three.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Passed { .. } => "passed",
@@ -46,16 +46,16 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Why a try ends before its end.
+/// Why a check stops early.
 #[derive(Clone, Debug)]
 pub(crate) enum Stop {
     Failed(String),
-    /// The server says that it will pass: to a row it is a failure as any other.
+    /// The server says that the problem is temporary. For a row this is a failure like any other.
     Later(String),
     NotApplicable(String),
 }
 
-/// What a check returns: a note, or why it stopped.
+/// The result of a check: a note, or why it stopped.
 pub(crate) type Verdict = Result<String, Stop>;
 
 impl From<Verdict> for Outcome {
@@ -68,12 +68,12 @@ impl From<Verdict> for Outcome {
     }
 }
 
-/// All is as it should be.
+/// The requirement is met.
 pub(crate) fn done() -> Verdict {
     Ok(String::new())
 }
 
-/// All is as it should be, and this was seen.
+/// The requirement is met, and this was observed.
 pub(crate) fn note(text: impl Into<String>) -> Verdict {
     Ok(text.into())
 }

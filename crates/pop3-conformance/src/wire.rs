@@ -130,12 +130,12 @@ impl Wire {
             let word: Vec<u8> = line.iter().take(4).map(u8::to_ascii_uppercase).collect();
             match word.as_slice() {
                 b"DELE" if self.guard.cut_removes && !self.guard.may_remove => {
-                    return skip("this server removes marked messages without QUIT");
+                    return skip("the server removes marked messages without QUIT");
                 }
                 b"DELE" => self.guard.marked = true,
                 b"RETR" => self.guard.fetched = true,
                 b"QUIT" if self.logged_in && self.quit_removes() => {
-                    return fail("a QUIT that could remove messages was held back");
+                    return fail("a QUIT that could remove messages was not sent");
                 }
                 _ => {}
             }
@@ -148,7 +148,7 @@ impl Wire {
         // A server that has closed is found by reading, which tells what it has said before.
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock || error.kind() == ErrorKind::TimedOut => {
-                fail("the server does not take what is sent")
+                fail("the server does not read what is sent")
             }
             Ok(()) | Err(_) => Ok(()),
         }
@@ -178,7 +178,7 @@ impl Wire {
             match self.fill(deadline) {
                 Fill::Some => {}
                 Fill::Late => {
-                    return fail(format!("{what} did not come within {} s", self.timeout.as_secs()));
+                    return fail(format!("{what} did not arrive within {} s", self.timeout.as_secs()));
                 }
                 Fill::End => {
                     let unread = self.input.get(self.start..).unwrap_or_default();
@@ -187,7 +187,7 @@ impl Wire {
                     } else {
                         format!(" behind {}", escaped(unread))
                     };
-                    return fail(format!("the connection ended{left} where {what} was due"));
+                    return fail(format!("the connection ended{left} where {what} was expected"));
                 }
             }
         }
@@ -241,9 +241,9 @@ impl Wire {
         config: std::sync::Arc<rustls::ClientConfig>,
         name: rustls::pki_types::ServerName<'static>,
     ) -> Result<Handshake, Stop> {
-        ensure(self.unread() == 0, || "octets in clear text stand before the handshake".to_owned())?;
+        ensure(self.unread() == 0, || "octets in clear text precede the handshake".to_owned())?;
         let Stream::Plain(mut stream) = core::mem::replace(&mut self.stream, Stream::None) else {
-            return fail("TLS is there already");
+            return fail("TLS is already active");
         };
         let mut connection = match ClientConnection::new(config, name) {
             Ok(connection) => connection,
@@ -296,7 +296,7 @@ impl Wire {
 
     /// Ends the connection without a word: by FIN, or by RST.
     pub(crate) fn cut(mut self, reset: bool) {
-        self.record.event(self.number, if reset { "cut by RST" } else { "cut by FIN" });
+        self.record.event(self.number, if reset { "closed with RST" } else { "closed with FIN" });
         if reset {
             // Unread octets in the receive buffer make the system send RST.
             let _ = self.send(b"NOOP\r\n");

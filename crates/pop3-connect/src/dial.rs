@@ -89,12 +89,12 @@ impl Dial {
             }
         };
         let rate = settings.min_rate.unwrap_or_else(|| Rate::patient_for(settings.timeout));
-        let config = ClientConfig::default()
-            .with_strict(settings.strict)
-            .with_reply_timeout(settings.timeout)
-            .with_quit_timeout(settings.timeout)
-            .with_min_octets(rate.octets)
-            .with_min_octets_period(rate.period);
+        let mut config = ClientConfig::default();
+        config.strict = settings.strict;
+        config.reply_timeout = settings.timeout;
+        config.quit_timeout = settings.timeout;
+        config.min_octets = rate.octets;
+        config.min_octets_period = rate.period;
         let mut options = ClientOptions::new()
             .with_connect_timeout(settings.timeout)
             .with_config(config)

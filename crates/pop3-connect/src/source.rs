@@ -235,11 +235,13 @@ fn ask_command(
     let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     *process.lock().unwrap_or_else(PoisonError::into_inner) = Process::Over;
     drop(on_stop);
-    let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
+    let status = child
+        .wait()
+        .map_err(|error| failed(format!("has an exit status that could not be read: {error}")))?;
     if !status.success() {
         return Err(failed(format!("failed ({status})")));
     }
-    line.map_err(|error| failed(format!("gave no {kind}: {error}")))
+    line.map_err(|error| failed(format!("printed no {kind}: {error}")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Connecting and logging in over real sockets, on every runtime, and what people are told.
+//! Connecting and logging in over real sockets, on every runtime, and the messages to users.
 
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +15,7 @@ use pop3_driver::{Stop, Transport};
 
 const PASSWORD: &str = "tanstaaf and some spaces";
 
-/// All that the features bring.
+/// Everything that the features enable.
 const RUNTIMES: &[ClientRuntime] = &[
     #[cfg(feature = "tokio")]
     ClientRuntime::Tokio,
@@ -27,7 +27,8 @@ const RUNTIMES: &[ClientRuntime] = &[
     ClientRuntime::Threads,
 ];
 
-/// A server for one connection, which answers each line by the rule; what it was sent comes when the client has left.
+/// A server for one connection that answers each line by this rule. What it received is available when the client has
+/// left.
 fn server(reply: impl Fn(&str) -> &'static str + Send + 'static) -> (Url, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("pop3://mrose@127.0.0.1:{}", listener.local_addr().unwrap().port());
@@ -152,7 +153,7 @@ fn the_switch_ends_the_wait_for_a_greeting_on_every_runtime() {
         let serving = thread::spawn(move || {
             let (_stream, _): (TcpStream, _) = listener.accept().unwrap();
             switch.stop();
-            // The connection is held until the client has given up.
+            // The connection is held open until the client has given up.
             let _ = end.recv();
         });
         let settings = settings().with_stop(stop);
@@ -180,10 +181,10 @@ fn who_is_asked_is_the_last_resort() {
     let settings = settings.with_client_cert(own.clone());
     let login = Login::new(&settings, &url, "mail.example:995").unwrap().unwrap();
     assert_eq!(login.kind(), CredentialKind::Certificate);
-    // Where the password is named, it is what is shown.
+    // If the password is named, the error shows its source.
     let settings = settings.with_password(Source::given(PASSWORD));
     assert_eq!(Login::new(&settings, &url, "").unwrap().unwrap().kind(), CredentialKind::Password);
-    // A user is not needed where nobody is to log in.
+    // A user name is not needed if nobody logs in.
     let nobody = Url::parse("pop3s://mail.example").unwrap();
     assert!(
         Login::new(&Settings::new().with_password(Source::given(PASSWORD)), &nobody, "").unwrap().is_none()

@@ -1,4 +1,4 @@
-//! The system behind the trait, and the faults that tests put there.
+//! The system behind the traits, and the faults that tests inject.
 #![cfg(unix)]
 
 use std::fs;
@@ -64,7 +64,7 @@ fn what_is_no_file_is_told_apart_and_never_waited_for() {
     assert_eq!(kind(b"fifo"), Some(FileKind::Other));
     assert_eq!(kind(b"folder"), Some(FileKind::Folder));
     assert_eq!(kind(b"none"), None);
-    // Nobody writes to the FIFO: a plain open would wait for that.
+    // Nobody writes to the FIFO, so an ordinary open would wait forever.
     assert!(!folder.open(b"fifo", Open::reading()).unwrap().stat().unwrap().is_file());
     folder.open(b"link", Open::reading()).unwrap_err();
     folder.open_folder(b"link").unwrap_err();
@@ -91,7 +91,7 @@ fn names_are_moved_linked_and_removed() {
     sub.unlink(b"c").unwrap();
     assert_eq!(sub.unlink(b"c").unwrap_err().kind(), ErrorKind::NotFound);
     folder.sync().unwrap();
-    // Names are looked up in the folder that was opened, wherever it lies by now.
+    // Names are looked up in the directory that was opened, even if it was moved.
     fs::rename(place.path().join("sub"), place.path().join("moved")).unwrap();
     put(&*sub, b"e", b"e");
     assert!(place.path().join("moved/e").exists());
@@ -193,7 +193,7 @@ fn one_change_fails_and_all_behind_it_only_if_the_process_is_gone() {
         folder.open(b"d", Open::writing().make(0o600)).unwrap_err();
     }
     faults.temporary().unwrap_err();
-    // What only looks goes on.
+    // Calls that only read continue to work.
     assert_eq!(names(&*folder), [b"a"]);
     faults.calm();
     let mut temporary = faults.temporary().unwrap();

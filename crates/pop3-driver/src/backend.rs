@@ -61,7 +61,7 @@ use crate::tls::TlsInfo;
 ///         match attempt.proof {
 ///             // A real store would await its database here.
 ///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {
-///                 Ok(Admission::Serve(Accepted::new(Snapshot::new())))
+///                 Ok(Admission::Serve(Accepted::from(Snapshot::new())))
 ///             }
 ///             _ => Err(Rejection::credentials()),
 ///         }

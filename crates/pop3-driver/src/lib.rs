@@ -134,7 +134,7 @@
 //! let store = MemoryStore::new();
 //! store.add_user("mrose", "tanstaaf");
 //! store.deliver("mrose", b"Subject: hello\n\nHello!\n");
-//! let mail = Mail { store: Arc::new(store.clone()), config: Arc::new(ServerConfig::new()) };
+//! let mail = Mail { store: Arc::new(store.clone()), config: Arc::new(ServerConfig::default()) };
 //!
 //! let listener = TcpListener::bind("127.0.0.1:0")?;
 //! let address = listener.local_addr()?;

@@ -195,7 +195,8 @@ impl Store for MemoryStore {
             }
         }
         let messages = user.messages.clone();
-        let accepted = Accepted::new(snapshot).with_user(name.escape_ascii().to_string());
+        let mut accepted = Accepted::from(snapshot);
+        accepted.user = Some(name.escape_ascii().to_string());
         Ok((accepted, MemoryMaildrop { store: self.clone(), name, messages }))
     }
 }
@@ -212,7 +213,7 @@ impl Maildrop for MemoryMaildrop {
         let message = self.messages.get(message.index());
         message
             .map(|message| Cursor::new(Arc::clone(&message.content)))
-            .ok_or_else(|| Rejection::permanent("the message is gone"))
+            .ok_or_else(|| Rejection::permanent("the message no longer exists"))
     }
 
     fn commit(self, deletions: &Deletions, _context: &Context) -> usize {

@@ -12,6 +12,7 @@ mod service;
 mod sessions;
 mod switches;
 mod taken_over;
+mod task;
 mod telling;
 #[cfg(test)]
 mod tests;

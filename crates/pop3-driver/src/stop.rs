@@ -127,6 +127,23 @@ impl Stop {
         self.stage() >= Stage::Cut
     }
 
+    /// Waits for the future, such as a signal, and then calls [`stop`](Self::stop). Its output does not matter: a
+    /// signal that cannot be waited for stops, too.
+    ///
+    /// ```
+    /// # async fn ctrl_c() {}
+    /// # fn spawn(_: impl Future<Output = ()>) {}
+    /// use pop3_driver::Stop;
+    ///
+    /// let stop = Stop::new();
+    /// // With tokio: `tokio::spawn` and `tokio::signal::ctrl_c`.
+    /// spawn(stop.clone().stop_after(ctrl_c()));
+    /// ```
+    pub async fn stop_after(self, signal: impl Future) {
+        let _ = signal.await;
+        self.stop();
+    }
+
     /// Waits until [`stop`](Self::stop) is called.
     pub async fn stopped(&self) {
         let _ = self.race(core::future::pending::<()>()).await;

@@ -1,8 +1,15 @@
 //! Mail stores whose calls block, and the adapter that makes them a [`Backend`].
 
+mod locks;
 mod pooled;
+mod service;
+mod shared;
+mod size;
 
+pub use locks::{Lock, Locks};
 pub use pooled::{Chunks, Pooled};
+pub use service::StoreService;
+pub use size::wire_size;
 
 use core::future::Future;
 use core::panic::AssertUnwindSafe;
@@ -22,7 +29,11 @@ use crate::tls::TlsInfo;
 
 /// A mail store whose calls block, for example on files or a database. One value serves all sessions.
 ///
-/// For a store whose calls are `async`, implement [`Backend`]. [`Blocking`] turns a `Store` into a `Backend`.
+/// For a store whose calls are `async`, implement [`Backend`]. [`Blocking`] turns a `Store` into a `Backend`, and
+/// [`StoreService`] serves it.
+///
+/// Adapters re-export what the example imports: with `pop3-tokio`, `pop3_driver::store` is `pop3_tokio::store`, and
+/// `pop3_proto` is `pop3_tokio::proto`.
 ///
 /// # Example
 ///
@@ -30,11 +41,11 @@ use crate::tls::TlsInfo;
 ///
 /// ```
 /// use std::io::Cursor;
-/// use pop3_driver::backend::{Context, LoginAttempt, Proof};
+/// use pop3_driver::backend::{Context, LoginAttempt};
 /// use pop3_driver::server::Peer;
 /// use pop3_driver::store::{Maildrop, Store};
 /// use pop3_proto::server::{Accepted, Extent};
-/// use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId, dots};
+/// use pop3_proto::{Deletions, MessageNumber, Rejection, Snapshot, UniqueId, dots};
 ///
 /// const WELCOME: &[u8] = b"Subject: welcome\n\nHello!\n";
 ///
@@ -45,15 +56,13 @@ use crate::tls::TlsInfo;
 ///     type Maildrop = Open;
 ///
 ///     fn open(&self, attempt: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Open), Rejection> {
-///         match &attempt.proof {
-///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {}
-///             _ => return Err(Rejection::credentials()),
+///         if !attempt.prove(b"tanstaaf") {
+///             return Err(Rejection::credentials());
 ///         }
-///         let uid = UniqueId::parse(b"welcome").map_err(|_| Rejection::temporary("try again later"))?;
-///         let mut snapshot = pop3_proto::Snapshot::new();
+///         let mut snapshot = Snapshot::new();
 ///         // The size on the wire, with CRLF line ends.
-///         snapshot.push(dots::wire_size(WELCOME), uid);
-///         Ok((Accepted::new(snapshot), Open))
+///         snapshot.push(dots::wire_size(WELCOME), UniqueId::parse(b"welcome")?);
+///         Ok((Accepted::from(snapshot), Open))
 ///     }
 /// }
 ///
@@ -107,7 +116,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Checks the credentials, locks the maildrop, and takes the snapshot for the session.
     ///
-    /// An unknown name and a wrong password must get the same answer and take the same time.
+    /// An unknown name and a wrong password must get the same answer and take the same time;
+    /// [`LoginAttempt::verify`] does that for passwords in clear text. [`Locks`] keeps the locks of one process.
     ///
     /// # Errors
     /// Returns the rejection that the client is told.
@@ -156,6 +166,11 @@ pub trait BlockingPool: Clone + Send + Sync + 'static {
 }
 
 /// A pool for servers with a thread for each session: runs the call immediately, on the same thread.
+///
+/// Nothing can interrupt a call that blocks the thread of its session. While the store hangs, so does the session: the
+/// deadline for calls of the store, the end of the connection, and the cut of a server do not take effect, and the
+/// session keeps its place among the connections. Use `Inline` only for a store that always answers, for example one
+/// in memory. For a disk or a database that may hang, use a pool with other threads, such as `Threads` of `pop3-std`.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Inline;
@@ -255,5 +270,5 @@ async fn run<P: BlockingPool, T: Send + 'static>(
 struct Outcome<T>(thread::Result<T>);
 
 fn fault() -> Rejection {
-    Rejection::temporary("the maildrop can't be read now")
+    Rejection::temporary("the maildrop can't be read at the moment")
 }

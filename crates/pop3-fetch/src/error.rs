@@ -5,7 +5,7 @@ mod listing;
 use core::fmt;
 use std::io;
 
-use pop3_driver::client;
+use pop3_driver::client::{self, Retry};
 use pop3_proto::MessageNumber;
 
 pub use listing::ListingError;
@@ -30,6 +30,26 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Returns whether to try again, and how. Another attempt needs a new client.
+    ///
+    /// - [`Client`](Self::Client): as [`ClientError::advice`](client::ClientError::advice) says.
+    /// - [`Running`](Self::Running) and [`Store`](Self::Store): [`Later`](Retry::Later), because the other process may
+    ///   end and the disk may have room again.
+    /// - [`Listing`](Self::Listing): [`Later`](Retry::Later) if it [may pass](ListingError::is_passing), otherwise
+    ///   [`Never`](Retry::Never).
+    /// - [`OutOfStep`](Self::OutOfStep): [`Later`](Retry::Later), without pipelining; see
+    ///   [`Fetch::lost_synchronisation`](crate::Fetch::lost_synchronisation).
+    /// - [`Unusable`](Self::Unusable): [`Never`](Retry::Never).
+    #[must_use]
+    pub fn advice(&self) -> Retry {
+        match self {
+            Self::Client(error) => error.advice(),
+            Self::Listing(error) if error.is_passing() => Retry::Later,
+            Self::Running(_) | Self::Store(_) | Self::OutOfStep(_) => Retry::Later,
+            Self::Listing(_) | Self::Unusable(_) => Retry::Never,
+        }
+    }
+
     pub(crate) fn unusable(text: impl Into<String>) -> Self {
         Self::Unusable(text.into())
     }
@@ -95,5 +115,25 @@ impl From<io::Error> for FetchError {
 impl From<ListingError> for FetchError {
     fn from(error: ListingError) -> Self {
         Self::Listing(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        let broken = || io::Error::from(io::ErrorKind::ConnectionReset);
+        for (error, retry) in [
+            (FetchError::Client(client::ClientError::Network(broken())), Retry::Now),
+            (FetchError::Store(io::ErrorKind::StorageFull.into()), Retry::Later),
+            (FetchError::Running("another fetch is running".into()), Retry::Later),
+            (FetchError::OutOfStep(MessageNumber::FIRST), Retry::Later),
+            (ListingError::TooMany(3).into(), Retry::Never),
+            (FetchError::unusable("it is no state file"), Retry::Never),
+        ] {
+            assert_eq!(error.advice(), retry, "{error}");
+        }
     }
 }

@@ -7,9 +7,27 @@
 //! yourself, use the client of `pop3-tokio`, `pop3-async-std` or `pop3-std`. If you have a database for the state,
 //! see `pop3-seen`. To get a logged-in client from a URL, see `pop3-connect`.
 //!
-//! # Example
+//! # A client
 //!
-//! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a folder. [`Fetch::deliver_to`] passes them
+//! This program lists a maildrop, and saves the messages that are new since its last run in a Maildir. It uses
+//! `pop3-tokio`, and tokio with the features `macros` and `rt-multi-thread`.
+//!
+//! ```no_run
+#![doc = include_str!("../guide/client.rs")]
+//! ```
+//!
+//! # A program that polls
+//!
+//! This program saves new messages every minute, and deletes them on the server. It blocks: it uses `pop3-std` and no
+//! runtime. It may be killed at any time.
+//!
+//! ```no_run
+#![doc = include_str!("../guide/poller.rs")]
+//! ```
+//!
+//! # Messages for a function
+//!
+//! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a directory. [`Fetch::deliver_to`] passes them
 //! to a function. [`Fetch::run`] takes a client that is logged in, on any runtime, and does one complete run: it
 //! lists the maildrop, fetches and stores new messages, deletes them on the server if you [want
 //! that](FetchOptions::with_delete), and ends the session.

@@ -20,7 +20,13 @@ pub enum FetchEvent<'a> {
     /// This many more octets of messages have arrived.
     Octets(Octets),
     /// The next message begins to arrive, or was refused.
-    Message,
+    #[non_exhaustive]
+    Message {
+        /// The number of the message in this session.
+        message: MessageNumber,
+        /// Its size, as listed by the server. `None` if the server does not list it.
+        octets: Option<Octets>,
+    },
     /// No more messages will arrive.
     Finished,
     /// A notice for the user.

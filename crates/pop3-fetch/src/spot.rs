@@ -1,4 +1,4 @@
-//! A file by its name in an open folder.
+//! A file by its name in an open directory.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,11 +11,11 @@ use pop3_disk::{Disk, File, Folder, Open, Stat};
 /// For writing a file that only its owner can read, which is made if it is missing.
 pub(crate) const PRIVATE: Open = Open::writing().make(0o600);
 
-/// A name in an open folder, whether there is a file or not.
+/// A name in an open directory, whether there is a file or not.
 #[derive(Clone, Debug)]
 pub(crate) struct Spot {
     folder: Arc<dyn Folder>,
-    /// For people to read. What is opened is the last part of it, in the folder.
+    /// For people to read. What is opened is the last part of it, in the directory.
     path: PathBuf,
 }
 
@@ -23,22 +23,22 @@ impl Spot {
     /// The spot with this path.
     ///
     /// # Errors
-    /// When the path has no last name, or its folder can't be opened.
+    /// When the path has no last name, or its directory can't be opened.
     pub(crate) fn at(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
         Ok(Self { folder: disk.open_parent(path)?.0, path: path.to_owned() })
     }
 
-    /// The spot with this path, whose folder is open already.
+    /// The spot with this path, whose directory is open already.
     pub(crate) fn of(folder: &Arc<dyn Folder>, path: &Path) -> Self {
         Self { folder: Arc::clone(folder), path: path.to_owned() }
     }
 
-    /// A name in an open folder with this path.
+    /// A name in an open directory with this path.
     pub(crate) fn within(folder: &Arc<dyn Folder>, path: &Path, name: &str) -> Self {
         Self { folder: Arc::clone(folder), path: path.join(name) }
     }
 
-    /// In the same folder, with something appended to the name.
+    /// In the same directory, with something appended to the name.
     pub(crate) fn beside(&self, suffix: &str) -> Self {
         let mut path = self.path.clone().into_os_string();
         path.push(suffix);
@@ -95,13 +95,13 @@ impl Spot {
         self.folder.link(self.name(), &*to.folder, to.name())
     }
 
-    /// Brings the names in the folder to the disk.
+    /// Brings the names in the directory to the disk.
     pub(crate) fn sync_folder(&self) -> io::Result<()> {
         self.folder.sync()
     }
 }
 
-/// Removes the files of a folder whose names are of this kind.
+/// Removes the files of a directory whose names are of this kind.
 pub(crate) fn remove_with(folder: &dyn Folder, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
     let mut ours = Vec::new();
     folder.list(&mut |name| {

@@ -17,7 +17,7 @@ pub enum Target {
     Maildir(PathBuf),
     /// A file in the format `mboxrd`, to which messages are appended. It is locked as mail programs lock it.
     Mbox(PathBuf),
-    /// A folder with one file for each message, unchanged.
+    /// A directory with one file for each message, unchanged.
     Dir(PathBuf),
     /// Standard output: one message after the other, with CRLF. Do not delete such messages from the server, because
     /// it is unknown what the reader does with them.

@@ -1,4 +1,4 @@
-//! What a program that embeds the linter relies on.
+//! What programs that embed the linter rely on.
 
 use std::io::{self, Read};
 
@@ -25,7 +25,7 @@ fn the_summary_counts_whatever_is_written() {
             assert!(results.iter().all(Result::is_ok));
             assert_eq!((summary.sessions, summary.incomplete, summary.commands), (2, 0, 6));
             assert_eq!((summary.violations(Severity::Must), summary.violations(Severity::Should)), (2, 2));
-            // The summary in JSON has all rules.
+            // The JSON summary contains all rules.
             let told = least <= Severity::Should || form == Form::Json;
             assert_eq!(text.contains("2595-2.10"), told, "{text}");
             assert!(text.contains("1939-3.09"), "{text}");
@@ -36,7 +36,7 @@ fn the_summary_counts_whatever_is_written() {
 
 #[test]
 fn what_was_read_before_an_error_is_reported() {
-    /// Fails behind what it holds.
+    /// Fails after its contents.
     struct Torn<'a>(&'a [u8]);
 
     impl Read for Torn<'_> {

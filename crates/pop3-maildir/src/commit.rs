@@ -117,7 +117,7 @@ enum Outcome {
 /// The report when nothing can be removed.
 pub(crate) fn nothing(deleted: &[MessageNumber], error: io::Error) -> CommitReport {
     let mut report = CommitReport::default();
-    // Without folders there are no messages either.
+    // Without directories there are no messages either.
     if error.kind() == io::ErrorKind::NotFound {
         report.gone = deleted.len();
         return report;
@@ -231,7 +231,7 @@ fn search(
             None if same => still_lost.push(number),
             None if other => report.fail(number, CommitError::Changed),
             None if settled => report.gone += 1,
-            // The folders changed while we looked, so it may have been missed.
+            // The directories changed while we looked, so it may have been missed.
             None => still_lost.push(number),
         }
     }
@@ -284,7 +284,7 @@ pub(crate) fn mark_seen<'e>(
     }
 }
 
-/// Brings the changes of the folders to the disk.
+/// Brings the changes of the directories to the disk.
 pub(crate) fn sync(folders: &Folders<'_>, report: &mut CommitReport) {
     if report.removed == 0 && report.seen == 0 {
         return;

@@ -34,7 +34,7 @@ impl From<OpenError> for Rejection {
             OpenError::Locked { .. } => Self::in_use(),
             OpenError::Missing { .. } => Self::permanent("there is no maildrop"),
             OpenError::Denied { .. } => Self::permanent("the maildrop can't be used"),
-            OpenError::Io { .. } => Self::temporary("the maildrop can't be opened now"),
+            OpenError::Io { .. } => Self::temporary("the maildrop can't be opened at the moment"),
         }
     }
 }
@@ -44,10 +44,10 @@ impl From<MessageError> for Rejection {
     fn from(error: MessageError) -> Self {
         match error {
             MessageError::NoSuchMessage(_) => Self::plain("no such message"),
-            MessageError::Vanished { .. } => Self::temporary("the message is gone"),
+            MessageError::Vanished { .. } => Self::temporary("the message no longer exists"),
             MessageError::Changed { .. } => Self::temporary("the message was changed"),
             MessageError::NeedsUtf8 { .. } => Self::utf8(),
-            MessageError::Io { .. } => Self::temporary("the message can't be read now"),
+            MessageError::Io { .. } => Self::temporary("the message can't be read at the moment"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The folders of a Maildir as open directories, and the ways to look into them.
+//! The directories of a Maildir as open directories, and the ways to look into them.
 //!
 //! Everything is done relative to an open directory, with one name and without following a link, so
 //! that nobody can lead us elsewhere by moving directories about.
@@ -21,7 +21,7 @@ pub(crate) struct Root {
     directory: Arc<dyn Directory>,
 }
 
-/// An open Maildir with its folders, for as long as something is done in them.
+/// An open Maildir with its directories, for as long as something is done in them.
 #[derive(Debug)]
 pub(crate) struct Folders<'r> {
     root: &'r Root,
@@ -37,7 +37,7 @@ impl Root {
         Ok(Self { disk: Arc::clone(disk), path: path.to_path_buf(), directory })
     }
 
-    /// Opens the folders beneath this directory, whatever its path leads to by now.
+    /// Opens the directories beneath this directory, whatever its path leads to by now.
     ///
     /// A Maildir has `new` or `cur`; when one is missing it is made. Without both there is no
     /// Maildir, unless `create` asks for one.
@@ -88,7 +88,7 @@ impl Folders<'_> {
         }
     }
 
-    /// Calls `each` for all names in both folders that do not begin with a dot.
+    /// Calls `each` for all names in both directories that do not begin with a dot.
     pub(crate) fn names(&self, mut each: impl FnMut(MaildirFolder, &[u8])) -> io::Result<()> {
         for folder in MaildirFolder::BOTH {
             self.folder(folder).list(&mut |name| {
@@ -100,17 +100,17 @@ impl Folders<'_> {
         Ok(())
     }
 
-    /// When the folders changed last: while this stays, so do the names.
+    /// When the directories changed last: while this stays, so do the names.
     pub(crate) fn changed(&self) -> io::Result<Changed> {
         Ok(Changed([self.new.stat_self()?.modified, self.cur.stat_self()?.modified]))
     }
 
-    /// Whether the folders kept still since `before` was asked, so that nothing was missed.
+    /// Whether the directories kept still since `before` was asked, so that nothing was missed.
     pub(crate) fn kept_still(&self, before: Changed) -> io::Result<bool> {
         Ok(self.changed()? == before && before.rest_of_tick(self.disk().now()).is_zero())
     }
 
-    /// Waits, 20 ms at most, until the time of the folders tells again whether they kept still.
+    /// Waits, 20 ms at most, until the time of the directories tells again whether they kept still.
     pub(crate) fn wait_for_tick(&self) -> io::Result<()> {
         let changed = self.changed()?;
         self.disk().pause(changed.rest_of_tick(self.disk().now()));
@@ -132,7 +132,7 @@ impl Folders<'_> {
     }
 }
 
-/// When the folders changed last, in nanoseconds since 1970.
+/// When the directories changed last, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Changed([i64; 2]);
 
@@ -173,7 +173,7 @@ pub(crate) fn open_root(disk: &dyn Disk, path: &Path, create: bool) -> io::Resul
     disk.open_folder(path)
 }
 
-/// Makes a folder that was found missing.
+/// Makes a directory that was found missing.
 pub(crate) fn or_make(
     found: io::Result<Arc<dyn Directory>>,
     root: &dyn Directory,

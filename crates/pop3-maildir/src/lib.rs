@@ -43,7 +43,7 @@
 //!             _ => return Err(Rejection::credentials()),
 //!         }
 //!         let mut maildir = Maildir::open(self.folder.join("mrose"))?;
-//!         Ok((Accepted::new(maildir.take_snapshot()), maildir))
+//!         Ok((Accepted::from(maildir.take_snapshot()), maildir))
 //!     }
 //! }
 //!
@@ -55,7 +55,7 @@
 //!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
 //!         let backend = Blocking::new(Arc::clone(&self.0), Inline::default(), peer.clone());
 //!         // This example has no TLS. Trust only connections from this machine.
-//!         Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(true))
+//!         Ok(Welcome::new(ServerConfig::default().into(), backend).with_trusted(true))
 //!     }
 //!
 //!     fn ended(&self, _: &Peer, _: &SessionReport) {}

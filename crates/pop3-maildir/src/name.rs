@@ -3,7 +3,7 @@
 //! A name is `base:2,flags`. The base is given at delivery and stays; the flags change. Everything
 //! that has to stay the same over sessions is made from the base.
 
-/// The folder of a Maildir that contains a message.
+/// The directory of a Maildir that contains a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum MaildirFolder {
@@ -18,7 +18,7 @@ impl MaildirFolder {
     /// message may be met twice, but is not missed.
     pub(crate) const BOTH: [Self; 2] = [Self::New, Self::Cur];
 
-    /// Returns the name of the folder inside the Maildir.
+    /// Returns the name of the directory inside the Maildir.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

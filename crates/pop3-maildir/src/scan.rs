@@ -12,8 +12,8 @@ use crate::folders::Folders;
 use crate::name::{self, MaildirFolder};
 use crate::unique;
 
-/// How often the folders are read again because they changed meanwhile. POSIX does not say whether
-/// a name that changes while a folder is read is met.
+/// How often the directories are read again because they changed meanwhile. POSIX does not say whether
+/// a name that changes while a directory is read is met.
 const ROUNDS: u32 = 3;
 
 /// How often a message that was renamed, and is renamed while it is looked for, is looked for again.
@@ -55,7 +55,7 @@ impl Entry {
         delivered.max(self.stat.modified).max(self.stat.changed)
     }
 
-    /// Folder and name, to see whether they changed.
+    /// Directory and name, to see whether they changed.
     pub(crate) fn place(&self) -> (MaildirFolder, Box<[u8]>) {
         (self.folder, self.name.clone())
     }
@@ -71,7 +71,7 @@ impl Entry {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Skipped {
-    /// The folder that contains it.
+    /// The directory that contains it.
     pub folder: MaildirFolder,
     /// Its name. It may contain anything: escape it in a log.
     pub name: OsString,
@@ -154,7 +154,7 @@ pub(crate) fn scan(folders: &Folders<'_>, skipped: &mut SkippedFiles) -> io::Res
     Ok(messages)
 }
 
-/// All names in both folders that stand for something.
+/// All names in both directories that stand for something.
 fn found(folders: &Folders<'_>) -> io::Result<Vec<Entry>> {
     let mut all = Vec::new();
     for round in 0..ROUNDS {
@@ -236,8 +236,8 @@ pub(crate) struct Candidate {
     pub(crate) stat: Stat,
 }
 
-/// Reads the folders again and returns all names with the identity of a wanted message, except
-/// those that `known` says are known. The second value tells whether the folders kept still
+/// Reads the directories again and returns all names with the identity of a wanted message, except
+/// those that `known` says are known. The second value tells whether the directories kept still
 /// meanwhile, so that nothing was missed.
 pub(crate) fn candidates<'e>(
     folders: &Folders<'_>,
@@ -273,7 +273,7 @@ pub(crate) fn candidates<'e>(
 /// Finds the messages again that got other names since the scan. One pass finds all of them, so
 /// that a maildrop full of renamed messages costs one pass and not one for each.
 ///
-/// Returns whether the folders kept still meanwhile: then what was not found is gone.
+/// Returns whether the directories kept still meanwhile: then what was not found is gone.
 pub(crate) fn relocate(folders: &Folders<'_>, entries: &mut [Entry]) -> io::Result<bool> {
     let known = |entry: &Entry, folder, name: &[u8]| entry.folder == folder && *entry.name == *name;
     let (found, settled) = candidates(folders, entries.iter().enumerate(), known)?;

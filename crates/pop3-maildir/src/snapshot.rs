@@ -18,7 +18,7 @@ use crate::uid::Uid;
 /// Octets read at once when sizes are counted.
 const BUFFER: usize = 64 * 1024;
 
-/// How often the folders are read again, at most, because of messages that were renamed while sizes
+/// How often the directories are read again, at most, because of messages that were renamed while sizes
 /// were counted, beside as often as there are messages.
 const SEARCHES: usize = 64;
 

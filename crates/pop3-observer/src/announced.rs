@@ -106,7 +106,7 @@ impl Announced {
 
     fn mechanisms(&mut self, list: &[u8], place: Place, flag: &mut dyn FnMut(Rule)) {
         for word in list.split(u8::is_ascii_whitespace) {
-            let Ok(name) = MechanismName::parse(word) else { continue };
+            let Some(name) = MechanismName::parse(word) else { continue };
             if !place.tls && name.as_str().ends_with("-PLUS") {
                 flag(Rule::PlusListed);
             }

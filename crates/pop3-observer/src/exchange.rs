@@ -70,7 +70,7 @@ impl Observer {
             flag(sink, asked, rule);
         }
         let whole = line.octets <= (line.text.len() as u64).saturating_add(2);
-        exchange.bad_challenge = whole && Base64::parse(text.unwrap_or_default()).is_err();
+        exchange.bad_challenge = whole && Base64::parse(text.unwrap_or_default()).is_none();
         if exchange.bad_challenge || text.is_none() {
             flag(sink, asked, Rule::ChallengeSyntax);
         } else if text != Some(b"")
@@ -125,7 +125,7 @@ impl Observer {
         let whole = !line.early && octets <= text.len() as u64;
         exchange.last = if cancels {
             Said::Cancel
-        } else if whole && Base64::parse(text).is_err() {
+        } else if whole && Base64::parse(text).is_none() {
             flag(sink, asked, if text == b"=" { Rule::ResponseEquals } else { Rule::ResponseSyntax });
             Said::NoBase64
         } else {
@@ -149,7 +149,7 @@ impl Observer {
                 flag(sink, Some(about), Rule::SaslUnlisted);
             }
             // A text is no base64, or is shorter, or has more words.
-            if reply.text.len() >= 16 && Base64::parse(reply.text).is_ok() {
+            if reply.text.len() >= 16 && Base64::parse(reply.text).is_some() {
                 flag(sink, Some(about), Rule::SuccessData);
             }
         }

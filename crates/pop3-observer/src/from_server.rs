@@ -261,7 +261,7 @@ impl Observer {
 
 /// Reads a line as a reply, also one whose text stands too near.
 fn read(line: &[u8]) -> Option<Reply<'_>> {
-    Reply::parse(line).ok().or_else(|| Reply::parse_joined(line))
+    Reply::parse(line).or_else(|| Reply::parse_joined(line))
 }
 
 /// What a positive reply of one line says.

@@ -21,7 +21,7 @@ impl Observer {
         about: Option<Asked>,
         sink: Sink<'_>,
     ) {
-        let joined = Reply::parse(line.text).is_err();
+        let joined = Reply::parse(line.text).is_none();
         if line.octets > Reply::MAX_OCTETS as u64 {
             flag(sink, about, Rule::StatusLength);
         }

@@ -41,7 +41,7 @@ pub(crate) fn shown<'l>(
             let from = behind(word_end, |octet| *octet == b' ');
             let end = behind(from, u8::is_ascii_graphic);
             let name = line.get(from..end).unwrap_or_default();
-            if end == from || MechanismName::parse(name).is_ok() { cut(end) } else { cut(word_end) }
+            if end == from || MechanismName::parse(name).is_some() { cut(end) } else { cut(word_end) }
         }
         None if wary => (&[], !line.is_empty()),
         Some(_) | None => (line, false),

@@ -1,6 +1,6 @@
-//! Dot-stuffing beside what bounds it: one search, one copy.
+//! Dot-stuffing, compared with its lower bounds: one search, one copy.
 //!
-//! `cargo bench -p pop3-proto --bench dots`. Only ratios within one run mean something: compare
+//! `cargo bench -p pop3-proto --bench dots`. Only ratios within one run are meaningful: compare
 //! `decode_slices` with `memmem`, and `encode` with `memmem` (CRLF), `line_by_line` (LF) and
 //! `octet_loop`. The argument is the length of the pieces; a mail is 1 MiB.
 
@@ -17,7 +17,7 @@ fn main() {
     divan::main();
 }
 
-/// Lines of about 70 octets, each two-hundredth begins with a dot.
+/// Lines of about 70 octets. Every two-hundredth begins with a dot.
 fn mail(line_end: &str) -> Vec<u8> {
     let mut mail = Vec::with_capacity(MAIL + 128);
     let mut number = 0_usize;
@@ -40,13 +40,13 @@ fn wire() -> Vec<u8> {
     wire.to_vec()
 }
 
-/// Runs `work` over the pieces of `mail`, with a buffer that has room for everything and is empty
-/// at the start.
+/// Runs `work` over the pieces of `mail`, with a buffer that is empty at the start and has room for
+/// everything.
 fn bench(bencher: Bencher<'_, '_>, mail: &[u8], piece: usize, work: impl Fn(&[u8], &mut BytesMut) + Sync) {
     let mut out = BytesMut::with_capacity(3 * MAIL);
     bencher.counter(BytesCount::of_slice(mail)).bench_local(|| {
         for piece in black_box(mail).chunks(piece) {
-            // As a connection does it: the piece goes out, and its buffer is used again.
+            // As in a connection: the piece is sent, and its buffer is used again.
             out.clear();
             work(piece, &mut out);
             black_box(&out);
@@ -134,7 +134,7 @@ mod decode {
                 work(&mut unstuffer, piece, &mut out);
                 black_box(&out);
             }
-            assert!(unstuffer.is_finished());
+            assert_eq!(unstuffer.decode(b"").1, Decoded::End);
         });
     }
 }
@@ -191,7 +191,7 @@ mod encode_lf {
         bench(bencher, &mail("\n"), piece, |piece, out| Stuffer::new().encode(piece, out));
     }
 
-    /// The anchor: one stop a line, nothing copied.
+    /// The reference: one stop per line, without a copy.
     #[divan::bench(args = PIECES)]
     fn e_memchr(bencher: Bencher<'_, '_>, piece: usize) {
         bench(bencher, &mail("\n"), piece, |mut piece, _| {
@@ -202,7 +202,7 @@ mod encode_lf {
     }
 }
 
-/// The worst that can be: each line is only a dot, so that each search ends where it began.
+/// The worst case: each line is only a dot, so each search ends where it began.
 mod dense {
     use super::*;
 
@@ -221,14 +221,14 @@ mod dense {
     }
 }
 
-/// Once over every message of a maildrop.
+/// One pass over every message of a maildrop.
 #[divan::bench]
 fn size(bencher: Bencher<'_, '_>) {
     let mail = mail("\n");
     bencher.counter(BytesCount::of_slice(&mail)).bench(|| wire_size(black_box(&mail)));
 }
 
-/// All lines are wanted, as the last of them is: the longest way.
+/// All lines are requested, because the last one is: the longest path.
 #[divan::bench]
 fn top(bencher: Bencher<'_, '_>) {
     let mail = mail("\n");

@@ -1,4 +1,4 @@
-//! How fast commands and replies are read, and a pipelined session is served.
+//! The speed of reading commands and replies, and of serving a pipelined session.
 //!
 //! Compare only within one run: `cargo bench -p pop3-proto --bench session`.
 
@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use pop3_proto::listing::ScanListing;
-use pop3_proto::server::{Answer, Limits, Request, ServerConfig, ServerConnection, ServerStep};
+use pop3_proto::server::{Answer, Request, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Command, Input, Instant, Reply, Snapshot, UniqueId, client, dots};
 
 fn main() {
@@ -25,7 +25,7 @@ fn burst() -> Vec<u8> {
     COMMANDS.iter().cycle().take(1000).flat_map(|line| [line, &b"\r\n"[..]].concat()).collect()
 }
 
-/// The reference: the line ends found, and nothing done.
+/// The reference: only finds the line ends.
 #[divan::bench]
 fn commands_line_ends_only(bencher: Bencher<'_, '_>) {
     let burst = burst();
@@ -56,15 +56,16 @@ fn scan_listings_parsed(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_u32)).bench_local(|| black_box(ScanListing::parse(black_box(line))));
 }
 
-/// A connection after the login, with this message a hundred times.
+/// A connection after the login, with a hundred copies of this message.
 fn logged_in(message: &[u8]) -> ServerConnection {
-    // The burst has no end that the high-water mark would cut.
-    let config = ServerConfig::new().with_limits(Limits::new().with_high_water(1 << 30));
+    // The high-water mark does not stop the commands early.
+    let mut config = ServerConfig::default();
+    config.limits.high_water = 1 << 30;
     let mut connection =
         ServerConnection::new(Arc::new(config), Channel::TrustedPlaintext, None, Instant::EPOCH);
     let mut out = BytesMut::new();
     let mut input = Input::new(b"USER mrose\r\nPASS x\r\n");
-    let ServerStep::Ask(Request::Authenticate(_)) = connection.poll(Instant::EPOCH, &mut input, &mut out)
+    let ServerStep::Ask(Request::Password { .. }) = connection.poll(Instant::EPOCH, &mut input, &mut out)
     else {
         panic!("no request");
     };
@@ -111,7 +112,7 @@ fn server_stat_pipelined(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// 4 KB of mail with LF, as a Maildir has it.
+/// 4 KB of mail with LF, as in a Maildir.
 fn mail() -> Vec<u8> {
     let line = b"The quick brown fox jumps over the lazy dog, and over the lazy cat as well.\n";
     [&b"Subject: x\n\n"[..], &line.repeat(4096 / line.len())].concat()
@@ -130,7 +131,7 @@ fn server_retr_4k_pipelined(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The reference: as many octets copied.
+/// The reference: copies the same number of octets.
 #[divan::bench]
 fn server_retr_4k_copied_only(bencher: Bencher<'_, '_>) {
     let message = mail();
@@ -144,7 +145,7 @@ fn server_retr_4k_copied_only(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A client behind the login, on which LIST of 1,000 messages is read again and again.
+/// A client after the login that reads the reply to LIST of 1,000 messages repeatedly.
 fn client_lists(bencher: Bencher<'_, '_>, line: impl Fn(u32) -> String) {
     let mut client = client::ClientConnection::new(
         client::ClientConfig::default(),
@@ -180,7 +181,7 @@ fn client_list_read(bencher: Bencher<'_, '_>) {
     client_lists(bencher, |number| format!("{number} 120000\r\n"));
 }
 
-/// The same with two quirks in each line: a bare LF, and zeros before a number.
+/// The same with two quirks in each line: a bare LF, and leading zeros.
 #[divan::bench]
 fn client_odd_list_read(bencher: Bencher<'_, '_>) {
     client_lists(bencher, |number| format!("{number} 00120000\n"));

@@ -98,12 +98,6 @@ impl Timestamp {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Returns the octets, including the angle brackets.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
 }
 
 impl fmt::Display for Timestamp {
@@ -112,7 +106,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-fn is_plain(octet: u8) -> bool {
+pub(crate) fn is_plain(octet: u8) -> bool {
     octet.is_ascii_graphic() && !matches!(octet, b'<' | b'>' | b'@')
 }
 
@@ -146,12 +140,6 @@ impl ApopProof {
         &self.timestamp
     }
 
-    /// Returns the digest that was received.
-    #[must_use]
-    pub const fn digest(&self) -> &Secret<Digest> {
-        &self.digest
-    }
-
     /// Returns whether the digest was made with this secret. The comparison takes constant time. Without the feature
     /// `md5`, this is always `false`.
     #[must_use]
@@ -178,8 +166,7 @@ impl Digest {
     }
 
     /// Returns the 32 hexadecimal digits in lower case, as they are sent.
-    #[must_use]
-    pub fn to_hex(self) -> [u8; 32] {
+    pub(crate) fn to_hex(self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or_default();
         let mut hex = [0; 32];
@@ -221,7 +208,7 @@ mod tests {
 
     #[test]
     fn timestamps_are_strict_message_ids() {
-        let find = |text| Timestamp::find(text).map(|found| found.as_bytes().to_vec());
+        let find = |text| Timestamp::find(text).map(|found| found.as_str().as_bytes().to_vec());
         assert_eq!(find(b"hi <1.2@h> ready"), Some(b"<1.2@h>".to_vec()));
         assert_eq!(find(b"<ESMTP> <1.2@h>"), Some(b"<1.2@h>".to_vec()));
         assert_eq!(find(b"<<1.2@h>"), Some(b"<1.2@h>".to_vec()));
@@ -245,7 +232,7 @@ mod tests {
     fn timestamps_made_here_are_letters_digits_and_dots() {
         for host in ["mail.example.org", "", "my_host-1.example", "☃", "..a.."] {
             let timestamp = Timestamp::from_random(*b"0123456789abcdef", host);
-            assert_eq!(Timestamp::parse(timestamp.as_bytes()).as_ref(), Some(&timestamp));
+            assert_eq!(Timestamp::parse(timestamp.as_str().as_bytes()).as_ref(), Some(&timestamp));
             let inner = &timestamp.as_str()[1..timestamp.as_str().len() - 1];
             assert!(inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '@'), "{timestamp}");
         }
@@ -257,7 +244,7 @@ mod tests {
             let text = alloc::format!("<{}@b>", "a".repeat(length.checked_sub(4).unwrap()));
             Timestamp::parse(text.as_bytes())
         };
-        assert_eq!(of(Timestamp::MAX_LEN).unwrap().as_bytes().len(), Timestamp::MAX_LEN);
+        assert_eq!(of(Timestamp::MAX_LEN).unwrap().as_str().len(), Timestamp::MAX_LEN);
         assert_eq!(of(Timestamp::MAX_LEN + 1), None);
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::capability::{Capability, Expire, LoginDelay, words};
+use crate::capability::{Capability, words};
 use crate::escaped::Escaped;
 
 /// The list of capabilities that a server sent in reply to CAPA.
@@ -110,13 +110,12 @@ impl Known {
 
 impl Capabilities {
     /// Creates an empty list.
-    #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { lines: Vec::new(), known: Known(0), octets: 0 }
     }
 
     /// Adds a line of the reply to CAPA, without its line end.
-    pub fn push(&mut self, line: &[u8]) {
+    pub(crate) fn push(&mut self, line: &[u8]) {
         self.push_read(line, Capability::parse(line));
     }
 
@@ -149,8 +148,7 @@ impl Capabilities {
     }
 
     /// Returns whether the server announces SASL with any mechanisms.
-    #[must_use]
-    pub const fn has_sasl(&self) -> bool {
+    pub(crate) const fn has_sasl(&self) -> bool {
         self.known.has(Known::SASL)
     }
 
@@ -161,38 +159,9 @@ impl Capabilities {
             .flat_map(words)
     }
 
-    /// Returns the LOGIN-DELAY, if the server announced it.
-    #[must_use]
-    pub fn login_delay(&self) -> Option<LoginDelay> {
-        self.iter().find_map(
-            |capability| if let Capability::LoginDelay(delay) = capability { Some(delay) } else { None },
-        )
-    }
-
-    /// Returns the EXPIRE, if the server announced it.
-    #[must_use]
-    pub fn expire(&self) -> Option<Expire> {
-        self.iter().find_map(
-            |capability| if let Capability::Expire(expire) = capability { Some(expire) } else { None },
-        )
-    }
-
     /// Returns the number of octets of all lines, without line ends.
-    #[must_use]
-    pub const fn octets(&self) -> usize {
+    pub(crate) const fn octets(&self) -> usize {
         self.octets
-    }
-
-    /// Returns the number of lines.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.lines.len()
-    }
-
-    /// Returns whether there are no lines.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
     }
 }
 
@@ -217,7 +186,7 @@ mod tests {
     use bytes::BytesMut;
 
     use super::*;
-    use crate::capability::tests::PARSED;
+    use crate::capability::{Expire, tests::PARSED};
     use crate::channel::Channel;
     use crate::client::{ClientConfig, ClientConnection};
     use crate::command::Command;
@@ -282,7 +251,6 @@ mod tests {
         let before = PARSED.with(Cell::get);
         let listed: Vec<_> = list.iter().collect();
         assert_eq!(list.mechanisms().collect::<Vec<_>>(), [&b"PLAIN"[..], b"LOGIN"]);
-        assert!(list.login_delay().is_some() && list.expire().is_some());
         assert!(list.has(Capability::Other(b"X-OTHER one  two")));
         assert_eq!(PARSED.with(Cell::get), before, "no line is read again");
         assert_eq!(listed, lines.map(Capability::parse));
@@ -302,9 +270,9 @@ mod tests {
             while !input.rest().is_empty() {
                 entries += usize::from(client.poll(Instant::EPOCH, &mut input).unwrap().entry().is_some());
             }
-            let _ = client.send(Command::Capa, Instant::EPOCH, &mut out);
+            let _ = client.send(&Command::Capa, Instant::EPOCH, &mut out);
         }
-        assert_eq!((entries, client.capabilities().unwrap().len()), (5, 5));
+        assert_eq!((entries, client.capabilities().unwrap().lines().count()), (5, 5));
         assert_eq!(PARSED.with(Cell::get) - before, 5);
     }
 }

@@ -47,6 +47,7 @@ pub enum Capability<'a> {
 
 /// The minimum time between the beginnings of two sessions of the same user (RFC 2449 section 6.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct LoginDelay {
     /// The delay. If it is announced before the login, it is the largest of all users.
@@ -57,6 +58,7 @@ pub struct LoginDelay {
 
 /// How long messages are kept on the server (RFC 2449 section 6.7). This is only information: do not act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Expire {
     /// The number of days. 0 means that a message may be removed at the end of the session that retrieved it. `None`

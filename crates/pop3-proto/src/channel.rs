@@ -5,6 +5,7 @@
 /// On a [`Plaintext`](Self::Plaintext) connection, neither role allows passwords. The other two values are facts
 /// that only the caller can know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_enums, reason = "a caller must decide on each of them")]
 pub enum Channel {
     /// Anyone on the network path can read and change everything. No password is sent or accepted.

@@ -206,6 +206,7 @@ impl<'a> Command<'a> {
 
 /// The keyword of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Keyword {
     /// `USER`, see [`Command::User`].

@@ -39,7 +39,7 @@ mod size;
 mod top;
 
 pub use decode::{Decoded, Unstuffer};
-pub use encode::{Slices, Stuffer};
+pub use encode::Stuffer;
 pub use size::{WireSize, wire_size};
 pub use top::TopCutter;
 

@@ -2,36 +2,29 @@
 
 use core::fmt;
 
-/// Octets for a report or a log. Printable ASCII is shown unchanged, and anything else is escaped as in a Rust byte
+/// Octets in what `Debug` shows. Printable ASCII is shown unchanged, and anything else is escaped as in a Rust byte
 /// string. A terminal or a log therefore never interprets the octets as control sequences.
-///
-/// [`Debug`](fmt::Debug) puts them between quotation marks. The types of this crate show octets from the peer in this
-/// way.
-///
-/// ```
-/// use pop3_proto::Escaped;
-/// assert_eq!(Escaped::new(b"caf\xe9\x1b[2J").to_string(), r"caf\xe9\x1b[2J");
-/// assert_eq!(format!("{:?}", Escaped::new(b"a\r\n")), r#""a\r\n""#);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Escaped<'a>(&'a [u8]);
+pub(crate) struct Escaped<'a>(&'a [u8]);
 
 impl<'a> Escaped<'a> {
-    /// Creates a value that shows these octets.
-    #[must_use]
-    pub const fn new(octets: &'a [u8]) -> Self {
+    pub(crate) const fn new(octets: &'a [u8]) -> Self {
         Self(octets)
-    }
-}
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
     }
 }
 
 impl fmt::Debug for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Escaped;
+
+    #[test]
+    fn nothing_but_printable_ascii_is_shown() {
+        let shown = alloc::format!("{:?}", Escaped::new(b"caf\xe9\x1b[2J\r\n"));
+        assert_eq!(shown, r#""caf\xe9\x1b[2J\r\n""#);
     }
 }

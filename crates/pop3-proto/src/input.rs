@@ -48,8 +48,7 @@ impl<'b> Input<'b> {
     }
 
     /// Returns whether no more octets will follow.
-    #[must_use]
-    pub const fn is_last(&self) -> bool {
+    pub(crate) const fn is_last(&self) -> bool {
         self.ended
     }
 

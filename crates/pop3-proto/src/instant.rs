@@ -19,12 +19,6 @@ impl Instant {
         Self(since)
     }
 
-    /// Returns the time since the caller's epoch.
-    #[must_use]
-    pub const fn since_epoch(self) -> Duration {
-        self.0
-    }
-
     /// Returns the time from `earlier` to this instant, or zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -25,18 +25,18 @@
 //! use pop3_proto::{Channel, Input, Instant, Snapshot, Rejection, UniqueId};
 //!
 //! let now = Instant::EPOCH;
-//! let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, now);
+//! let mut connection = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, now);
 //! let mut out = BytesMut::new();
 //! let mut input = Input::new(b"USER mrose\r\nPASS tanstaaf\r\nSTAT\r\n");
 //! loop {
 //!     match connection.poll(now, &mut input, &mut out) {
 //!         // Send `out`, then read from the socket and call `poll` again.
 //!         ServerStep::Read => break,
-//!         ServerStep::Ask(Request::Authenticate(_)) => {
+//!         ServerStep::Ask(Request::Password { .. }) => {
 //!             // Check the credentials here. Then describe the maildrop: a size and a unique-id for each message.
 //!             let mut snapshot = Snapshot::new();
 //!             snapshot.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
-//!             connection.answer(Answer::Accept(Accepted::new(snapshot)), now, &mut out)?;
+//!             connection.answer(Answer::Accept(Accepted::from(snapshot)), now, &mut out)?;
 //!         }
 //!         // RETR, TOP and QUIT ask your store in the same way.
 //!         step => panic!("{step:?}"),
@@ -80,15 +80,21 @@
 //! | 2449, 3206 | CAPA (section 5), response codes (section 8) | [`Capability`], [`ResponseCode`] |
 //! | 2595 | STLS (section 4) | [`Channel`] |
 //! | 4647, 5646 | Language ranges and tags | [`LanguageRange`] |
-//! | 5034 | AUTH (section 4) | [`MechanismName`], [`Base64`], [`SaslResponse`] |
-//! | 6856 | UTF8 (section 2), LANG (section 3) | [`server::Utf8`], [`LanguageRange`] |
+//! | 5034 | AUTH (section 4) | [`MechanismName`], [`Base64`] |
+//! | 6856 | UTF8 (section 2), LANG (section 3) | [`server::ServerConfig`], [`LanguageRange`] |
 //!
 //! # Features
 //!
 //! No feature is on by default.
 //!
+//! - `arbitrary`: implements `Arbitrary` of the crate [arbitrary](https://docs.rs/arbitrary) for the words, for fuzz
+//!   targets and property tests. Every value is valid: its type can parse what it writes. The crate arbitrary needs
+//!   `std`.
 //! - `md5`: computes and verifies the digests of APOP. Without it, a server refuses APOP, and its greeting has no
 //!   timestamp.
+//! - `serde`: implements `Serialize` of [serde](https://docs.rs/serde) for the words, and `Deserialize` for those that
+//!   own their octets. Deserializing checks what the parser checks. Octets of the peer are text if they are UTF-8 and
+//!   the format is for people. Secrets, and commands that may contain one, are never serialized. It needs no `std`.
 #![no_std]
 #![cfg_attr(
     not(test),
@@ -111,6 +117,8 @@ pub mod client;
 mod command;
 pub mod dots;
 mod escaped;
+#[cfg(feature = "arbitrary")]
+mod generate;
 mod input;
 mod instant;
 mod language;
@@ -118,11 +126,15 @@ mod line;
 pub mod listing;
 mod maildrop;
 mod number;
+#[cfg(feature = "serde")]
+mod octets;
 mod quirk;
 mod quirks;
 mod rejection;
 mod reply;
 mod sasl;
+#[cfg(feature = "serde")]
+mod serialize;
 pub mod server;
 mod text_id;
 mod unique_id;
@@ -133,17 +145,16 @@ pub use channel::Channel;
 pub use command::{
     ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape, Xclient,
 };
-pub use escaped::Escaped;
 pub use input::Input;
 pub use instant::Instant;
-pub use language::{LanguageError, LanguageRange};
-pub use maildrop::{Deletions, Marks, Octets, Snapshot};
+pub use language::LanguageRange;
+pub use maildrop::{Deletions, Octets, Snapshot};
 pub use number::MessageNumber;
 pub use pop3_secret::Secret;
 pub use quirk::Quirk;
 pub use quirks::Quirks;
 pub use rejection::Rejection;
-pub use reply::{Advice, Reply, ReplyError, ResponseCode, Status};
-pub use sasl::{Base64, MechanismName, SaslResponse, SaslTextError, encode_base64};
+pub use reply::{Advice, Reply, ResponseCode, Status};
+pub use sasl::{Base64, MechanismName, encode_base64};
 pub use text_id::TextId;
 pub use unique_id::{UniqueId, UniqueIdError};

@@ -15,6 +15,7 @@ use crate::{LanguageRange, MessageNumber, Octets, UniqueId};
 
 /// The reply to STAT: a drop listing (RFC 1939 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DropListing {
     /// The number of messages, without those marked as deleted.
@@ -27,6 +28,7 @@ pub struct DropListing {
 
 /// A line of LIST: a scan listing (RFC 1939 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ScanListing {
     /// The message.
@@ -40,12 +42,14 @@ pub struct ScanListing {
 
 /// A line of UIDL: a unique-id listing (RFC 1939 section 7).
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct UniqueIdListing<'a> {
     /// The message.
     pub message: MessageNumber,
     /// The unique-id, which is not empty. Compare it octet by octet, and do not use it as a path. If the server
     /// departs from the protocol, it may contain anything except a line end.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
     pub uid: &'a [u8],
     /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
@@ -53,12 +57,14 @@ pub struct UniqueIdListing<'a> {
 
 /// A line of LANG: a language that the server offers (RFC 6856 section 3).
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct LanguageListing<'a> {
     /// The tag of the language, such as `de-AT`.
     pub tag: &'a str,
     /// The name of the language, usually in the language itself. These octets come from the server. They are usually
     /// UTF-8.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
     pub description: &'a [u8],
 }
 
@@ -119,7 +125,7 @@ impl<'a> LanguageListing<'a> {
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let (tag, description) = first_word(line);
-        Some(Self { tag: LanguageRange::parse(tag).ok().filter(|tag| !tag.is_any())?.as_str(), description })
+        Some(Self { tag: LanguageRange::parse(tag).filter(|tag| !tag.is_any())?.as_str(), description })
     }
 }
 

@@ -123,7 +123,7 @@ impl Snapshot {
 ///
 /// Marks do not change the store. Messages are only removed at QUIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marks {
+pub(crate) struct Marks {
     deleted: Bits,
     retrieved: Bits,
     deleted_octets: Octets,
@@ -133,8 +133,7 @@ pub struct Marks {
 
 impl Marks {
     /// Creates empty marks for a snapshot with this many messages.
-    #[must_use]
-    pub fn new(messages: usize) -> Self {
+    pub(crate) fn new(messages: usize) -> Self {
         Self {
             deleted: Bits::new(messages),
             retrieved: Bits::new(messages),
@@ -145,20 +144,17 @@ impl Marks {
     }
 
     /// Returns whether the message is marked as deleted.
-    #[must_use]
-    pub fn is_deleted(&self, message: MessageNumber) -> bool {
+    pub(crate) fn is_deleted(&self, message: MessageNumber) -> bool {
         self.deleted.has(message.index())
     }
 
     /// Returns how many messages are marked as deleted, and their size in octets.
-    #[must_use]
-    pub const fn deleted(&self) -> (usize, Octets) {
+    pub(crate) const fn deleted(&self) -> (usize, Octets) {
         (self.deleted_count, self.deleted_octets)
     }
 
     /// Returns the highest message number accessed since the session began or since RSET (LAST of RFC 1460).
-    #[must_use]
-    pub const fn highest(&self) -> Option<MessageNumber> {
+    pub(crate) const fn highest(&self) -> Option<MessageNumber> {
         self.highest
     }
 

@@ -10,6 +10,7 @@ use bytes::BytesMut;
 /// Numbers are assigned when the maildrop is opened. They do not change when messages are marked as deleted, and they
 /// have no meaning in other sessions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MessageNumber(NonZeroU32);
 
 impl MessageNumber {

@@ -7,6 +7,7 @@ use core::fmt;
 /// A client reports each with the event in which it occurs
 /// ([`ClientEvent::quirks`](crate::client::ClientEvent::quirks)). A strict client returns an error instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Quirk {
     /// `+ok` or `-err` in lower or mixed case (RFC 1939 section 3 requires upper case).
@@ -120,38 +121,38 @@ impl fmt::Display for Quirk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::StatusCase => "the status indicator is not in upper case",
-            Self::Spacing => "a tab or more than one space where one space is due",
-            Self::BareLineFeed => "a line ends in LF without CR",
-            Self::EmptyLineBeforeGreeting => "empty lines before the greeting",
-            Self::UnendedLine => "the last line is not ended",
-            Self::UniqueIdSyntax => "a unique-id is not 1 to 70 octets from 0x21 to 0x7E",
+            Self::Spacing => "a line contains a tab, or more than one space, instead of one space",
+            Self::BareLineFeed => "a line ends with LF without CR",
+            Self::EmptyLineBeforeGreeting => "there are empty lines before the greeting",
+            Self::UnendedLine => "the last line has no line end",
+            Self::UniqueIdSyntax => "a unique-id does not consist of 1 to 70 octets from 0x21 to 0x7E",
             Self::RepeatedNumber => "a listing names a message twice in a row",
-            Self::UnorderedListing => "the numbers in a listing do not rise",
-            Self::JoinedCapability => "two words of a capability are written as one",
-            Self::EmptyListingLine => "an empty line in a listing",
-            Self::NegativeOctets => "STAT tells a negative number of octets",
+            Self::UnorderedListing => "the numbers in a listing are not in ascending order",
+            Self::JoinedCapability => "the space between two words of a capability is missing",
+            Self::EmptyListingLine => "a listing contains an empty line",
+            Self::NegativeOctets => "STAT reports a negative number of octets",
             Self::MissingNumber => "the reply to UIDL with a number does not repeat the number",
             Self::EmptyUniqueId => "UIDL lists a message without a unique-id",
-            Self::SkippedNumber => "a listing leaves out a message",
-            Self::DifferentCount => "STAT, LIST and UIDL do not count the same messages",
-            Self::LeadingZeros => "a number is written with zeros before it",
-            Self::WrongSize => "a message has not as many octets as LIST tells",
-            Self::EmptyLineBeforeReply => "an empty line where a reply is due",
+            Self::SkippedNumber => "a message is missing from a listing",
+            Self::DifferentCount => "STAT, LIST and UIDL report different numbers of messages",
+            Self::LeadingZeros => "a number has leading zeros",
+            Self::WrongSize => "a message does not have the size that LIST reports",
+            Self::EmptyLineBeforeReply => "there is an empty line before a reply",
             Self::UnstuffedDot => "a line of a message begins with a dot that is not doubled",
-            Self::DoubledCarriageReturn => "the lines of a message end in CR CR LF",
-            Self::NoCapabilities => "CAPA is refused",
-            Self::UnannouncedCommand => "UIDL or TOP works, and CAPA does not announce it",
-            Self::MisnamedCapability => "a capability is announced by another name",
-            Self::StlsWithinTls => "STLS is announced within TLS",
-            Self::ContinuationWithoutSpace => "a challenge of AUTH is + without a space",
-            Self::PositiveReplyForChallenge => "+OK where a challenge of AUTH is due",
-            Self::ChallengeWords => "a challenge of AUTH is words and not base64",
-            Self::InitialResponseRefused => "AUTH is refused with an initial response and accepted without",
-            Self::InitialResponseIgnored => "AUTH has an initial response, and the server asks for it again",
+            Self::DoubledCarriageReturn => "the lines of a message end with CR CR LF",
+            Self::NoCapabilities => "the server refuses CAPA",
+            Self::UnannouncedCommand => "UIDL or TOP works, although CAPA does not announce it",
+            Self::MisnamedCapability => "a capability is announced under the wrong name",
+            Self::StlsWithinTls => "STLS is announced under TLS",
+            Self::ContinuationWithoutSpace => "a challenge is + without a space",
+            Self::PositiveReplyForChallenge => "the server sent +OK instead of a challenge",
+            Self::ChallengeWords => "a challenge is text instead of base64",
+            Self::InitialResponseRefused => "AUTH is refused with an initial response, but accepted without one",
+            Self::InitialResponseIgnored => "the server asks again for an initial response that was sent with AUTH",
             Self::UnknownBinding => {
-                "a mechanism with -PLUS is offered, and its channel binding is refused; the login is not bound to TLS"
+                "the server offers a -PLUS mechanism but refuses its channel binding, so the login is not bound to TLS"
             }
-            Self::UnnamedLanguage => "LANG is accepted without naming the language",
+            Self::UnnamedLanguage => "the reply to LANG does not name the language",
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::quirk::Quirk;
 ///
 /// ```
 /// use pop3_proto::{Quirk, Quirks};
-/// let quirks = Quirks::NONE.with(Quirk::Spacing).with(Quirk::BareLineFeed);
+/// let quirks = Quirks::from_iter([Quirk::Spacing, Quirk::BareLineFeed]);
 /// assert!(quirks.contains(Quirk::Spacing) && !quirks.contains(Quirk::StatusCase));
 /// assert_eq!(quirks.iter().count(), 2);
 /// ```
@@ -35,15 +35,8 @@ impl Quirks {
     }
 
     /// Returns the set with this quirk added.
-    #[must_use]
-    pub const fn with(self, quirk: Quirk) -> Self {
+    pub(crate) const fn with(self, quirk: Quirk) -> Self {
         Self(self.0 | bit(quirk))
-    }
-
-    /// Returns the union of both sets.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
     }
 
     /// Returns the quirks in the order of [`Quirk::ALL`].
@@ -88,6 +81,5 @@ mod tests {
         assert!(all.iter().eq(Quirk::ALL.iter().copied()));
         assert_eq!(all.with(Quirk::Spacing), all);
         assert!(Quirks::NONE.is_empty() && Quirks::NONE.iter().next().is_none());
-        assert_eq!(all.union(Quirks::NONE), all);
     }
 }

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
-use crate::{ResponseCode, TextId};
+use crate::{ResponseCode, TextId, UniqueIdError};
 
 /// A negative reply that the store asks the server to send: a response code and a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,13 @@ impl Rejection {
 
     pub(crate) fn into_text(self) -> (Option<TextId>, Cow<'static, str>) {
         (self.id, self.text)
+    }
+}
+
+/// The maildrop cannot be opened until an operator renames the message: `[SYS/PERM]`.
+impl From<UniqueIdError> for Rejection {
+    fn from(_: UniqueIdError) -> Self {
+        Self::permanent("a message of the store has no valid unique-id")
     }
 }
 

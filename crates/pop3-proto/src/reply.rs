@@ -16,6 +16,7 @@ pub(crate) use write::{MAX_REPLY, put_filled_reply, put_reply, put_text};
 
 /// The status indicator (RFC 1939 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these two and no more")]
 pub enum Status {
     /// `+OK`
@@ -26,6 +27,7 @@ pub enum Status {
 
 /// The first line of a reply, parsed. Only the status and the response code have a meaning for programs.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Reply<'a> {
     /// Whether the reply is positive or negative.
@@ -34,8 +36,10 @@ pub struct Reply<'a> {
     pub code: Option<ResponseCode<'a>>,
     /// Everything after the status indicator and its space, including the response code. These octets come from the
     /// server, so escape them before you show them.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
     pub text: &'a [u8],
     /// The text without the response code.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
     pub message: &'a [u8],
     /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
@@ -66,6 +70,7 @@ pub enum ResponseCode<'a> {
 
 /// What to do after a negative reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Advice {
     /// The same may succeed later. Keep the credentials, and do not report an error unless this persists.
@@ -80,11 +85,6 @@ pub enum Advice {
     /// The reply does not tell what to do.
     Unknown,
 }
-
-/// The reason why a line is not a reply: the peer speaks another protocol or is out of step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReplyError;
 
 impl fmt::Debug for Reply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,26 +118,23 @@ impl<'a> Reply<'a> {
 
     /// Reads a line without its line end.
     ///
-    /// The status must be the whole line, or be followed by a space or a tab. `+OKAY` is not a reply.
-    ///
-    /// # Errors
-    /// Returns an error if the line begins neither with `+OK` nor with `-ERR`.
+    /// The status must be the whole line, or be followed by a space or a tab. `+OKAY` is not a reply. Returns `None` if
+    /// the line begins neither with `+OK` nor with `-ERR`: the peer speaks another protocol or is out of step.
     ///
     /// ```
     /// use pop3_proto::{Reply, ResponseCode, Status};
-    /// let reply = Reply::parse(b"-ERR [IN-USE] Do you have another POP session running?")?;
+    /// let reply = Reply::parse(b"-ERR [IN-USE] Do you have another POP session running?").unwrap();
     /// assert_eq!(reply.status, Status::Negative);
     /// assert_eq!(reply.code, Some(ResponseCode::InUse));
-    /// assert!(Reply::parse(b"* OK IMAP4rev1 ready").is_err());
-    /// # Ok::<(), pop3_proto::ReplyError>(())
+    /// assert!(Reply::parse(b"* OK IMAP4rev1 ready").is_none());
     /// ```
-    pub fn parse(line: &'a [u8]) -> Result<Self, ReplyError> {
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
         let (status, rest, exact) = if let Some((rest, exact)) = strip_token(line, b"+OK") {
             (Status::Positive, rest, exact)
         } else if let Some((rest, exact)) = strip_token(line, b"-ERR") {
             (Status::Negative, rest, exact)
         } else {
-            return Err(ReplyError);
+            return None;
         };
         let text = rest.trim_ascii_start();
         let spaced = matches!(rest, [] | [b' '] | [b' ', b'!'..=0xff, ..]);
@@ -146,11 +143,16 @@ impl<'a> Reply<'a> {
             (true, false) => Some(Quirk::Spacing),
             (true, true) => None,
         };
+        Some(Self::of_text(status, text, quirk))
+    }
+
+    /// The reply with this text, which may begin with a response code.
+    pub(crate) fn of_text(status: Status, text: &'a [u8], quirk: Option<Quirk>) -> Self {
         let (message, code) = match bracketed(text) {
             Ok((message, inner)) => (message.trim_ascii_start(), Some(ResponseCode::from_inner(inner))),
             Err(_) => (text, None),
         };
-        Ok(Self { status, code, text, message, quirk })
+        Self { status, code, text, message, quirk }
     }
 
     /// Reads a line whose text follows the status indicator without a space, such as `+OKwelcome`.
@@ -200,7 +202,7 @@ impl<'a> ResponseCode<'a> {
         bracketed(text).ok().map(|(_, inner)| Self::from_inner(inner))
     }
 
-    fn from_inner(inner: &'a [u8]) -> Self {
+    pub(crate) fn from_inner(inner: &'a [u8]) -> Self {
         let mut levels = inner.split(|&octet| octet == b'/');
         let first = levels.next().unwrap_or_default();
         let second = levels.next().unwrap_or_default();
@@ -223,8 +225,7 @@ impl<'a> ResponseCode<'a> {
     }
 
     /// Returns the code as written between the brackets.
-    #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         match self {
             Self::LoginDelay => b"LOGIN-DELAY",
             Self::InUse => b"IN-USE",
@@ -255,12 +256,6 @@ impl<'a> ResponseCode<'a> {
             Self::Other(_) => Advice::Unknown,
         }
     }
-
-    /// Returns whether the same credentials may succeed later, so that there is no need to ask for others.
-    #[must_use]
-    pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::LoginDelay | Self::InUse | Self::SysTemp)
-    }
 }
 
 impl fmt::Display for ResponseCode<'_> {
@@ -268,14 +263,6 @@ impl fmt::Display for ResponseCode<'_> {
         write!(f, "[{}]", self.as_bytes().escape_ascii())
     }
 }
-
-impl fmt::Display for ReplyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a reply begins neither with +OK nor with -ERR")
-    }
-}
-
-impl core::error::Error for ReplyError {}
 
 #[cfg(test)]
 mod tests {
@@ -299,7 +286,7 @@ mod tests {
         for line in
             [&b"+OKAY hello"[..], b"-ERRfoo", b"+ abc", b"+", b"", b"* OK", b"220 ready", b"+ERR x", b" +OK"]
         {
-            assert_eq!(Reply::parse(line), Err(ReplyError), "{}", line.escape_ascii());
+            assert_eq!(Reply::parse(line), None, "{}", line.escape_ascii());
         }
     }
 

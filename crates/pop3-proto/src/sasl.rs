@@ -3,10 +3,8 @@
 
 use core::fmt;
 
-use base64ct::Encoding as _;
-use bytes::BytesMut;
-
 use crate::Secret;
+use base64ct::Encoding as _;
 
 /// The name of a SASL mechanism: 1 to 20 of `A` to `Z`, digits, `-` and `_` (RFC 4422 section 3.1). Names are not
 /// case-sensitive and are kept in upper case.
@@ -21,53 +19,29 @@ pub struct MechanismName {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Base64<'a>(&'a [u8]);
 
-/// A client's response to a challenge (RFC 5034 section 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a client answers or cancels")]
-pub enum SaslResponse<'a> {
-    /// `*`: cancels the exchange.
-    Cancel,
-    /// The response. An empty line is an empty response.
-    Octets(Base64<'a>),
-}
-
-/// The reason why a text is not a mechanism name or not base64.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SaslTextError {
-    /// The text is not the name of a mechanism.
-    Mechanism,
-    /// The text is not base64 according to RFC 4648 section 4. It contains another octet, its padding is missing,
-    /// excessive or in the middle, or bits after the last octet are set.
-    Base64,
-}
-
 impl MechanismName {
     /// The maximum length of a name in octets.
     pub const MAX: usize = 20;
 
-    /// Reads a name. Lower case is accepted.
-    ///
-    /// # Errors
-    /// Returns [`SaslTextError::Mechanism`] if it is not the name of a mechanism.
+    /// Reads a name. Lower case is accepted. Returns `None` if it is not the name of a mechanism.
     ///
     /// ```
     /// use pop3_proto::MechanismName;
     /// assert_eq!(MechanismName::parse(b"scram-sha-256").unwrap().as_str(), "SCRAM-SHA-256");
-    /// assert!(MechanismName::parse(b"PL@IN").is_err());
+    /// assert!(MechanismName::parse(b"PL@IN").is_none());
     /// ```
-    pub fn parse(name: &[u8]) -> Result<Self, SaslTextError> {
+    pub fn parse(name: &[u8]) -> Option<Self> {
         let mut octets = [0; Self::MAX];
-        let length = u8::try_from(name.len()).map_err(|_| SaslTextError::Mechanism)?;
-        let room = octets.get_mut(..name.len()).ok_or(SaslTextError::Mechanism)?;
+        let length = u8::try_from(name.len()).ok()?;
+        let room = octets.get_mut(..name.len())?;
         for (place, octet) in room.iter_mut().zip(name) {
             *place = octet.to_ascii_uppercase();
         }
         let good = |octet: &u8| matches!(octet, b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
         if room.is_empty() || !room.iter().all(good) {
-            return Err(SaslTextError::Mechanism);
+            return None;
         }
-        Ok(Self { octets, length })
+        Some(Self { octets, length })
     }
 
     /// Returns the name in upper case.
@@ -84,15 +58,15 @@ impl<'a> Base64<'a> {
 
     /// Checks that a text is base64.
     ///
-    /// # Errors
-    /// Returns [`SaslTextError::Base64`] if it is not.
+    /// Returns `None` if it is not base64: it contains another octet, its padding is missing, excessive or in the middle,
+    /// or bits after the last octet are set.
     ///
     /// ```
     /// use pop3_proto::Base64;
     /// assert_eq!(Base64::parse(b"dGVzdA==").unwrap().decode().expose(), b"test");
-    /// assert!(Base64::parse(b"dGVzdB==").is_err());
+    /// assert!(Base64::parse(b"dGVzdB==").is_none());
     /// ```
-    pub fn parse(text: &'a [u8]) -> Result<Self, SaslTextError> {
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
         let body = match text {
             [body @ .., b'=', b'='] | [body @ .., b'='] => body,
             body => body,
@@ -106,11 +80,7 @@ impl<'a> Base64<'a> {
         let whole = text.len().is_multiple_of(4);
         let clean = body.last().is_none_or(|&last| value(last).is_some_and(|value| value & unused == 0));
         let empty = body.is_empty() && !text.is_empty();
-        if whole && clean && !empty && body.iter().all(|&octet| value(octet).is_some()) {
-            Ok(Self(text))
-        } else {
-            Err(SaslTextError::Base64)
-        }
+        (whole && clean && !empty && body.iter().all(|&octet| value(octet).is_some())).then_some(Self(text))
     }
 
     /// Returns the decoded octets.
@@ -132,30 +102,6 @@ impl<'a> Base64<'a> {
 #[must_use]
 pub fn encode_base64(octets: &[u8]) -> Secret {
     Secret::new(base64ct::Base64::encode_string(octets).into_bytes())
-}
-
-impl<'a> SaslResponse<'a> {
-    /// Reads a line without its line end.
-    ///
-    /// # Errors
-    /// Returns [`SaslTextError::Base64`] if it is neither `*` nor base64. `=` for no octets is only allowed in the
-    /// line of AUTH itself.
-    pub fn parse(line: &'a [u8]) -> Result<Self, SaslTextError> {
-        if line == b"*" { Ok(Self::Cancel) } else { Base64::parse(line).map(Self::Octets) }
-    }
-
-    /// Appends the response as a line with CRLF. Space for the whole line is reserved first, so that no reallocation
-    /// leaves a copy of the response behind.
-    pub fn write(&self, out: &mut BytesMut) {
-        match self {
-            Self::Cancel => out.extend_from_slice(b"*"),
-            Self::Octets(text) => {
-                out.reserve(text.expose().len().saturating_add(2));
-                out.extend_from_slice(text.expose());
-            }
-        }
-        out.extend_from_slice(b"\r\n");
-    }
 }
 
 fn value(symbol: u8) -> Option<u8> {
@@ -187,17 +133,6 @@ impl fmt::Debug for Base64<'_> {
     }
 }
 
-impl fmt::Display for SaslTextError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Mechanism => "this is no name of a SASL mechanism",
-            Self::Base64 => "this is no base64",
-        })
-    }
-}
-
-impl core::error::Error for SaslTextError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,7 +145,7 @@ mod tests {
             assert_eq!(name.as_str().as_bytes(), good.to_ascii_uppercase());
         }
         for bad in [&b""[..], b"PL@IN", b"A B", b"A.", "É".as_bytes(), &[b'A'; 21]] {
-            assert_eq!(MechanismName::parse(bad), Err(SaslTextError::Mechanism), "{}", bad.escape_ascii());
+            assert_eq!(MechanismName::parse(bad), None, "{}", bad.escape_ascii());
         }
     }
 
@@ -221,32 +156,11 @@ mod tests {
             "!!!!", "=AAA", "AAA=BBB", "AAA", "AA==AA==", "AA= =", "A===", "dGVzdB==", "=", "====", "*",
             "AAAA ", " AAAA", "AA\r=", "AA-_",
         ] {
-            assert_eq!(Base64::parse(bad.as_bytes()), Err(SaslTextError::Base64), "{bad}");
+            assert_eq!(Base64::parse(bad.as_bytes()), None, "{bad}");
         }
         for octets in [&b""[..], b"t", b"te", b"tes", b"test", b"\0\xff"] {
             let text = encode_base64(octets);
             assert_eq!(Base64::parse(text.expose()).unwrap().decode().expose(), octets);
         }
-    }
-
-    // SEC-05: room is made once, so that no copy of a token is left where the buffer was before.
-    #[test]
-    fn a_response_is_not_moved_when_it_is_written() {
-        for octets in [1, 3000, 12_288] {
-            let text = encode_base64(&alloc::vec![7; octets]);
-            let mut out = BytesMut::new();
-            SaslResponse::Octets(Base64::parse(text.expose()).unwrap()).write(&mut out);
-            assert_eq!(out.len(), text.expose().len() + 2);
-            assert!(out.capacity() < out.len() + 16, "{} of {}", out.len(), out.capacity());
-        }
-    }
-
-    // 5034-4.07, 5034-4.11, 5034-4.27
-    #[test]
-    fn a_response_is_base64_or_a_star() {
-        assert_eq!(SaslResponse::parse(b"*"), Ok(SaslResponse::Cancel));
-        assert_eq!(SaslResponse::parse(b""), Ok(SaslResponse::Octets(Base64::EMPTY)));
-        assert_eq!(SaslResponse::parse(b"="), Err(SaslTextError::Base64));
-        assert!(matches!(SaslResponse::parse(b"QUIT"), Ok(SaslResponse::Octets(_))));
     }
 }

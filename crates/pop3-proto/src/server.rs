@@ -10,25 +10,25 @@
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use pop3_proto::server::{Accepted, Answer, ServerConfig, ServerConnection, ClaimProof, Request, ServerStep};
+//! use pop3_proto::server::{Accepted, Answer, ServerConfig, ServerConnection, Request, ServerStep};
 //! use pop3_proto::{Channel, Input, Instant, Snapshot, UniqueId};
 //!
 //! let now = Instant::EPOCH;
 //! let message = b"Subject: hello\n\n.dot\n";
-//! let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::TrustedPlaintext, None, now);
+//! let mut connection = ServerConnection::new(ServerConfig::default().into(), Channel::TrustedPlaintext, None, now);
 //! let mut out = BytesMut::new();
 //! let mut input = Input::new(b"USER mrose\r\nPASS secret\r\nRETR 1\r\nQUIT\r\n");
 //! loop {
 //!     match connection.poll(now, &mut input, &mut out) {
-//!         ServerStep::Ask(Request::Authenticate(login)) => {
-//!             assert!(matches!(login.proof, ClaimProof::Password(password) if password.same_octets(b"secret")));
+//!         ServerStep::Ask(Request::Password { password, .. }) => {
+//!             assert!(password.same_octets(b"secret"));
 //!             let mut snapshot = Snapshot::new();
 //!             snapshot.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
-//!             connection.answer(Answer::Accept(Accepted::new(snapshot)), now, &mut out).unwrap();
+//!             connection.answer(Answer::Accept(Accepted::from(snapshot)), now, &mut out).unwrap();
 //!         }
 //!         ServerStep::Ask(Request::Fetch { .. }) => {
 //!             connection.answer(Answer::Message, now, &mut out).unwrap();
-//!             connection.body(message, &mut out).unwrap();
+//!             let _ = connection.body(message, &mut out).unwrap();
 //!             connection.answer(Answer::EndOfMessage, now, &mut out).unwrap();
 //!         }
 //!         ServerStep::Ask(Request::Commit(deletions)) => {
@@ -45,7 +45,6 @@
 mod action;
 mod announcement;
 mod body;
-mod claim;
 mod client_info;
 mod config;
 mod connection;
@@ -63,16 +62,14 @@ mod timing;
 mod vocabulary;
 mod write;
 
-pub use announcement::Announcement;
-pub use claim::{Claim, ClaimProof};
 pub use client_info::ClientInfo;
-pub use config::{Limits, ServerConfig, Utf8};
-pub use connection::{ServerConnection, ServerStep, Wanted};
-pub use language::Language;
-pub use line::{Line, Numbers};
+pub use config::{Limits, ServerConfig};
+pub use connection::{ServerConnection, ServerStep};
+pub use language::{Language, TranslationError};
+pub use line::Line;
 pub use listing::{Listing, ListingEntry};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
 pub use session::SessionTotals;
 pub use state::ServerState;
-pub use vocabulary::{Accepted, Answer, Close, Column, Extent, Request, ServerEvent, ServerMisuse};
+pub use vocabulary::{Accepted, Answer, Close, Extent, Request, ServerEvent, ServerMisuse};
 pub use write::turn_away;

@@ -14,6 +14,7 @@ macro_rules! texts {
         /// }
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]
         pub enum TextId {
             $(#[doc = concat!("In English: `", $text, "`.")] $name,)*
@@ -54,17 +55,17 @@ impl TextId {
 texts! {
     Bye = "bye";
     NotRemoved = "some deleted messages not removed";
-    NowThePassword = "now the password";
-    FirstTheName = "first the name";
-    NeedsTls = "this needs TLS";
+    NowThePassword = "password required";
+    FirstTheName = "send USER first";
+    NeedsTls = "TLS is required";
     ApopUnavailable = "APOP is not available";
-    TlsActive = "TLS is active already";
+    TlsActive = "TLS is already active";
     TlsUnavailable = "TLS is not available";
-    TlsTooLate = "TLS can be begun only before the login";
-    TlsAfterUtf8 = "TLS can't be begun after UTF8";
+    TlsTooLate = "STLS is allowed only before the login";
+    TlsAfterUtf8 = "STLS is not allowed after UTF8";
     BeginTls = "begin TLS negotiation";
     LogInFirst = "log in first";
-    LoggedIn = "you are logged in already";
+    LoggedIn = "you are already logged in";
     NothingDone = "nothing done";
     Reset = "no message is marked as deleted";
     Marked = "marked as deleted";
@@ -78,14 +79,14 @@ texts! {
     Mechanisms = "mechanisms follow";
     UnknownMechanism = "this mechanism is not available";
     Cancelled = "the exchange was cancelled";
-    TooManyRounds = "the exchange is too long";
-    NoUtf8 = "this is not UTF-8";
-    Utf8On = "UTF-8 from here on";
-    Utf8TooLate = "UTF8 can be begun only before the login";
+    TooManyRounds = "too many messages in the exchange";
+    NoUtf8 = "invalid UTF-8";
+    Utf8On = "UTF8 mode is on";
+    Utf8TooLate = "UTF8 is allowed only before the login";
     Languages = "languages follow";
     LanguageChanged = "language changed";
     UnknownLanguage = "this language is not available";
-    Proxied = "noted";
+    Proxied = "client address accepted";
     BadXclient = "malformed attribute";
     EmptyLine = "empty command line";
     UnknownCommand = "unknown command";
@@ -94,13 +95,13 @@ texts! {
     InvalidNumber = "no such message: invalid number";
     ControlCharacter = "control character in command";
     NotAscii = "only ASCII is allowed here";
-    BadDigest = "the digest is 32 hexadecimal digits";
-    BadMechanism = "this is no name of a mechanism";
-    BadBase64 = "this is no base64";
-    BadLanguage = "this is no language tag";
+    BadDigest = "the digest must have 32 hexadecimal digits";
+    BadMechanism = "invalid mechanism name";
+    BadBase64 = "invalid base64";
+    BadLanguage = "invalid language tag";
     LineTooLong = "command line too long";
     Credentials = "invalid name or password";
     InUse = "the maildrop is in use by another session";
     LoginDelay = "too soon after the last login";
-    NeedsUtf8 = "this message needs the command UTF8";
+    NeedsUtf8 = "this message requires the UTF8 command";
 }

@@ -1,6 +1,5 @@
 //! Unique-ids (RFC 1939 section 7, UIDL).
 
-use alloc::vec::Vec;
 use core::fmt;
 
 /// The unique-id of a message: 1 to 70 octets, each from 0x21 to 0x7E (RFC 1939 section 7).
@@ -53,12 +52,6 @@ impl<'a> UniqueId<'a> {
     pub fn as_str(self) -> &'a str {
         core::str::from_utf8(self.0).unwrap_or_default()
     }
-
-    /// Returns a copy of the octets.
-    #[must_use]
-    pub fn to_vec(self) -> Vec<u8> {
-        self.0.to_vec()
-    }
 }
 
 impl fmt::Display for UniqueId<'_> {
@@ -78,7 +71,7 @@ impl fmt::Display for UniqueIdError {
         match self {
             Self::Empty => f.write_str("a unique-id has at least one octet"),
             Self::TooLong => f.write_str("a unique-id has at most 70 octets"),
-            Self::Octet(octet) => write!(f, "the octet 0x{octet:02x} can't stand in a unique-id"),
+            Self::Octet(octet) => write!(f, "a unique-id cannot contain the octet 0x{octet:02x}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Dot-stuffing against an octet-wise model, at every split.
+//! Dot-stuffing, compared with a model that works octet by octet, at every split.
 
 use core::iter::repeat_n;
 
@@ -7,15 +7,15 @@ use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_si
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// The octets that matter to dots, and one that does not.
+/// The octets that matter for dot-stuffing, and one that does not.
 const ALPHABET: [u8; 4] = [b'.', b'\r', b'\n', b'a'];
 
-/// What may look like the end, or hide it.
+/// Octets that may look like the end, or hide it.
 const SEQUENCES: [&[u8]; 7] = [b"\r\n.\r\n", b"\r\n", b"\n", b"\n.\n", b"\r\n.", b"\r\r\n", b"\n.\r\n"];
 
-/// The model: slow and plain.
+/// The model: slow and simple.
 mod model {
-    /// The stored form with CRLF at the end of every line: what the other side must get.
+    /// The stored form with CRLF at the end of every line, which the other side must receive.
     pub(super) fn normalise(stored: &[u8]) -> Vec<u8> {
         let mut content = Vec::new();
         for &octet in stored {
@@ -45,7 +45,7 @@ mod model {
         wire
     }
 
-    /// The content at the front of `wire`, and the octets behind the end if there is an end.
+    /// The content at the front of `wire`, and the octets after the end if there is one.
     pub(super) fn unstuff(wire: &[u8]) -> (Vec<u8>, Option<&[u8]>) {
         let (mut content, mut rest) = (Vec::new(), wire);
         loop {
@@ -53,7 +53,7 @@ mod model {
             if let Some(behind) = rest.strip_prefix(b".\r\n") {
                 return (content, Some(behind));
             }
-            // A dot and CR at the end of all may still become the end.
+            // A dot and CR at the very end may still become the end.
             if rest.is_empty() || rest == b"." || rest == b".\r" {
                 return (content, None);
             }
@@ -64,7 +64,7 @@ mod model {
         }
     }
 
-    /// The headers, the blank line and so many lines; whether there is all of that.
+    /// The header, the blank line and this many lines, and whether the message has that many.
     pub(super) fn top(stored: &[u8], lines: usize) -> (Vec<u8>, bool) {
         let (mut top, mut left) = (Vec::new(), None);
         for line in stored.split_inclusive(|&octet| octet == b'\n') {
@@ -94,7 +94,6 @@ fn encode(pieces: &[&[u8]]) -> Vec<u8> {
         let slices: Vec<&[u8]> = copy.slices(piece).collect();
         assert!(slices.iter().all(|slice| !slice.is_empty()));
         assert_eq!(slices.concat(), out[before..], "slices are not what encode gives");
-        assert_eq!(copy.octets(), stuffer.octets());
         assert_eq!(copy.total(), stuffer.total());
         assert_eq!(stuffer.total(), size.finish());
     }
@@ -103,11 +102,11 @@ fn encode(pieces: &[&[u8]]) -> Vec<u8> {
     out.to_vec()
 }
 
-/// The content, and the octets behind the end if there is an end.
+/// The content, and the octets after the end if there is one.
 fn decode(pieces: &[&[u8]]) -> (Vec<u8>, Option<Vec<u8>>) {
     let (mut unstuffer, mut content) = (Unstuffer::new(), Vec::new());
     let (mut into, mut out) = (Unstuffer::new(), BytesMut::new());
-    let mut behind = Vec::new();
+    let (mut ended, mut behind) = (false, Vec::new());
     for piece in pieces {
         let mut rest = *piece;
         loop {
@@ -119,21 +118,21 @@ fn decode(pieces: &[&[u8]]) -> (Vec<u8>, Option<Vec<u8>>) {
                     content.extend_from_slice(data);
                 }
                 Decoded::More => {
-                    assert!(rest.is_empty() && !unstuffer.is_finished());
+                    assert!(rest.is_empty() && !ended);
                     break;
                 }
                 Decoded::End => {
-                    assert!(unstuffer.is_finished());
+                    ended = true;
                     break;
                 }
             }
         }
         behind.extend_from_slice(rest);
-        assert_eq!(into.decode_into(piece, &mut out), (piece.len() - rest.len(), unstuffer.is_finished()));
+        assert_eq!(into.decode_into(piece, &mut out), (piece.len() - rest.len(), ended));
     }
     assert_eq!(content, out, "decode_into is not what decode gives");
     assert_eq!(unstuffer.octets(), content.len() as u64);
-    (content, unstuffer.is_finished().then_some(behind))
+    (content, ended.then_some(behind))
 }
 
 fn top(pieces: &[&[u8]], lines: usize) -> (Vec<u8>, bool) {
@@ -149,7 +148,7 @@ fn top(pieces: &[&[u8]], lines: usize) -> (Vec<u8>, bool) {
     (cut, done)
 }
 
-/// All that must hold for these pieces of a stored message.
+/// Checks everything that must hold for these pieces of a stored message.
 fn check_stored(pieces: &[&[u8]]) {
     let stored = pieces.concat();
     let content = model::normalise(&stored);
@@ -161,14 +160,14 @@ fn check_stored(pieces: &[&[u8]]) {
     }
 }
 
-/// All that must hold for these pieces off the wire, whatever they are.
+/// Checks everything that must hold for these received pieces, whatever they are.
 fn check_wire(pieces: &[&[u8]]) {
     let wire = pieces.concat();
     let (content, behind) = model::unstuff(&wire);
     assert_eq!(decode(pieces), (content, behind.map(<[u8]>::to_vec)), "{pieces:?}");
 }
 
-/// Calls `check` with every message over the alphabet up to a length.
+/// Calls `check` with every message over the alphabet up to this length.
 fn every_message(length: usize, mut check: impl FnMut(&[u8])) {
     for length in 0..=length {
         let mut message = vec![ALPHABET[0]; length];
@@ -183,7 +182,7 @@ fn every_message(length: usize, mut check: impl FnMut(&[u8])) {
     }
 }
 
-/// Calls `check` with every way to cut a message, an empty piece included.
+/// Calls `check` with every way to split a message, including an empty piece.
 fn every_split(message: &[u8], mut check: impl FnMut(&[&[u8]])) {
     for cuts in 0..1_usize << message.len().saturating_sub(1) {
         let (mut pieces, mut start) = (vec![&message[..0]], 0);
@@ -198,7 +197,7 @@ fn every_split(message: &[u8], mut check: impl FnMut(&[&[u8]])) {
     }
 }
 
-/// Cuts a message at lengths that come round again.
+/// Splits a message at these lengths, repeated.
 fn cut<'m>(message: &'m [u8], lengths: &[usize]) -> Vec<&'m [u8]> {
     let (mut pieces, mut rest) = (Vec::new(), message);
     for &length in lengths.iter().cycle() {
@@ -213,19 +212,19 @@ fn cut<'m>(message: &'m [u8], lengths: &[usize]) -> Vec<&'m [u8]> {
 }
 
 // 1939-3.21, 1939-3.22, 1939-3.23, 1939-3.30, 1939-3.32, 1939-3.33, 1939-3.34, 1939-3.36, 1939-7.01:
-// any short message, cut anywhere.
+// any short message, split anywhere.
 #[test]
 fn short_messages_at_every_split() {
     every_message(6, |message| every_split(message, check_stored));
 }
 
-// 1939-3.24, 1939-3.25, 1939-3.30, 1939-3.31, 1939-3.35: any short octets off the wire.
+// 1939-3.24, 1939-3.25, 1939-3.30, 1939-3.31, 1939-3.35: any short received octets.
 #[test]
 fn short_replies_at_every_split() {
     every_message(6, |wire| every_split(wire, check_wire));
 }
 
-// 1939-3.22, 1939-3.35: what looks like the end inside of a message is content.
+// 1939-3.22, 1939-3.35: content inside a message that looks like the end.
 #[test]
 fn short_messages_between_lines() {
     every_message(5, |middle| {
@@ -242,7 +241,7 @@ fn the_end_in_five_pieces() {
     assert_eq!(decode(&pieces), (b"x\r\n".to_vec(), Some(Vec::new())));
 }
 
-// 1939-3.30: lines around the length of any buffer inside, each followed by a dot.
+// 1939-3.30: lines of about the length of every internal buffer, each followed by a dot.
 #[test]
 fn dots_around_powers_of_two() {
     for power in [32_usize, 64, 256, 8160, 8192, 16384, 32768] {
@@ -258,7 +257,7 @@ fn dots_around_powers_of_two() {
     }
 }
 
-// 1939-3.37: without the end, nothing says that there was one.
+// 1939-3.37: without the end, nothing reports an end.
 #[test]
 fn a_cut_reply_is_not_finished() {
     let wire = encode(&[b"a\r\n.\r\n\r\n..b\r\n"]);
@@ -269,7 +268,7 @@ fn a_cut_reply_is_not_finished() {
     }
 }
 
-// 1939-3.38: a line of 1 MiB goes through whole, and without a copy as one slice.
+// 1939-3.38: a line of 1 MiB passes completely, and without a copy as one slice.
 #[test]
 fn a_long_line_stays_whole() {
     let stored = [vec![b'x'; 1 << 20], b"\r\n".to_vec()].concat();
@@ -279,7 +278,7 @@ fn a_long_line_stays_whole() {
     assert_eq!(decode(&[&wire]), (stored, Some(Vec::new())));
 }
 
-// 1939-3.39: every octet comes back.
+// 1939-3.39: every octet is preserved.
 #[test]
 fn every_octet_comes_back() {
     let stored: Vec<u8> = (0..=255_u8).chain((0..=255).rev()).filter(|&octet| octet != b'\n').collect();
@@ -292,7 +291,7 @@ fn octet() -> impl Strategy<Value = u8> {
     prop_oneof![8 => prop::sample::select(&ALPHABET[..]), 1 => any::<u8>()]
 }
 
-/// Pieces that make lines of any kind, some of them long.
+/// Pieces that form lines of any kind, some of them long.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => vec(octet(), 0..12),
@@ -307,7 +306,7 @@ fn lengths() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![
         vec(1_usize..4, 1..6),
         vec(1_usize..100, 1..6),
-        // An empty piece may stand anywhere; something must move on.
+        // A piece may be empty, but there must be progress.
         vec(0_usize..9, 0..6).prop_map(|mut lengths| {
             lengths.push(5);
             lengths
@@ -330,7 +329,7 @@ proptest! {
         check_wire(&cut(&wire, &lengths));
     }
 
-    // What comes behind the end belongs to the next reply.
+    // Octets after the end belong to the next reply.
     #[test]
     fn a_message_comes_back(stored in message(), behind in message(), there in lengths(), back in lengths()) {
         let wire = [encode(&cut(&stored, &there)), behind.clone()].concat();
@@ -344,7 +343,7 @@ proptest! {
         let framed = [b"\r\n", &wire[..]].concat();
         let ends = framed.windows(5).filter(|five| five == b"\r\n.\r\n").count();
         prop_assert_eq!(ends, 1);
-        // Nor does it seem so to a client that takes a bare LF for a line end: there is none.
+        // Nor does it look like the end to a client that accepts a bare LF, because there is none.
         prop_assert!(framed.windows(2).all(|two| two[1] != b'\n' || two[0] == b'\r'));
     }
 

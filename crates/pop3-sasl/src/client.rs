@@ -10,7 +10,7 @@ mod exchange;
 mod scram;
 mod setup;
 
-pub use choose::{Policy, candidates, offers_plus};
+pub use choose::{MechanismPolicy, candidates, offers_plus};
 pub use credentials::Credentials;
 pub use error::{Denial, ExchangeError, Unusable};
 pub use exchange::ClientExchange;

@@ -21,7 +21,7 @@
 //! # Example: a SCRAM exchange
 //!
 //! ```
-//! use pop3_sasl::client::{self, Credentials, Policy, candidates};
+//! use pop3_sasl::client::{self, Credentials, MechanismPolicy, candidates};
 //! use pop3_sasl::scram::{Hash, Keys};
 //! use pop3_sasl::server::{self, Decision, Question, ExchangeStep};
 //! use pop3_sasl::{Mechanism, Nonce};
@@ -31,7 +31,7 @@
 //!
 //! // The client chooses a mechanism from the offer of the server, and starts.
 //! let fred = Credentials::new("fred").with_password("pencil");
-//! let mechanism = candidates(["PLAIN", "SCRAM-SHA-256"], &fred, &Policy::default())[0];
+//! let mechanism = candidates(["PLAIN", "SCRAM-SHA-256"], &fred, &MechanismPolicy::default())[0];
 //! assert_eq!(mechanism, Mechanism::ScramSha256);
 //! let setup = client::ClientSetup::new(Nonce::from_random([1; 18]));
 //! let mut client = client::ClientExchange::new(mechanism, &fred, &setup)?;

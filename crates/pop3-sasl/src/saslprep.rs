@@ -149,10 +149,10 @@ fn is_one_way(text: &str) -> bool {
 impl fmt::Display for SaslprepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Prohibited => "a character that is not allowed",
-            Self::Bidirectional => "right-to-left and left-to-right text mixed",
-            Self::Unassigned => "a character newer than Unicode 3.2",
-            Self::Empty => "an empty string",
+            Self::Prohibited => "the text contains a character that SASLprep does not allow",
+            Self::Bidirectional => "the text mixes right-to-left and left-to-right characters",
+            Self::Unassigned => "the text contains a character that is newer than Unicode 3.2",
+            Self::Empty => "the text is empty",
         })
     }
 }

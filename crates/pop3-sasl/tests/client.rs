@@ -1,7 +1,7 @@
-//! The client's side against servers that do wrong, and its choice of a mechanism.
+//! The client's side with servers that do something wrong, and its choice of a mechanism.
 
 use pop3_sasl::client::{
-    ClientExchange, ClientSetup, Credentials, Denial, ExchangeError, Policy, Unusable, candidates,
+    ClientExchange, ClientSetup, Credentials, Denial, ExchangeError, MechanismPolicy, Unusable, candidates,
     offers_plus,
 };
 use pop3_sasl::{BindingKind, ChannelBindings, Mechanism, Nonce};
@@ -18,7 +18,7 @@ fn exchange(mechanism: Mechanism, credentials: &Credentials) -> ClientExchange {
     ClientExchange::new(mechanism, credentials, &setup()).expect("usable")
 }
 
-/// An exchange of SCRAM-SHA-256 whose first message is sent.
+/// An exchange of SCRAM-SHA-256 after its first message.
 fn started() -> ClientExchange {
     let mut exchange = exchange(Mechanism::ScramSha256, &user());
     assert_eq!(exchange.take_initial().expect("a first message").expose(), b"n,,n=user,r=CLIENT");
@@ -178,7 +178,7 @@ fn login_does_not_read_prompts() {
     }
 }
 
-// 5034-4.05, 5034-4.09: where the command carries nothing, the first challenge is the request for it.
+// 5034-4.05, 5034-4.09: if the command carries no initial response, the first challenge requests it.
 #[test]
 fn the_first_message_may_come_late() {
     let mut exchange = exchange(Mechanism::Plain, &user());
@@ -275,7 +275,7 @@ const ALL: [&str; 14] = [
 #[test]
 fn the_choice() {
     use Mechanism as M;
-    let plaintext = Policy::default();
+    let plaintext = MechanismPolicy::default();
     let trusted = plaintext.with_secrets(true);
     let tls = trusted.with_bindings(true);
     let bound = tls.with_binding_required(true);
@@ -299,7 +299,7 @@ fn the_choice() {
         (&user().with_certificate(), plaintext, scram.to_vec()),
         (&Credentials::anonymous(""), plaintext, vec![M::Anonymous]),
         (&user().with_authorization("x"), trusted, [&scram[..], &[M::Plain]].concat()),
-        // No keys can be made of a password newer than Unicode 3.2.
+        // No keys can be derived from a password newer than Unicode 3.2.
         (&Credentials::new("u").with_password("\u{1f600}"), tls, vec![M::Plain, M::Login]),
     ] {
         assert_eq!(candidates(ALL, credentials, &policy), wanted, "{credentials:?} {policy:?}");

@@ -1,5 +1,5 @@
-//! Our client with our server: every mechanism, any name and password, and somebody in between who
-//! changes what is said.
+//! Our client with our server: every mechanism, any name and password, and a man in the middle who
+//! changes messages.
 
 use pop3_sasl::client::{self, Credentials};
 use pop3_sasl::saslprep::{StringKind, prepare};
@@ -8,7 +8,7 @@ use pop3_sasl::server::{self, Decision, ExchangeStep, Failure, Identity, Questio
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce, Secret};
 use proptest::prelude::*;
 
-/// What a server keeps of its one user.
+/// What a server stores about its only user.
 struct User<'a> {
     name: &'a str,
     password: &'a str,
@@ -42,7 +42,7 @@ impl User<'_> {
     }
 }
 
-/// Where and how somebody in between changes a message: the number of the message, and what to do.
+/// Where and how the man in the middle changes a message: its number, and the change.
 #[derive(Clone, Copy, Debug)]
 struct Tampering {
     message: usize,
@@ -80,7 +80,7 @@ struct Outcome {
     messages: usize,
 }
 
-/// Joins the two. The server's `+OK` reaches the client, or its `-ERR`.
+/// Connects the two. The client receives the server's `+OK` or `-ERR`.
 fn run(
     mechanism: Mechanism,
     credentials: &Credentials,
@@ -145,13 +145,13 @@ fn credentials(mechanism: Mechanism, name: &str, password: &str, token: &str) ->
     }
 }
 
-/// All that log in somebody.
+/// All mechanisms that log in as a user.
 fn mechanism() -> impl Strategy<Value = Mechanism> {
     let all = Mechanism::ALL.iter().copied().filter(|mechanism| *mechanism != Mechanism::Anonymous);
     prop::sample::select(all.collect::<Vec<_>>())
 }
 
-/// Names and passwords with all that has a meaning in a message.
+/// Names and passwords with all characters that have a meaning in a message.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z,= @/+\u{e9}\u{ad}\u{a0}\u{fb01}\u{5d0}:$]{1,12}", "\\PC{1,20}", "[ -~]{1,40}"]
         .prop_filter("has no prepared form", |text| {
@@ -186,7 +186,7 @@ proptest! {
         prop_assert_eq!(identity.acts_as(), Some(prepared.as_ref()));
     }
 
-    // 5802-5.07: and whoever does not know the user's secret is refused.
+    // 5802-5.07: a client without the user's secret is refused.
     #[test]
     fn a_wrong_password_does_not(
         mechanism in mechanism().prop_filter("no secret", |mechanism| *mechanism != Mechanism::External),
@@ -199,7 +199,7 @@ proptest! {
         prop_assert!(outcome.client.is_err());
     }
 
-    /// With SCRAM any change of any message is found out, by the one or the other.
+    /// With SCRAM, one side notices any change of any message.
     #[test]
     fn a_changed_message_does_not_pass(
         mechanism in mechanism().prop_filter("SCRAM", |mechanism| mechanism.is_mutual()),
@@ -216,8 +216,8 @@ proptest! {
         }
     }
 
-    /// The others are protected by the channel alone, but nobody becomes another by it who has not the
-    /// other's secret, and nothing panics or goes on for ever.
+    /// The others are protected only by the channel. But nobody becomes another user without that user's secret,
+    /// and nothing panics or continues forever.
     #[test]
     fn a_changed_message_makes_nobody_else(
         mechanism in mechanism(), message in 0..6_usize, change in change(), inline: bool,
@@ -231,7 +231,7 @@ proptest! {
         }
     }
 
-    /// Random octets are never a login and end after a few steps.
+    /// Random octets never log in, and end after a few steps.
     #[test]
     fn any_octets_to_the_server(
         mechanism in prop::sample::select(Mechanism::ALL.to_vec()),
@@ -256,7 +256,7 @@ proptest! {
         }
     }
 
-    /// Random challenges make no client believe in a success that needs a proof, nor speak for ever.
+    /// Random challenges never convince a client that requires a proof, nor make it continue forever.
     #[test]
     fn any_octets_to_the_client(
         mechanism in mechanism(), inline: bool,
@@ -277,7 +277,7 @@ proptest! {
     }
 }
 
-// 9266-2.01, 5802-6.01: a channel that is not the same on both ends, and a list that was changed.
+// 9266-2.01, 5802-6.01: a channel that differs between the ends, and a list that was changed.
 #[test]
 fn somebody_in_between_is_found_out() {
     let run = |client_bindings: ChannelBindings,
@@ -326,7 +326,7 @@ fn somebody_in_between_is_found_out() {
     assert_eq!(spent, Ok(()), "who can't bind any more may do without");
 }
 
-// 6856-2.20: both forms of a password make the same login, also where it is kept in clear.
+// 6856-2.20: both forms of a password work for the same login, even if it is stored in plain text.
 #[test]
 fn forms_of_a_password() {
     for mechanism in [Mechanism::CramMd5, Mechanism::ScramSha256, Mechanism::Plain] {

@@ -1,7 +1,7 @@
 //! The crate `rsasl` as a peer, in both roles.
 //!
-//! It has no CRAM-MD5, and in 2.3.1 none of its registries holds the -PLUS mechanisms. Its server does not
-//! read `=2C` and `=3D` in names, so that names here have no commas and equals signs.
+//! It has no CRAM-MD5, and in 2.3.1 none of its registries contains the -PLUS mechanisms. Its server does not
+//! read `=2C` and `=3D` in names, so names here contain no commas and equals signs.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const NAME: &str = "jos\u{e9} b";
 const PASSWORD: &str = "p\u{e4}ss, = word";
 const TOKEN: &str = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg==";
 
-/// What `rsasl` has to know, as a client and as a server.
+/// What `rsasl` needs to know, as a client and as a server.
 struct Peer {
     mechanism: Mechanism,
     password: &'static str,
@@ -43,7 +43,7 @@ impl Peer {
     }
 }
 
-/// Whether the server believes the client.
+/// Whether the server accepts the client.
 struct Verdict;
 
 impl Validation for Verdict {
@@ -58,7 +58,7 @@ impl SessionCallback for Peer {
         request: &mut Request<'_>,
     ) -> Result<(), SessionError> {
         if request.is::<OAuthBearerValidate>() {
-            // With OAUTHBEARER its server shows what stands behind `auth=`.
+            // With OAUTHBEARER its server passes on what follows `auth=`.
             let auth = context.get_ref::<OAuthBearerToken>();
             let right = auth.and_then(|auth| auth.strip_prefix("Bearer ")) == Some(self.token);
             let refused = OAuthBearerError::new("invalid_token", Some("mail"), None);
@@ -68,7 +68,7 @@ impl SessionCallback for Peer {
             let right = context.get_ref::<OAuthBearerToken>() == Some(self.token);
             request.satisfy::<XOAuth2Validate>(&if right { Ok(()) } else { Err("{\"status\":\"401\"}") })?;
         }
-        // Reading them is what it wants for "handled".
+        // Reading them counts as "handled".
         request.get_action::<OAuthBearerErrored>();
         request.get_action::<XOAuth2Error>();
         if request.is::<ScramStoredPassword<'_>>() && context.get_ref::<AuthId>() == Some(NAME) {
@@ -144,7 +144,7 @@ fn answer(question: Question, mechanism: Mechanism) -> Decision {
     if granted { Decision::Granted } else { Decision::Refused }
 }
 
-/// `rsasl` as the client of our server. Whether the server lets it in, and it is content.
+/// `rsasl` as the client of our server. Returns whether the server accepts it, and whether it accepts the server.
 fn their_client(mechanism: Mechanism, right: bool) -> bool {
     let sasl = SASLClient::new(config(Peer::with(mechanism, right)));
     let mut client = sasl.start_suggested(&[name(mechanism)]).expect("a mechanism that it has");
@@ -181,7 +181,7 @@ fn their_client(mechanism: Mechanism, right: bool) -> bool {
     }
 }
 
-/// `rsasl` as the server of our client. Whether it lets us in, and we are content.
+/// `rsasl` as the server of our client. Returns whether it accepts us, and whether we accept it.
 fn their_server(mechanism: Mechanism, right: bool) -> bool {
     let sasl = SASLServer::<Verdict>::new(config(Peer::with(mechanism, true)));
     let mut server = sasl.start_suggested(name(mechanism)).expect("a mechanism that it has");
@@ -207,7 +207,7 @@ fn their_server(mechanism: Mechanism, right: bool) -> bool {
         };
         let challenge = out.into_inner();
         if let State::Finished(sent) = state {
-            // What it sends at its end is SCRAM's last message, which goes as a challenge in POP3.
+            // It ends with SCRAM's last message, which is sent as a challenge in POP3.
             if matches!(sent, rsasl::prelude::MessageSent::Yes) && client.respond(&challenge).is_err() {
                 return false;
             }

@@ -1,4 +1,4 @@
-//! SASLprep against the examples of its RFC, and against another implementation.
+//! SASLprep with the examples of its RFC, and compared with another implementation.
 
 use pop3_sasl::saslprep::{SaslprepError, StringKind, prepare};
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn others() {
         ("\u{a0}", Ok(" ")),
         ("a\u{3000}b", Ok("a b")),
         ("a b", Ok("a b")),
-        // The form KC and not C, which PRECIS would have.
+        // Form KC and not C, which PRECIS would produce.
         ("\u{fb01}", Ok("fi")),
         ("e\u{301}", Ok("\u{e9}")),
         ("\u{212b}", Ok("\u{c5}")),
@@ -55,12 +55,12 @@ fn others() {
             assert_eq!(prepare(text, kind).as_deref(), prepared.as_ref().map(|text| *text), "{text:?}");
         }
     }
-    // A face, which Unicode has since version 6.
+    // An emoji, which Unicode contains since version 6.
     assert_eq!(prepare("\u{1f600}", StringKind::Stored), Err(SaslprepError::Unassigned));
     assert_eq!(prepare("\u{1f600}", StringKind::Query).as_deref(), Ok("\u{1f600}"));
 }
 
-/// The five ideographs that Unicode 4.0 decomposes otherwise than 3.2 did (Corrigendum 4).
+/// The five ideographs that Unicode 4.0 decomposes differently from 3.2 (Corrigendum 4).
 const CORRECTED: [(char, char); 5] = [
     ('\u{2f868}', '\u{2136a}'),
     ('\u{2f874}', '\u{5f33}'),
@@ -69,7 +69,7 @@ const CORRECTED: [(char, char); 5] = [
     ('\u{2f9bf}', '\u{4d57}'),
 ];
 
-// 6856-2.19, 6856-2.21: what Unicode 3.2 does not know makes no two names into one.
+// 6856-2.19, 6856-2.21: what Unicode 3.2 does not contain never makes two names equal.
 #[test]
 fn a_character_newer_than_unicode_3_2_never_becomes_another() {
     // A modifier letter, an encircled letter, a digit with a comma, a regional letter, an ideograph.
@@ -92,8 +92,8 @@ fn a_character_newer_than_unicode_3_2_never_becomes_another() {
 }
 
 /// One character between digits, which are neutral. The other implementation takes the direction of
-/// writing and the normalization from the Unicode of today, we from the one of the RFC; so what they
-/// decide is compared only where both Unicodes agree.
+/// writing and the normalization from the current Unicode, and we from that of the RFC. Their decisions
+/// are therefore compared only where both versions agree.
 #[test]
 fn every_character_as_the_crate_stringprep_has_it() {
     let (mut prepared, mut unassigned, mut apart) = (0, 0, 0);
@@ -110,7 +110,7 @@ fn every_character_as_the_crate_stringprep_has_it() {
                 assert_eq!(theirs.as_deref(), Some(ours.as_ref()), "U+{:04X}", u32::from(character));
             }
             Err(SaslprepError::Bidirectional) => {}
-            // It normalizes before it looks for what is not assigned.
+            // It normalizes before it checks for unassigned characters.
             Err(SaslprepError::Unassigned) => {
                 unassigned += 1;
                 apart += usize::from(theirs.is_ok());
@@ -121,18 +121,18 @@ fn every_character_as_the_crate_stringprep_has_it() {
         }
     }
     assert!(prepared > 90_000 && unassigned > 800_000, "{prepared} {unassigned}");
-    // There are some hundred of which it makes others, as `A` of U+1D2C.
+    // It replaces a few hundred of them, such as U+1D2C with `A`.
     assert!(apart > 300, "{apart}");
 }
 
 proptest! {
-    /// What is prepared stays as it is, and holds nothing that could break a line or a path's end.
+    /// What is prepared does not change, and contains nothing that could break a line or a path.
     #[test]
     fn prepared_is_prepared(text in "\\PC{0,20}|.{0,20}|[A\u{1d2c}\u{1f150}\u{301}\u{338}\u{ad}]{1,8}|[\u{620}-\u{64a}1-9]{1,6}|[a\u{ad}\u{a0}\u{301}\u{fb01}]{1,6}") {
         for kind in [StringKind::Stored, StringKind::Query] {
             if let Ok(once) = prepare(&text, kind) {
                 prop_assert!(!once.is_empty() && !once.chars().any(char::is_control));
-                // What is new is there as often as it was.
+                // New characters occur as often as before.
                 for new in ['\u{1d2c}', '\u{1f150}'] {
                     prop_assert_eq!(once.matches(new).count(), text.matches(new).count());
                 }

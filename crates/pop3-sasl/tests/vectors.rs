@@ -110,7 +110,7 @@ fn scram_sha_256_of_rfc_7677_section_3() {
     );
 }
 
-/// No RFC has an example of SCRAM-SHA-512; this one was computed with the `hmac` and `hashlib` of
+/// No RFC contains an example of SCRAM-SHA-512. This one was computed with the `hmac` and `hashlib` of
 /// Python.
 #[test]
 fn scram_sha_512_computed_elsewhere() {
@@ -187,7 +187,7 @@ fn plain_of_rfc_4616_section_4_and_rfc_5034_section_6() {
             panic!("no question for a password");
         };
         assert_eq!(found, name);
-        // Acting as oneself is not acting as another.
+        // Acting as oneself is not acting as another user.
         let wanted = Some(authorization).filter(|other| !other.is_empty() && *other != name);
         assert_eq!(other.as_deref(), wanted);
         assert!(found_password.same_octets(password.as_bytes()));
@@ -247,7 +247,7 @@ fn refusal_of_oauthbearer() {
     assert!(matches!(step, ExchangeStep::Fail(server::Failure::Refused)));
 }
 
-// 7628-3.02: the example of RFC 7628 section 4.3, whose client asks what token it needs. A cancel is refused, too.
+// 7628-3.02: the example of RFC 7628 section 4.3, whose client asks which token it needs. Cancelling is a refusal, too.
 #[test]
 fn oauthbearer_without_a_token() {
     let refusal = TokenRefusal::default()

@@ -1,4 +1,4 @@
-//! Pollers of a server that goes wrong, with a storage that fails, against a model: no message is lost, and none is
+//! Pollers of a faulty server, with a storage that fails, compared with a model: no message is lost, and none is
 //! stored twice while unique-ids are unique.
 
 use core::cell::Cell;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use pop3_seen::{Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage};
 use proptest::prelude::*;
 
-/// Notes that outlast a crash, and fail when the fuse has burnt down.
+/// Notes that survive a crash, and fail when the fuse is used up.
 #[derive(Clone, Debug, Default)]
 struct Disk {
     notes: Vec<Note>,
@@ -43,7 +43,7 @@ impl Storage for Disk {
     fn replace(&mut self, notes: &mut dyn Iterator<Item = Note>) -> Result<(), Burnt> {
         self.step()?;
         self.notes = notes.collect();
-        // It may fail when the new notes are there already.
+        // It may fail after the new notes are written.
         self.step()
     }
 }
@@ -57,14 +57,14 @@ enum Quit {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A message comes in, under one of a few unique-ids, or under one of its own.
+    /// A message arrives, with one of a few unique-ids, or with one of its own.
     Arrives(Option<u8>),
     /// A run: how many messages it fetches at most, whether it deletes, how it ends, and after how many steps of the
     /// disk the machine fails.
     Runs { limit: usize, delete: bool, quit: Quit, fuse: Option<u32> },
-    /// A run that sees none of the messages that are there.
+    /// A run that sees none of the existing messages.
     SeesNothing,
-    /// The clock is set, or is not known.
+    /// The clock is set, or is unknown.
     Clock(Option<Day>),
 }
 
@@ -95,7 +95,7 @@ impl World {
         self.maildrop.push(Mail { uid, number: self.arrived });
     }
 
-    /// One run by the rules of the crate's front page. Each message has a size of its own.
+    /// One run by the rules of the crate's front page. Each message has a different size.
     fn runs(&mut self, limit: usize, delete: bool, quit: Quit, fuse: Option<u32>) -> Result<(), Burnt> {
         let disk = Disk { notes: self.notes.clone(), fuse: Rc::new(Cell::new(fuse)) };
         let mut seen = Seen::new(disk.notes.iter().copied().collect::<Memory>(), disk);
@@ -114,7 +114,7 @@ impl World {
             let id = census.id(place).unwrap();
             let known = seen.memory().known(id);
             let size = Some(mail.number);
-            // What is to be deleted is looked at once more where the book is not sure of it.
+            // A message to be deleted is checked again if the record is not certain about it.
             let sure = known.is_some_and(|entry| entry.may_be_deleted(size));
             if if delete { sure } else { !seen.is_new(&census, place, size) } {
                 marked.push((place, id));
@@ -126,7 +126,7 @@ impl World {
             fetched += 1;
             let digest = NonZeroU64::new(mail.number);
             if known.is_none_or(|entry| entry.digest != digest) {
-                // On the disk, before it is noted.
+                // On the disk, before it is recorded.
                 let total = census.count(id.key);
                 seen.stored(&[(id, SeenEntry { digest, ..SeenEntry::new(mail.number, total) })])?;
                 *self.stored.entry(mail.number).or_default() += 1;
@@ -139,7 +139,7 @@ impl World {
         seen.deleting(&marked.iter().map(|&(_, id)| id).collect::<Vec<_>>())?;
         if quit != Quit::Lost {
             let gone: Vec<u64> = marked.iter().map(|&(place, _)| listing[place].number).collect();
-            // The one rule: what we delete, we have.
+            // The only rule: what we delete, we have stored.
             assert!(
                 gone.iter().all(|number| self.stored.contains_key(number)),
                 "{gone:?} of {:?}",
@@ -187,7 +187,7 @@ fn play(steps: Vec<Step>) -> World {
             Step::Clock(today) => world.today = today,
         }
     }
-    // Two whole runs: whatever was, all is here then.
+    // Two complete runs: whatever happened, everything is here then.
     for delete in [false, true] {
         world.runs(usize::MAX, delete, Quit::Answered, None).unwrap();
     }
@@ -198,7 +198,7 @@ proptest! {
     #[test]
     fn each_message_is_stored_once_if_it_has_a_unique_id(steps in prop::collection::vec(step(false), 0..24)) {
         let world = play(steps);
-        // The sizes differ, so that what came back is recognised: nothing is stored twice.
+        // The sizes differ, so a message that came back is recognised. Nothing is stored twice.
         let expected: BTreeMap<u64, u32> = (1..=world.arrived).map(|number| (number, 1)).collect();
         prop_assert_eq!(world.stored, expected);
     }
@@ -219,7 +219,7 @@ proptest! {
     }
 }
 
-/// What fails is told, and done with the next call.
+/// A failure is reported, and the next call repeats the work.
 #[test]
 fn a_storage_that_failed_once_is_told_all_later() {
     let ids: Vec<Id> = {

@@ -106,7 +106,7 @@ mod tests {
 
     // SEC-02
     #[test]
-    fn what_is_given_up_counts_as_failed() {
+    fn a_check_that_is_given_up_counts_as_failed() {
         let brake = Brake::new();
         let address = IpAddr::from([192, 0, 2, 1]);
         let attempt = || brake.attempt(address).unwrap();

@@ -19,7 +19,7 @@ use crate::users::DecoyKey;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServeConfig {
-    /// The folder of the maildrops. A user's maildrop is the Maildir in this folder with the user's name.
+    /// The directory of the maildrops. A user's maildrop is the Maildir in this directory with the user's name.
     pub maildrops: PathBuf,
     /// The addresses to listen on, and whether TLS starts immediately. For port 0, the system chooses a free port. A
     /// listener on an IPv6 address accepts only IPv6.
@@ -87,9 +87,9 @@ pub struct ConnectionLimits {
 }
 
 impl ServeConfig {
-    /// Creates the default settings for the Maildirs in this folder.
+    /// Creates the default settings for the Maildirs in this directory.
     pub fn new(maildrops: impl Into<PathBuf>) -> Self {
-        let limits = server::Limits::new();
+        let limits = server::Limits::default();
         Self {
             maildrops: maildrops.into(),
             listeners: Vec::new(),

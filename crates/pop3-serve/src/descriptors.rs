@@ -71,7 +71,7 @@ fn most(limit: u64, open: u64) -> u32 {
 
 /// How many descriptors are open.
 fn open() -> u64 {
-    // Reading the folder takes one itself.
+    // Reading the directory takes one itself.
     let counted = fs::read_dir("/proc/self/fd").map(|folder| folder.count().saturating_sub(1));
     counted.map_or(16, |count| count as u64)
 }

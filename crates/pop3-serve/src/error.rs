@@ -18,7 +18,7 @@ pub struct ServeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeErrorKind {
-    /// A file, a folder or a setting cannot be used. The operator must correct it.
+    /// A file, a directory or a setting cannot be used. The operator must correct it.
     Unusable,
     /// A file that should be created automatically, such as the [decoy key](crate::DecoyKey), cannot be created. The
     /// server works without it. The text explains the effect.

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_that_the_users_file_names() {
+    fn certificates_in_the_users_file() {
         let (one, two) = (certificate(&[], &["carol"]), certificate(&[], &["alice"]));
         let fingerprint = Fingerprint::of(&one).to_string().replace("sha256:", "");
         let users =

@@ -111,33 +111,33 @@ impl Gatekeeper {
     /// Returns the reply for the client, and how long to delay it. The reply does not reveal whether the user exists.
     pub async fn check(
         &self,
-        credentials: &Arc<LoginAttempt>,
+        attempt: &Arc<LoginAttempt>,
         peer: &Peer,
         until: Instant,
     ) -> Result<LoggedIn, Rejection> {
         // The attempt was counted when the keys were requested.
-        let counted = credentials.is_proved();
-        let attempt = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
+        let counted = attempt.is_proved();
+        let guess = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
         // Do not sleep here, which would delay others. The reply is delayed instead.
-        let turn = Turn { client: client(peer, &attempt), until };
-        match self.user(credentials, peer, turn).await {
+        let turn = Turn { client: client(peer, &guess), until };
+        match self.user(attempt, peer, turn).await {
             Ok(user) => {
-                attempt.succeeded();
+                guess.succeeded();
                 Ok(user)
             }
             Err(Refused::Credentials(why)) => {
-                let delay = attempt.failed();
-                let user = String::from_utf8_lossy(&credentials.name);
-                let (session, peer, mechanism) = (peer.session, ip(peer), mechanism(credentials));
+                let delay = guess.failed();
+                let user = String::from_utf8_lossy(&attempt.name);
+                let (session, peer, mechanism) = (peer.session, ip(peer), mechanism(attempt));
                 warn!(%session, %peer, user = &*user, mechanism, why, "login refused");
                 Err(Rejection::credentials().with_delay(delay))
             }
             Err(Refused::Fault) => {
-                attempt.left_open();
+                guess.left_open();
                 Err(cant_check())
             }
             Err(Refused::Undone(undone)) => {
-                attempt.left_open();
+                guess.left_open();
                 Err(not_tried(peer, undone))
             }
         }
@@ -155,13 +155,13 @@ impl Gatekeeper {
         peer: &Peer,
         until: Instant,
     ) -> Result<Keys, Rejection> {
-        let attempt = self.attempt(peer)?;
-        let turn = Turn { client: client(peer, &attempt), until };
+        let guess = self.attempt(peer)?;
+        let turn = Turn { client: client(peer, &guess), until };
         let costly = self.users.profile().makes_keys(hash);
         let (name, decoy_key) = (name.to_owned(), Arc::clone(&self.decoy_key));
         let look_up = move |users: &dyn Users| check::scram_keys(users, name.as_bytes(), hash, &decoy_key);
         let keys = self.ask(turn, costly, look_up).await;
-        attempt.left_open();
+        guess.left_open();
         keys.map_err(|refused| match refused {
             Refused::Undone(undone) => not_tried(peer, undone),
             Refused::Credentials(_) | Refused::Fault => cant_check(),
@@ -186,28 +186,23 @@ impl Gatekeeper {
         })
     }
 
-    async fn user(
-        &self,
-        credentials: &Arc<LoginAttempt>,
-        peer: &Peer,
-        turn: Turn,
-    ) -> Result<LoggedIn, Refused> {
-        if credentials.authorization.is_some() {
-            return Err(Refused::Credentials("acting for another user is not allowed"));
+    async fn user(&self, attempt: &Arc<LoginAttempt>, peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
+        if attempt.authorization.is_some() {
+            return Err(Refused::Credentials("acting as another user is not allowed"));
         }
-        let name = &credentials.name;
-        let user = match &credentials.proof {
-            Proof::Password(_) => self.password(credentials, turn).await?,
+        let name = &attempt.name;
+        let user = match &attempt.proof {
+            Proof::Password(_) => self.password(attempt, turn).await?,
             Proof::Apop { .. } | Proof::CramMd5(_) => {
-                let credentials = Arc::clone(credentials);
+                let attempt = Arc::clone(attempt);
                 let prove = move |users: &dyn Users| {
-                    check::digest(users, &credentials.name, |secret| credentials.prove(secret))
+                    check::digest(users, &attempt.name, |secret| attempt.prove(secret))
                 };
                 self.ask(turn, false, prove).await?
             }
             // The user may have been removed in the meantime.
             Proof::Scram => self.find(name, turn).await?,
-            Proof::Token(_) => return self.token(credentials, peer, turn).await,
+            Proof::Token(_) => return self.token(attempt, peer, turn).await,
             Proof::Certificate => return self.certificate(name, peer, turn).await,
             Proof::Anonymous { trace } => {
                 info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
@@ -220,16 +215,12 @@ impl Gatekeeper {
     }
 
     /// The user whose password this is.
-    async fn password(
-        &self,
-        credentials: &Arc<LoginAttempt>,
-        turn: Turn,
-    ) -> Result<Option<LoggedIn>, Refused> {
-        let credentials = Arc::clone(credentials);
+    async fn password(&self, attempt: &Arc<LoginAttempt>, turn: Turn) -> Result<Option<LoggedIn>, Refused> {
+        let attempt = Arc::clone(attempt);
         let costly = self.users.profile().computes_hashes();
         let verify = move |users: &dyn Users| {
-            let Proof::Password(password) = &credentials.proof else { return Ok(None) };
-            check::password(users, &credentials.name, password.expose())
+            let Proof::Password(password) = &attempt.proof else { return Ok(None) };
+            check::password(users, &attempt.name, password.expose())
         };
         self.ask(turn, costly, verify).await
     }
@@ -276,25 +267,19 @@ impl Gatekeeper {
         })
     }
 
-    async fn token(
-        &self,
-        credentials: &Arc<LoginAttempt>,
-        peer: &Peer,
-        turn: Turn,
-    ) -> Result<LoggedIn, Refused> {
+    async fn token(&self, attempt: &Arc<LoginAttempt>, peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
         let wrong = Refused::Credentials;
         let tokens = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
-        let name = &credentials.name;
+        let name = &attempt.name;
         let asked = UserName::parse(name);
         if asked.is_none() && !name.is_empty() {
             return Err(wrong("the name is not a valid user name"));
         }
         let (session, peer) = (peer.session, ip(peer));
-        let (command, credentials, name) =
-            (Arc::clone(&tokens.command), Arc::clone(credentials), asked.clone());
+        let (command, attempt, name) = (Arc::clone(&tokens.command), Arc::clone(attempt), asked.clone());
         let ask = move || {
-            let Proof::Token(token) = &credentials.proof else { return Ok(Verdict::Bad) };
-            let mechanism = mechanism(&credentials);
+            let Proof::Token(token) = &attempt.proof else { return Ok(Verdict::Bad) };
+            let mechanism = mechanism(&attempt);
             // Do this for unknown users, too, so that they take the same time.
             let name = name.as_ref().map_or("", UserName::as_str);
             command.ask(&Question { mechanism, name, peer, token })
@@ -337,13 +322,13 @@ struct Turn {
 }
 
 /// For whom a check is made.
-fn client(peer: &Peer, attempt: &Attempt<'_>) -> Client {
-    Client { source: ip(peer).into(), suspect: attempt.is_suspect() }
+fn client(peer: &Peer, guess: &Attempt<'_>) -> Client {
+    Client { source: ip(peer).into(), suspect: guess.is_suspect() }
 }
 
 /// What a client is told whose credentials can't be checked.
 fn cant_check() -> Rejection {
-    Rejection::temporary("the credentials can't be checked now")
+    Rejection::temporary("the credentials can't be checked at the moment")
 }
 
 /// What a client is told whose credentials were not looked at.
@@ -391,8 +376,8 @@ const TOKENS: Bounds = Bounds {
 const WRONG: &str = "unknown name or wrong secret";
 
 /// How the credentials came, for the log.
-fn mechanism(credentials: &LoginAttempt) -> &'static str {
-    match (&credentials.mechanism, &credentials.proof) {
+fn mechanism(attempt: &LoginAttempt) -> &'static str {
+    match (&attempt.mechanism, &attempt.proof) {
         (Some(mechanism), _) => mechanism.name(),
         (None, Proof::Apop { .. }) => "APOP",
         (None, _) => "USER",

@@ -123,7 +123,7 @@ pub use descriptors::raise as raise_open_files;
 pub use error::{ServeError, ServeErrorKind};
 pub use gate::Gatekeeper;
 pub use listeners::ServerRuntime;
-pub use offer::MechanismPolicy;
+pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
 pub use server::Server;

@@ -9,7 +9,7 @@ use crate::users::Profile;
 
 /// The mechanisms that the operator wants to offer. The users and the connection may reduce them.
 #[derive(Clone, Debug, Default)]
-pub struct MechanismPolicy {
+pub struct MechanismOffer {
     /// The list of the settings, if there is one.
     list: Option<Vec<Mechanism>>,
     /// Whether clients are asked for certificates.
@@ -32,7 +32,7 @@ fn has(list: &[Mechanism], mechanism: Mechanism) -> bool {
     list.iter().any(|&named| named == mechanism || base == Some(named.name()))
 }
 
-impl MechanismPolicy {
+impl MechanismOffer {
     /// What the settings say.
     ///
     /// # Errors
@@ -131,11 +131,11 @@ mod tests {
         config
     }
 
-    fn offer(words: &str) -> MechanismPolicy {
-        MechanismPolicy::new(&config(words)).unwrap()
+    fn offer(words: &str) -> MechanismOffer {
+        MechanismOffer::new(&config(words)).unwrap()
     }
 
-    fn names_of(offer: &MechanismPolicy, users: &str) -> String {
+    fn names_of(offer: &MechanismOffer, users: &str) -> String {
         let table = Table::parse(users.as_bytes()).unwrap();
         let names = offer.mechanisms(&table.profile());
         names.into_iter().map(Mechanism::name).collect::<Vec<_>>().join(" ")
@@ -171,14 +171,14 @@ mod tests {
     fn settings_turn_mechanisms_on() {
         assert_eq!(names("none", PLAIN), "");
         assert_eq!(names("cram-md5,anonymous", PLAIN), "CRAM-MD5 ANONYMOUS");
-        let both = MechanismPolicy { certificates: true, ..offer("none tokens") };
+        let both = MechanismOffer { certificates: true, ..offer("none tokens") };
         assert_eq!(names_of(&both, PLAIN), "EXTERNAL OAUTHBEARER XOAUTH2");
         for (list, mechanism) in [
             ("external", Mechanism::External),
             ("plain,xoauth2", Mechanism::XOAuth2),
             ("oauthbearer", Mechanism::OAuthBearer),
         ] {
-            let error = MechanismPolicy::new(&config(list)).unwrap_err();
+            let error = MechanismOffer::new(&config(list)).unwrap_err();
             assert_eq!(error.kind(), ServeErrorKind::Unsupported(mechanism));
             assert!(error.to_string().starts_with(mechanism.name()), "{error}");
         }
@@ -194,7 +194,7 @@ mod tests {
         let certificate = || ReloadableCertificate::self_signed("localhost").unwrap();
         let mechanisms = |certificate: ReloadableCertificate| {
             let config = config("none").with_certificate(certificate.into());
-            names_of(&MechanismPolicy::new(&config).unwrap(), PLAIN)
+            names_of(&MechanismOffer::new(&config).unwrap(), PLAIN)
         };
         assert_eq!(mechanisms(certificate()), "");
         assert_eq!(mechanisms(certificate().with_client_authorities(&path).unwrap()), "EXTERNAL");

@@ -86,7 +86,7 @@ impl<P: BlockingPool> Service for On<P> {
         match timestamp(host) {
             Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
             Err(fault) => {
-                error!(%fault, "no random octets for APOP");
+                error!(%fault, "APOP is not offered, because the system provides no random octets");
                 Ok(welcome)
             }
         }
@@ -122,7 +122,7 @@ impl<P: BlockingPool> Service for On<P> {
 }
 
 fn turned_away(peer: &Peer, refusal: Refusal) -> Rejection {
-    warn!(session = %peer.session, peer = %peer, why = %refusal, "turned away");
+    warn!(session = %peer.session, peer = %peer, why = %refusal, "connection refused");
     Rejection::temporary(refusal.to_string())
 }
 

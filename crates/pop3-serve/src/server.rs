@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
 use pop3_driver::{OnStop, Stop};
-use pop3_proto::server::{Language, Limits as Timeouts, ServerConfig as Session, Utf8};
+use pop3_proto::server::{Language, ServerConfig};
 use tracing::{info, warn};
 
 use crate::announced::Announced;
@@ -16,7 +16,7 @@ use crate::descriptors;
 use crate::error::ServeError;
 use crate::gate::Gatekeeper;
 use crate::listeners::{Listeners, ServerRuntime};
-use crate::offer::MechanismPolicy;
+use crate::offer::MechanismOffer;
 use crate::places::Places;
 use crate::policy::Policy;
 use crate::store::MailStore;
@@ -52,7 +52,7 @@ pub struct Server {
     listeners: Listeners,
     policy: Policy,
     role: Role,
-    offer: MechanismPolicy,
+    offer: MechanismOffer,
 }
 
 impl Server {
@@ -78,7 +78,7 @@ impl Server {
             None if implicit => return Err(ServeError::unusable("a listener for TLS needs a certificate")),
             None => Role::None,
         };
-        let offer = MechanismPolicy::new(&config)?;
+        let offer = MechanismOffer::new(&config)?;
         let listeners = Listeners::bind(&config.listeners)?;
         listeners.warn();
         if let Some(advice) = offer.advice(&users.profile()) {
@@ -99,7 +99,7 @@ impl Server {
 
     /// Returns the mechanisms that AUTH offers.
     #[must_use]
-    pub const fn offer(&self) -> &MechanismPolicy {
+    pub const fn offer(&self) -> &MechanismOffer {
         &self.offer
     }
 
@@ -134,24 +134,25 @@ fn close_on_stop(policy: &Policy, stop: &Stop) -> OnStop {
 fn policy(
     config: ServeConfig,
     users: Arc<dyn Users>,
-    offer: MechanismPolicy,
+    offer: MechanismOffer,
     role: &Role,
     most: u32,
 ) -> Result<Policy, ServeError> {
-    let timeouts =
-        Timeouts::new().with_login_timeout(config.login_timeout).with_idle_timeout(config.idle_timeout);
-    let mut session = Session::new().with_starttls(matches!(role, Role::Server(_))).with_limits(timeouts);
+    let mut session = ServerConfig::default();
+    session.starttls = matches!(role, Role::Server(_));
+    session.limits.login_timeout = config.login_timeout;
+    session.limits.idle_timeout = config.idle_timeout;
     if let Some(host) = &config.host {
-        session = session.with_greeting(format!("{host} POP3 server ready"));
+        session.greeting = format!("{host} POP3 server ready");
     }
     if let Some(text) = &config.implementation {
-        session = session.with_implementation(text);
+        session.implementation = Some(text.clone());
     }
     if config.utf8 {
-        session = session
-            .with_utf8(Utf8::new(true))
-            .with_language(Language::english())
-            .with_language(Language::german());
+        session.utf8 = true;
+        session.utf8_user = true;
+        session.languages.push(Language::english());
+        session.languages.push(Language::german());
     }
     let places = Places::new(crate::ConnectionLimits { total: most, ..config.limits });
     let decoy_key = match config.decoy_key {

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_in_one_64_are_one() {
+    fn addresses_in_the_same_64_count_as_one() {
         let source = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
         assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));

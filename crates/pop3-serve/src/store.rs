@@ -19,17 +19,17 @@ use super::announced::Announced;
 use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
-use super::offer::MechanismPolicy;
+use super::offer::MechanismOffer;
 use crate::places::{Places, UserGuard};
 use crate::users::{LoggedIn, User, UserName};
 
-/// The folder of the Maildirs, and who may open which.
+/// The directory of the Maildirs, and who may open which.
 #[derive(Debug)]
 pub(super) struct MailStore {
     folder: PathBuf,
     gatekeeper: Gatekeeper,
     places: Arc<Places>,
-    offer: MechanismPolicy,
+    offer: MechanismOffer,
     announced: Announced,
     /// Whether messages that have expired are removed.
     enforce_expiry: bool,
@@ -64,7 +64,7 @@ impl MailStore {
     pub(super) fn new(
         folder: PathBuf,
         gatekeeper: Gatekeeper,
-        offer: MechanismPolicy,
+        offer: MechanismOffer,
         places: Arc<Places>,
     ) -> Self {
         Self {
@@ -166,14 +166,15 @@ impl MailStore {
         for skipped in maildir.skipped() {
             let file = Path::new(skipped.folder.name()).join(&skipped.name);
             let (file, why) = (file.to_string_lossy(), skipped.reason);
-            warn!(user = user.as_str(), file = &*file, %why, "a file is not served");
+            warn!(user = user.as_str(), file = &*file, %why, "skipped a file");
         }
         if let Some(error) = maildir.cache_error() {
             let user = user.as_str();
             warn!(user, %error, "the sizes could not be remembered for the next login");
         }
         self.delays().logged_in(&user, self.clock.now());
-        let mut accepted = Accepted::from(maildir.take_snapshot()).with_user(user.as_str());
+        let mut accepted = Accepted::from(maildir.take_snapshot());
+        accepted.user = Some(user.as_str().into());
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
@@ -276,8 +277,7 @@ mod tests {
         let users = UsersFile::load(&users).unwrap();
         let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(ConnectionLimits::new(9, 9, 9));
-        let store =
-            MailStore::new(folder.path().join("mail"), gatekeeper, MechanismPolicy::default(), places);
+        let store = MailStore::new(folder.path().join("mail"), gatekeeper, MechanismOffer::default(), places);
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
             let user = UserName::parse(name.as_bytes()).unwrap();

@@ -72,7 +72,7 @@ impl Throttle {
         if wait > LONGEST_WAIT {
             return Err(TooMany);
         }
-        tries.paid = Instant::new(paid.since_epoch() + INTERVAL);
+        tries.paid = Instant::new(paid.since(Instant::EPOCH) + INTERVAL);
         Ok(wait)
     }
 
@@ -98,7 +98,7 @@ impl Throttle {
     /// account must not buy guesses at others.
     pub(crate) fn succeeded(&mut self, address: IpAddr) {
         if let Some(tries) = self.sources.get_mut(&address.into()) {
-            tries.paid = Instant::new(tries.paid.since_epoch().saturating_sub(INTERVAL));
+            tries.paid = Instant::new(tries.paid.since(Instant::EPOCH).saturating_sub(INTERVAL));
         }
     }
 
@@ -134,8 +134,9 @@ impl Tries {
         let steps = now.since(self.counted).as_secs() / DECAY.as_secs();
         if steps > 0 {
             self.failures = self.failures.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX));
-            self.counted =
-                Instant::new(self.counted.since_epoch() + Duration::from_secs(steps * DECAY.as_secs()));
+            self.counted = Instant::new(
+                self.counted.since(Instant::EPOCH) + Duration::from_secs(steps * DECAY.as_secs()),
+            );
         }
     }
 }

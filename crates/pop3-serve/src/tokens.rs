@@ -121,7 +121,9 @@ impl TokenCommand {
             kill(&mut child);
             return Err(Fault::TooSlow);
         };
-        let status = child.wait().map_err(|error| Fault::Ended(format!("it was lost: {error}")))?;
+        let status = child
+            .wait()
+            .map_err(|error| Fault::Ended(format!("its exit status could not be read: {error}")))?;
         match status.code() {
             Some(0) => {
                 let name = text.split(|&octet| octet == b'\n').next().unwrap_or_default().trim_ascii();
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_comes_on_standard_input_and_nowhere_else() {
+    fn the_token_is_passed_only_on_standard_input() {
         let told = "test \"$POP3_MECHANISM/$POP3_USER/$POP3_PEER\" = XOAUTH2/alice/192.0.2.1 || exit 3; \
             env | grep -q tanstaaf && exit 4; tr '\\0' ' ' </proc/$$/cmdline | grep -q 'ya[2]9' && exit 5; \
             read -r token && test \"$token\" = y'a29.tans'taaf";
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_commands_leave_behind_is_bounded() {
+    fn the_remains_of_commands_are_bounded() {
         let command = TokenCommand::new("exit 1", Duration::from_secs(60));
         let held: Vec<_> = (0..MOST + MOST_LEFT).map(|_| Arc::clone(&command.open)).collect();
         let token = Secret::new(Vec::new());

@@ -1,4 +1,4 @@
-//! What a program that embeds the server relies on: users of its own, several servers, errors of a kind.
+//! What programs that embed the server rely on: users of their own, several servers, kinds of errors.
 #![cfg(all(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
 
 use core::net::SocketAddr;
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const RUNTIMES: [ServerRuntime; 4] =
     [ServerRuntime::Tokio, ServerRuntime::AsyncStd, ServerRuntime::Smol, ServerRuntime::Threads];
 
-/// A panel's database: it can be changed, and it can be down.
+/// A panel's database, which can be changed and can fail.
 #[derive(Debug, Default)]
 struct Database(Mutex<State>);
 
@@ -27,7 +27,7 @@ struct Database(Mutex<State>);
 struct State {
     users: HashMap<String, Arc<User>>,
     down: bool,
-    /// How often a user was asked for.
+    /// How often a user was looked up.
     asked: usize,
 }
 
@@ -55,7 +55,7 @@ impl Users for Database {
     }
 }
 
-/// A folder with Maildirs of one message each.
+/// A directory with Maildirs of one message each.
 fn maildirs(names: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in names {
@@ -83,7 +83,7 @@ fn address(server: &Server) -> SocketAddr {
     addresses[0].1
 }
 
-/// All that a server says to these commands.
+/// Everything that a server sends in reply to these commands.
 fn talk(address: SocketAddr, commands: &str) -> Vec<String> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -119,12 +119,12 @@ fn users_of_a_database_log_in_on_every_runtime() {
             assert!(said[3].starts_with(reply), "{runtime:?} {name} {said:?}");
         }
         assert_eq!(users.0.lock().unwrap().asked, 4, "{runtime:?}: once for each login");
-        // A user who is made while it runs.
+        // A user who is created while the server runs.
         let carol = User::new().with_form(b"{PLAIN}new").unwrap();
         users.0.lock().unwrap().users.insert("carol".into(), carol.into());
         let said = talk(address, "USER carol\r\nPASS new\r\nQUIT\r\n");
         assert!(said[2].starts_with("-ERR [SYS/PERM]"), "{runtime:?}: there is no Maildir: {said:?}");
-        // When the database is down, that is no fault of the client's.
+        // If the database fails, the client is not to blame.
         users.0.lock().unwrap().down = true;
         let said = talk(address, "USER alice\r\nPASS secret\r\nQUIT\r\n");
         assert!(said[2].starts_with("-ERR [SYS/TEMP]"), "{runtime:?} {said:?}");

@@ -41,6 +41,6 @@ fn main() -> std::io::Result<()> {
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     println!("listening on {}", listener.local_addr()?);
-    let service = Arc::new(Memory { config: ServerConfig::new().into(), store: store.into() });
+    let service = Arc::new(Memory { config: ServerConfig::default().into(), store: store.into() });
     pop3_std::serve(&listener, Entrance::Plain, &Role::None, &service, &Stop::new())
 }

@@ -14,6 +14,7 @@ pub type Builder = pop3_builder::Builder<Client>;
 
 impl Client {
     /// Creates a builder for a client of this host, which is a DNS name or an IP address.
+    /// A port may follow, as in `pop.example.org:1995` or `[::1]:1995`.
     ///
     /// ```no_run
     /// # fn example() -> Result<(), pop3_std::ClientError> {

@@ -1,4 +1,4 @@
-//! What is left where the feature `md5` is off: the gate runs this file with `--no-default-features`.
+//! What works without the feature `md5`. The checks run this file with `--no-default-features`.
 #![cfg(not(feature = "md5"))]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -21,11 +21,11 @@ use pop3_sasl::server::CramMd5;
 use pop3_sasl::{Mechanism, Nonce, server};
 use pop3_std::{Client, ClientError, ClientOptions, Pool, Security};
 
-/// Far more than anything here takes.
+/// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
 
-/// A service that wants to offer all there is.
+/// A service that wants to offer everything.
 struct Everything {
     config: Arc<ServerConfig>,
     store: Arc<MemoryStore>,
@@ -47,7 +47,7 @@ impl Service for Everything {
     fn ended(&self, _: &Peer, _: &SessionReport) {}
 }
 
-/// A client or a server as a script has it.
+/// A scripted client or server.
 struct Lines(BufReader<TcpStream>);
 
 impl Lines {
@@ -56,7 +56,7 @@ impl Lines {
         Self(BufReader::new(stream))
     }
 
-    /// The next line; nothing at the end.
+    /// The next line. It is empty at the end.
     fn next(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
@@ -77,7 +77,7 @@ impl Lines {
 fn a_server_offers_neither_apop_nor_cram_md5() {
     let store = MemoryStore::new();
     store.add_user("mrose", "tanstaaf");
-    let service = Arc::new(Everything { config: ServerConfig::new().into(), store: store.into() });
+    let service = Arc::new(Everything { config: ServerConfig::default().into(), store: store.into() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Stop::new();
@@ -96,13 +96,13 @@ fn a_server_offers_neither_apop_nor_cram_md5() {
     let sasl = capabilities.iter().find(|line| line.starts_with("SASL")).expect("there is AUTH");
     assert!(sasl.contains("SCRAM-SHA-256") && sasl.contains("PLAIN") && !sasl.contains("MD5"), "{sasl}");
 
-    // The digest is the right one for the timestamp that the service gave.
+    // The digest is correct for the timestamp of the service.
     let refused = client.ask("APOP mrose c4c9334bac560ecc979e58001b3e22fb");
     assert_eq!(refused, "-ERR APOP is not available");
     let refused = client.ask("AUTH CRAM-MD5");
     assert!(refused.starts_with("-ERR"), "{refused}");
 
-    // The session is as good as before.
+    // The session is unchanged.
     assert!(client.ask("USER mrose").starts_with("+OK"));
     assert!(client.ask("PASS tanstaaf").starts_with("+OK"));
     assert!(client.ask("QUIT").starts_with("+OK"));

@@ -1,4 +1,4 @@
-//! What is left of the builder without TLS. It is empty where the feature `rustls` is on.
+//! What the builder can do without TLS. The file is empty if the feature `rustls` is on.
 #![cfg(not(feature = "rustls"))]
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
@@ -15,7 +15,7 @@ fn listener() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// Answers each line as it says, and returns the lines.
+/// Answers each line as scripted, and returns the lines.
 fn talk(stream: TcpStream, answers: &[&str]) -> Vec<String> {
     let mut stream = BufReader::new(stream);
     let mut lines = Vec::new();

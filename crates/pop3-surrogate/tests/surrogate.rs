@@ -1,4 +1,4 @@
-//! Headers in ASCII that say what headers in UTF-8 say.
+//! ASCII headers with the same meaning as UTF-8 headers.
 
 use base64ct::Encoding as _;
 use pop3_surrogate::{HeaderScan, surrogate};
@@ -23,7 +23,7 @@ fn texts_become_encoded_words() {
     assert_eq!(made("Subject: Grüße\n\n"), "Subject: =?UTF-8?B?R3LDvMOfZQ==?=\n\n");
     assert_eq!(made("Subject: an é and ö end\r\n"), "Subject: an =?UTF-8?B?w6kgYW5kIMO2?= end\r\n");
     assert_eq!(made("Subject:é\n"), "Subject: =?UTF-8?B?w6k=?=\n");
-    // Folded in the middle of what is encoded.
+    // Folded in the middle of the encoded text.
     assert_eq!(made("X: é\r\n é\r\nY: z\r\n"), "X: =?UTF-8?B?w6kgw6k=?=\r\nY: z\r\n");
     assert_eq!(surrogate(b"X: \xe9\n"), b"X: =?unknown-8bit?B?6Q==?=\n");
     assert_eq!(made("é: x\n"), "X-Unreadable: =?UTF-8?B?w6k6IHg=?=\n");
@@ -113,7 +113,7 @@ proptest! {
         if !scan.needs_utf8() {
             prop_assert_eq!(&made, header);
         }
-        // It ends where it has ended, and nowhere before.
+        // It ends at the right place, and not before.
         let mut again = HeaderScan::new();
         again.update(&made);
         prop_assert_eq!((again.octets(), again.is_complete()), (made.len(), scan.is_complete()));

@@ -7,6 +7,9 @@ use core::fmt::{self, Write as _};
 
 /// Displays octets as one line of text. Control characters (C0, DEL, C1), line separators, invisible and
 /// bidirectional controls, and invalid UTF-8 are escaped. A backslash is doubled.
+///
+/// This is for people: it keeps all scripts readable, and cuts long texts. For a log in which every octet counts, use
+/// [`escape_ascii`](slice::escape_ascii).
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a> {
     octets: &'a [u8],

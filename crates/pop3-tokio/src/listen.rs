@@ -47,7 +47,7 @@ pub async fn serve_or_hand_over<S, H, F>(
 ) where
     S: Service,
     H: Fn(TakenOver<Socket, S::Backend>) -> F + Send + Sync + 'static,
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
 {
     let clock = Clock::start();
     let (open, take_over) = (Sessions::new(), Arc::new(take_over));
@@ -73,7 +73,7 @@ pub async fn serve_or_hand_over<S, H, F>(
         };
         let admitted = admitted.among(&open);
         let (service, stop, take_over) = (Arc::clone(&service), stop.clone(), Arc::clone(&take_over));
-        sessions.spawn(async move { admitted.serve_or_hand_over(&*service, &stop, &*take_over).await });
+        sessions.spawn(admitted.into_task(service, stop, move |taken| take_over(taken)));
     }
     drop(listener);
     open.ended(&*service, &stop).await;

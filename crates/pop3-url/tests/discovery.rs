@@ -1,4 +1,4 @@
-//! Finding the server of a mail domain: names, order, consent.
+//! Finding the server of a mail domain: names, order and consent.
 
 use pop3_url::discovery::{Candidate, Record, SrvService, candidates, domain_of, user_names};
 
@@ -10,7 +10,7 @@ fn hosts(found: &[Candidate]) -> Vec<&str> {
     found.iter().map(|candidate| candidate.host.as_str()).collect()
 }
 
-/// A small generator, so that a run can be repeated.
+/// A small random number generator, so that a run can be repeated.
 fn generator(mut seed: u64) -> impl FnMut(u32) -> u32 {
     move |most| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -77,11 +77,11 @@ fn weights_decide_how_often_a_server_comes_first() {
         let place = records.iter().position(|(_, record)| record.target == found[0].host).unwrap();
         first[place] += 1;
     }
-    // Of the sums 0 to 4: 0 finds the one without weight, 1 the lighter one, 2 to 4 the heavier one.
+    // Of the sums 0 to 4, 0 selects the one without weight, 1 the lighter one, and 2 to 4 the heavier one.
     for (count, share) in first.into_iter().zip([6_000, 2_000, 2_000]) {
         assert!(count.abs_diff(share) < 300, "{first:?}");
     }
-    // Whatever the source of chance says, all are found, each once.
+    // Whatever the random numbers are, each is found exactly once.
     for answer in [0, 1, 2, 3, 4, u32::MAX] {
         let found = candidates("example.org", &records, |_| answer);
         let mut all = hosts(&found);

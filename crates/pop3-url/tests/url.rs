@@ -1,4 +1,4 @@
-//! POP URLs: what is read, what is refused, and that formatting and reading are inverses.
+//! POP URLs: what is accepted, what is refused, and that formatting and parsing are inverse.
 
 use core::num::NonZeroU16;
 
@@ -152,7 +152,7 @@ fn what_is_refused() {
     }
 }
 
-/// A password in a refused URL shows up in no message about it.
+/// An error about a URL with a password never shows the password.
 #[test]
 fn an_error_repeats_nothing() {
     let error = refused("pop://alice:tanstaaf@h");
@@ -206,7 +206,7 @@ proptest! {
         if let Some(port) = port {
             prop_assert_eq!(url.port(), port.get());
         }
-        // The same with a mechanism, which only a text can give.
+        // The same with a mechanism that only text can express.
         if url.user().is_some() && !auth.is_empty() {
             let at = text.find('@').unwrap();
             text.insert_str(at, &format!(";AUTH={auth}"));

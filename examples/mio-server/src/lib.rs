@@ -1,8 +1,8 @@
-//! One thread, one mio loop, many POP3 sessions: the bare core without driver and adapter.
+//! One thread, one mio loop, many POP3 sessions: the core without driver and adapter.
 //!
-//! All that an event loop has to do is here: read when the core wants to read, write before that,
-//! poll at deadlines, answer the store's questions. The store is one maildrop in memory that everyone
-//! shares and nobody can empty: each session gets a snapshot, and QUIT removes nothing.
+//! This is everything that an event loop has to do: read when the core wants to read, write first,
+//! poll at deadlines, and answer the requests to the store. The store is one maildrop in memory for all
+//! users, and QUIT removes nothing.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -12,9 +12,7 @@ use std::time::Instant as StdInstant;
 use bytes::{Buf as _, BytesMut};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use pop3_proto::server::{
-    Answer, ClaimProof, Close, Request, ServerConfig, ServerConnection, ServerStep, Wanted,
-};
+use pop3_proto::server::{Answer, Close, Request, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection, Snapshot, UniqueId, dots};
 
 /// The store: messages, and a password for all users.
@@ -25,21 +23,21 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store of these messages, in stored form, for everyone who has the password.
+    /// Creates a store of these messages, in stored form, for everyone who has the password.
     #[must_use]
     pub fn new(messages: Vec<Vec<u8>>, password: &str) -> Self {
         Self { messages, password: password.as_bytes().to_vec() }
     }
 }
 
-/// Serves for ever.
+/// Serves forever.
 ///
 /// # Errors
-/// When the poll of the system fails.
+/// If the poll of the system fails.
 pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
     const LISTENER: Token = Token(0);
     let epoch = StdInstant::now();
-    let config = Arc::new(ServerConfig::new());
+    let config = Arc::new(ServerConfig::default());
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut events = Events::with_capacity(256);
@@ -56,8 +54,8 @@ pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
                     let mut stream = match listener.accept() {
                         Ok((stream, _)) => stream,
                         Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                        // A client that was gone already; or no descriptor is free, and the next
-                        // connection has the others tried again.
+                        // The client may have left already. Or no descriptor is free, and the next connection
+                        // causes another attempt.
                         Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
                         Err(_) => break,
                     };
@@ -73,8 +71,8 @@ pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
                 }
             }
         }
-        // mio tells edges: each session goes on until its socket says that it would block. A loop for
-        // thousands of sessions would visit only those with an event or a deadline that has come.
+        // mio reports edges, so each session continues until its socket would block. A loop for
+        // thousands of sessions would visit only those with an event or an expired deadline.
         sessions.retain(|_, session| session.advance(store, now).unwrap_or(false));
     }
 }
@@ -87,15 +85,15 @@ struct Session {
     received: Vec<u8>,
     ended: bool,
     out: BytesMut,
-    /// A message on its way: which, and how much of it is encoded.
+    /// The message that is being sent, and how much of it is encoded.
     message: Option<(MessageNumber, usize)>,
-    /// A reply to a refused login is held back until then.
+    /// A reply to a refused login is delayed until then.
     pause: Option<Instant>,
 }
 
 impl Session {
     fn new(stream: TcpStream, config: &Arc<ServerConfig>, now: Instant) -> Self {
-        // Passwords in clear: this example listens on the loopback interface only.
+        // Passwords in plain text: this example listens only on the loopback interface.
         let connection = ServerConnection::new(Arc::clone(config), Channel::TrustedPlaintext, None, now);
         Self {
             stream,
@@ -113,11 +111,11 @@ impl Session {
         self.pause.unwrap_or_else(|| self.connection.deadline())
     }
 
-    /// Goes on as far as the socket lets it; `false` when the session is over.
+    /// Continues as far as the socket permits. Returns `false` when the session is over.
     fn advance(&mut self, store: &Store, now: Instant) -> io::Result<bool> {
         loop {
-            // Whatever is said goes out before anything new is begun: a client that does not read is
-            // not served, and its output stays bounded.
+            // Output is sent before anything new begins. A client that does not read is not
+            // served, so the output stays bounded.
             if !self.flush(now)? {
                 return Ok(now < self.connection.deadline());
             }
@@ -150,25 +148,22 @@ impl Session {
         }
     }
 
-    /// Answers for the store.
+    /// Answers in place of the store.
     fn ask(&mut self, request: Request, store: &Store, now: Instant) {
         let answer = match request {
-            Request::Authenticate(login) => match login.proof {
-                ClaimProof::Password(password) if password.same_octets(&store.password) => {
-                    Answer::Accept(snapshot(store).into())
-                }
-                // There is no timestamp in the greeting, so that nobody comes by APOP.
-                ClaimProof::Password(_) | ClaimProof::Apop(_) => Answer::Reject(Rejection::credentials()),
-            },
+            Request::Password { password, .. } if password.same_octets(&store.password) => {
+                Answer::Accept(snapshot(store).into())
+            }
+            Request::Password { .. } => Answer::Reject(Rejection::credentials()),
             Request::Fetch { message, .. } => {
                 self.message = Some((message, 0));
                 Answer::Message
             }
             Request::Commit(deletions) => Answer::committed(deletions.len()),
-            // No mechanism is offered, and no proxy is trusted.
-            other @ (Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
+            // The greeting has no timestamp, no mechanism is offered, and no proxy is trusted.
+            other @ (Request::Apop { .. } | Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
         };
-        // The request is open, so that its answer is no misuse.
+        // The request is open, so answering it is allowed.
         let _ = self.connection.answer(answer, now, &mut self.out);
     }
 
@@ -178,8 +173,8 @@ impl Session {
         let message = store.messages.get(number.index()).map_or(&[][..], Vec::as_slice);
         let rest = message.get(from..).unwrap_or_default();
         let piece = rest.get(..PIECE).unwrap_or(rest);
-        let wanted = self.connection.body(piece, &mut self.out).unwrap_or(Wanted::Enough);
-        if wanted == Wanted::Enough || piece.len() == rest.len() {
+        let enough = self.connection.body(piece, &mut self.out).is_ok_and(|wanted| wanted.is_break());
+        if enough || piece.len() == rest.len() {
             self.message = None;
             let _ = self.connection.answer(Answer::EndOfMessage, now, &mut self.out);
         } else {
@@ -187,7 +182,7 @@ impl Session {
         }
     }
 
-    /// Sends the output; `true` when all of it is sent.
+    /// Sends the output. Returns `true` when all of it is sent.
     fn flush(&mut self, now: Instant) -> io::Result<bool> {
         while !self.out.is_empty() {
             match self.stream.write(&self.out) {
@@ -203,7 +198,7 @@ impl Session {
         Ok(true)
     }
 
-    /// Receives octets; `false` when there are none now.
+    /// Receives octets. Returns `false` if there are none at the moment.
     fn receive(&mut self) -> io::Result<bool> {
         let mut octets = [0; 2048];
         match self.stream.read(&mut octets) {
@@ -222,7 +217,7 @@ impl Session {
     }
 }
 
-/// The snapshot that a login gets.
+/// The snapshot for a login.
 fn snapshot(store: &Store) -> Snapshot {
     let mut snapshot = Snapshot::new();
     for (index, message) in store.messages.iter().enumerate() {
@@ -234,10 +229,10 @@ fn snapshot(store: &Store) -> Snapshot {
     snapshot
 }
 
-/// A listener on a free port of this machine.
+/// Listens on a free port of this machine.
 ///
 /// # Errors
-/// When the system gives none.
+/// If the system provides none.
 pub fn listen() -> io::Result<TcpListener> {
     TcpListener::bind((core::net::Ipv4Addr::LOCALHOST, 0).into())
 }

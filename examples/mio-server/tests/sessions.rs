@@ -1,4 +1,4 @@
-//! The loop serves many sessions at once, to clients that read slowly too.
+//! The loop serves many sessions at once, including clients that read slowly.
 
 use core::net::SocketAddr;
 use std::io::{Read as _, Write as _};

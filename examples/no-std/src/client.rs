@@ -1,4 +1,4 @@
-//! The other side: a client that fetches every message, over octets alone.
+//! A client that fetches every message, with octets in and octets out.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -28,7 +28,7 @@ pub struct Client {
     awaited: Awaited,
     listed: Vec<MessageNumber>,
     messages: Vec<Vec<u8>>,
-    /// Received, and not yet understood: the start of a line.
+    /// Octets that were received but not consumed: the start of a line.
     pending: Vec<u8>,
 }
 
@@ -47,10 +47,10 @@ impl Client {
         }
     }
 
-    /// Takes what came in, and returns what is to be sent.
+    /// Receives octets, and returns the octets to send.
     ///
     /// # Errors
-    /// If the server refuses a command or breaks the protocol. Close the link then.
+    /// If the server refuses a command or breaks the protocol. In this case, close the link.
     pub fn receive(&mut self, octets: &[u8], now: Instant) -> Result<Vec<u8>, Box<dyn Error>> {
         let mut out = BytesMut::new();
         self.pending.extend_from_slice(octets);
@@ -78,7 +78,7 @@ impl Client {
         Ok(out.to_vec())
     }
 
-    /// Whether the session goes on; once it doesn't, close the link.
+    /// Returns whether the session continues. If not, close the link.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         !matches!(self.awaited, Awaited::Nothing)
@@ -108,7 +108,7 @@ impl Client {
                 return Ok(());
             }
         };
-        self.connection.send(command, now, out)?;
+        self.connection.send(&command, now, out)?;
         self.awaited = awaited;
         Ok(())
     }

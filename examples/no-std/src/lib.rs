@@ -1,9 +1,9 @@
 //! A POP3 server and a client without std: octets in, octets out, and an allocator.
 //!
-//! There is no socket, clock, thread or file here, only the core. Whoever has a link to the other
-//! side (a serial line, a stack on a microcontroller, an enclave) gives [`Server::receive`] or
-//! [`Client::receive`] what came in, in whatever pieces, and sends what it returns. The continuous integration builds this
-//! package where there is no std to be found, so that none can creep in by a dependency either.
+//! There are no sockets, clocks, threads or files here, only the core. Connect it to any link (a serial line, a stack
+//! on a microcontroller, an enclave): pass the octets that arrive to [`Server::receive`] or [`Client::receive`], in
+//! pieces of any size, and send what it returns. The continuous integration builds this package for a target without
+//! std, so no dependency can require it.
 #![no_std]
 
 extern crate alloc;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 use pop3_proto::server::{
-    Accepted, Answer, ClaimProof, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
+    Accepted, Answer, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
 };
 use pop3_proto::{Channel, Deletions, Input, Instant, Rejection, Snapshot, UniqueId, dots};
 
@@ -27,7 +27,7 @@ pub struct Server {
     connection: ServerConnection,
     messages: Vec<Option<&'static [u8]>>,
     password: &'static [u8],
-    /// Received, and not yet understood: the start of a line.
+    /// Octets that were received but not consumed: the start of a line.
     pending: Vec<u8>,
     open: bool,
 }
@@ -36,7 +36,7 @@ impl Server {
     /// A server for one session over a link that needs no TLS.
     #[must_use]
     pub fn new(password: &'static [u8], messages: &[&'static [u8]], now: Instant) -> Self {
-        let config = Arc::new(ServerConfig::new());
+        let config = Arc::new(ServerConfig::default());
         Self {
             connection: ServerConnection::new(config, Channel::TrustedPlaintext, None, now),
             messages: messages.iter().copied().map(Some).collect(),
@@ -46,10 +46,10 @@ impl Server {
         }
     }
 
-    /// Takes what came in, and returns what is to be sent.
+    /// Receives octets, and returns the octets to send.
     ///
     /// # Errors
-    /// [`ServerMisuse`] if this example answers the core wrongly, which would be a mistake in it.
+    /// [`ServerMisuse`] if this example answers the core incorrectly, which would be a bug in it.
     pub fn receive(&mut self, octets: &[u8], now: Instant) -> Result<Vec<u8>, ServerMisuse> {
         let mut out = BytesMut::new();
         self.pending.extend_from_slice(octets);
@@ -60,9 +60,9 @@ impl Server {
                 ServerStep::Ask(request) => self.answer(request, now, &mut out)?,
                 ServerStep::Flush => {}
                 ServerStep::Read | ServerStep::Wait => break,
-                // After a refused login: what came in waits for the next call, at a later time.
+                // After a refused login, the input waits for the next call, at a later time.
                 ServerStep::Pause(_) => break,
-                // No certificate was configured, so STLS is never offered: both mean the end.
+                // No certificate was configured, so STLS is never offered. Both mean the end.
                 ServerStep::StartTls | ServerStep::Close(_) => self.open = false,
             }
         }
@@ -70,7 +70,7 @@ impl Server {
         Ok(out.to_vec())
     }
 
-    /// Whether the session goes on; once it doesn't, close the link.
+    /// Returns whether the session continues. If not, close the link.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open
@@ -88,18 +88,15 @@ impl Server {
         self.len() == 0
     }
 
-    /// The store: three questions, and an array to answer them from.
+    /// The store: three questions, answered from an array.
     fn answer(&mut self, request: Request, now: Instant, out: &mut BytesMut) -> Result<(), ServerMisuse> {
         let answer = match request {
-            Request::Authenticate(login) => match login.proof {
-                ClaimProof::Password(password) if password.same_octets(self.password) => self.snapshot(),
-                // There is no timestamp in the greeting, so that nobody comes by APOP.
-                ClaimProof::Password(_) | ClaimProof::Apop(_) => Answer::Reject(Rejection::credentials()),
-            },
+            Request::Password { password, .. } if password.same_octets(self.password) => self.snapshot(),
+            Request::Password { .. } => Answer::Reject(Rejection::credentials()),
             Request::Fetch { message, .. } => match self.messages.get(message.index()).copied().flatten() {
                 Some(content) => {
                     self.connection.answer(Answer::Message, now, out)?;
-                    // TOP may want less than there is; the core cuts.
+                    // TOP may need less than this; the core truncates it.
                     let _wanted = self.connection.body(content, out)?;
                     Answer::EndOfMessage
                 }
@@ -120,7 +117,7 @@ impl Server {
                 snapshot.push(dots::wire_size(content), uid);
             }
         }
-        Answer::Accept(Accepted::new(snapshot))
+        Answer::Accept(Accepted::from(snapshot))
     }
 
     fn remove(&mut self, deletions: &Deletions) -> Answer {

@@ -1,4 +1,4 @@
-//! The example at work: a session in pieces of one octet, and one in one piece.
+//! Runs the example: a session in pieces of one octet, and one in a single piece.
 
 use pop3_example_no_std::{Client, Server};
 use pop3_proto::Instant;
@@ -40,7 +40,7 @@ fn a_wrong_password_shows_nothing() {
     assert!(!String::from_utf8(sent).unwrap().contains("Subject"));
 }
 
-/// The link: carries what each side sends to the other in pieces, until the client is done.
+/// The link. It carries what each side sends to the other in pieces, until the client has finished.
 fn fetch(password: &'static [u8], piece: usize) -> Result<Client, Box<dyn core::error::Error>> {
     let mut server = Server::new(b"secret", &MESSAGES, Instant::EPOCH);
     let mut client = Client::new(b"alice", password, Instant::EPOCH);

@@ -1,4 +1,4 @@
-//! What holds for the dots of any message.
+//! Properties of dot-stuffing that hold for any message.
 
 use bytes::BytesMut;
 use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_size};
@@ -6,11 +6,11 @@ use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_si
 use crate::split::{OCTETS, WHOLE, pieces};
 use crate::store::{content, top, wire};
 
-/// What is stuffed is unstuffed as it was, sizes are right, and TOP cuts where it should, each the
-/// same at every split.
+/// Unstuffing reverses stuffing, sizes are correct, and TOP cuts at the right place, each the same at every
+/// split.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
     let content = content(octets);
     let wanted = wire(&content);
@@ -35,11 +35,11 @@ pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
         assert_eq!(encoded, &wanted[..]);
         assert_eq!(sliced, &wanted[..]);
         assert_eq!(crate::store::content(&cut), top(&content, lines));
-        // Behind the end nothing is touched.
+        // Octets after the end are not touched.
         let followed = [&wanted[..], b"+OK"].concat();
         assert_eq!(unstuff(&followed, lengths), (content.clone(), Some(wanted.len())));
     }
-    // The same octets as if they came over the wire.
+    // The same octets as if they came over the network.
     let whole = unstuff(octets, WHOLE);
     assert_eq!(whole, unstuff_simply(octets));
     for lengths in [OCTETS, lengths] {
@@ -47,7 +47,7 @@ pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
     }
 }
 
-/// The content, and where its end is, if it is there.
+/// The content, and the position of its end if there is one.
 fn unstuff(wire: &[u8], lengths: &[usize]) -> (Vec<u8>, Option<usize>) {
     let (mut unstuffer, mut content, mut end) = (Unstuffer::new(), Vec::new(), 0);
     for mut piece in pieces(wire, lengths) {
@@ -69,7 +69,7 @@ fn unstuff(wire: &[u8], lengths: &[usize]) -> (Vec<u8>, Option<usize>) {
     (content, None)
 }
 
-/// The same, written down line by line. What could still be the end is held back.
+/// The same, line by line. Octets that could still be the end are held back.
 fn unstuff_simply(wire: &[u8]) -> (Vec<u8>, Option<usize>) {
     let (mut content, mut at) = (Vec::new(), 0);
     loop {

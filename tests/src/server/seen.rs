@@ -1,4 +1,4 @@
-//! What can be seen of a session from outside.
+//! What can be observed of a session.
 
 use core::time::Duration;
 
@@ -8,28 +8,28 @@ use pop3_proto::{Instant, MessageNumber};
 use super::Server;
 use crate::credentials::Credentials;
 
-/// A request that came out of the core, without secrets.
+/// A request from the core, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Asked {
-    /// Check credentials of this name.
+    /// Check the credentials of this name.
     Authenticate(Vec<u8>),
     /// Begin an exchange of this mechanism, with this initial response.
     Begin(String, Option<Vec<u8>>),
-    /// Go on with this response.
+    /// Continue with this response.
     Respond(Vec<u8>),
     /// End the exchange.
     Cancel,
     /// A proxy speaks for this client.
     Proxied(ClientInfo),
-    /// Give this message.
+    /// Return this message.
     Fetch(MessageNumber),
     /// Remove these messages.
     Commit(Vec<u32>),
 }
 
 impl Server {
-    /// What was asked of the store so far.
+    /// What the store was asked so far.
     #[must_use]
     pub fn asked(&self) -> &[Asked] {
         &self.asked
@@ -47,37 +47,37 @@ impl Server {
         self.closed
     }
 
-    /// How long replies were held back, in order.
+    /// How long each reply was delayed, in order.
     #[must_use]
     pub fn pauses(&self) -> &[Duration] {
         &self.pauses
     }
 
-    /// The most octets that were ever in the output.
+    /// The largest size of the output.
     #[must_use]
     pub const fn highest(&self) -> usize {
         self.highest
     }
 
-    /// The most octets that were ever received and not consumed.
+    /// The largest number of octets that were received but not consumed.
     #[must_use]
     pub const fn most_received(&self) -> usize {
         self.most_received
     }
 
-    /// How often the output was written.
+    /// How often output was written.
     #[must_use]
     pub const fn writes(&self) -> usize {
         self.writes
     }
 
-    /// How often TLS was begun.
+    /// How often TLS began.
     #[must_use]
     pub const fn handshakes(&self) -> usize {
         self.handshakes
     }
 
-    /// The octets received and not consumed.
+    /// The octets that were received but not consumed.
     #[must_use]
     pub fn received(&self) -> &[u8] {
         &self.received
@@ -89,7 +89,7 @@ impl Server {
         &self.connection
     }
 
-    /// The core, to be driven by the test itself.
+    /// The core, for a test that drives it.
     pub const fn connection_mut(&mut self) -> &mut ServerConnection {
         &mut self.connection
     }
@@ -101,28 +101,28 @@ impl Server {
     }
 }
 
-/// All that can be seen of a session from outside.
+/// Everything that can be observed of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
     /// What was sent.
     pub sent: Vec<u8>,
-    /// What was asked of the store.
+    /// What the store was asked.
     pub asked: Vec<Asked>,
     /// Why it was closed.
     pub closed: Option<Close>,
-    /// What was left in the store.
+    /// What remained in the store.
     pub left: Vec<String>,
 }
 
-/// Runs a session: each flight of octets is received in pieces of these lengths; then the client
-/// closes its side, if it is to do so.
+/// Runs a session. Each flight of octets is received in pieces of these lengths. Then the client closes
+/// its side, if requested.
 ///
-/// What must hold for any input is checked on the way: the output is bounded, replies are lines of
-/// at most 512 octets, nothing is removed without a commit.
+/// Checks what must hold for any input: the output is bounded, replies are lines of at most 512 octets, and
+/// nothing is removed without a commit.
 ///
 /// # Panics
-/// When it does not hold.
+/// If that does not hold.
 #[must_use]
 pub fn run(mut server: Server, flights: &[&[u8]], lengths: &[usize], ends: bool) -> Seen {
     let before = server.store.messages.len();

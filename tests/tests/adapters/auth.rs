@@ -35,7 +35,7 @@ on_each_runtime!(
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-/// A client that is driven line by line, with what its TLS can be bound to.
+/// A client that is driven line by line, with the channel bindings of its TLS.
 struct Talk {
     stream: BufReader<Box<dyn Stream>>,
     bindings: ChannelBindings,
@@ -98,7 +98,7 @@ impl Talk {
         self.line()
     }
 
-    /// The mechanisms of CAPA.
+    /// The mechanisms in the reply to CAPA.
     fn offered(&mut self) -> Vec<Mechanism> {
         let mut line = self.say("CAPA");
         let mut offered = Vec::new();
@@ -112,7 +112,7 @@ impl Talk {
         offered
     }
 
-    /// Logs in; returns the last reply, which is believed only where the server's proof was seen.
+    /// Logs in. Returns the last reply, which counts only if the server has proved its identity.
     fn auth(&mut self, mechanism: Mechanism, credentials: &Credentials, bindings: ChannelBindings) -> String {
         let mut random = [0; 18];
         random[0] = 7;
@@ -142,7 +142,7 @@ fn credentials(name: &str, password: &str) -> Credentials {
     Credentials::new(name).with_password(password).with_token(TOKEN)
 }
 
-/// One kind of binding only.
+/// Only one type of channel binding.
 fn only(kind: BindingKind, bindings: &ChannelBindings) -> ChannelBindings {
     let octets = bindings.octets(kind).expect("a binding").expose().to_vec();
     if kind == BindingKind::TlsExporter {
@@ -187,13 +187,13 @@ async fn every_mechanism_logs_in<R: Runtime>(mode: Mode) {
             };
             let reply = talk.auth(mechanism, &credentials, bindings);
             assert!(reply.starts_with("+OK maildrop has 0 messages"), "{mechanism}: {reply}");
-            // The tag stays behind the login: 2449-6.30
+            // The tag remains after the login: 2449-6.30
             assert!(!talk.offered().is_empty());
             assert!(talk.say("AUTH PLAIN").starts_with("-ERR"));
             assert!(talk.say("QUIT").starts_with("+OK"));
             drop(talk);
             loop {
-                // Those who only asked for the mechanisms are reported on, too.
+                // Connections that only asked for the mechanisms are reported, too.
                 let report = server.report();
                 if let Some(user) = report.user {
                     assert_eq!(user, "mrose");
@@ -206,7 +206,9 @@ async fn every_mechanism_logs_in<R: Runtime>(mode: Mode) {
 
 // 5034-4.16, 3206-6.01, 4616-2.03
 async fn nothing_is_left_of_an_exchange_that_failed<R: Runtime>(mode: Mode) {
-    let limits = Limits::new().with_failed_logins(100).with_failure_delay(core::time::Duration::ZERO);
+    let mut limits = Limits::default();
+    limits.failed_logins = 100;
+    limits.failure_delay = core::time::Duration::ZERO;
     let server = Server::<R>::start_with(mode, limits, Certificates::good().server());
     server.store.add_token("mrose", TOKEN);
     server.store.add_user("admin", "secret");
@@ -232,7 +234,7 @@ async fn nothing_is_left_of_an_exchange_that_failed<R: Runtime>(mode: Mode) {
     assert!(talk.say("USER mrose").starts_with("+OK"));
     assert!(talk.say("PASS tanstaaf").starts_with("+OK"));
     for mechanism in [Mechanism::Plain, Mechanism::ScramSha256] {
-        // 2449-8.11: the code comes behind good credentials only.
+        // 2449-8.11: the code is sent only if the credentials are correct.
         let mut second = Talk::new(&server, mode);
         let wrong = Credentials::new("mrose").with_password("wrong");
         assert!(second.auth(mechanism, &wrong, ChannelBindings::none()).starts_with("-ERR [AUTH] "));
@@ -247,7 +249,7 @@ async fn nothing_is_left_of_an_exchange_that_failed<R: Runtime>(mode: Mode) {
     assert!(friend.auth(Mechanism::Plain, &other, ChannelBindings::none()).starts_with("+OK"));
 }
 
-// One session's failed or hostile exchange is no other's.
+// A failed or hostile exchange does not affect other sessions.
 async fn a_hostile_exchange_touches_no_other<R: Runtime>(mode: Mode) {
     let server = start::<R>(mode);
     let (mut good, mut bad) = (Talk::new(&server, mode), Talk::new(&server, mode));
@@ -259,7 +261,7 @@ async fn a_hostile_exchange_touches_no_other<R: Runtime>(mode: Mode) {
     assert!(bad.say(&"A".repeat(40_000)).starts_with("-ERR"));
     assert_eq!(bad.say("AUTH LOGIN"), "+ VXNlcm5hbWU6\r\n");
     assert!(good.say(&base64(b"\0mrose\0tanstaaf")).starts_with("+OK"));
-    // It goes on where it was, and finds the maildrop taken.
+    // The exchange continues where it stopped, and finds the maildrop locked.
     assert_eq!(bad.say(&base64(b"mrose")), "+ UGFzc3dvcmQ6\r\n");
     assert!(bad.say(&base64(b"tanstaaf")).starts_with("-ERR [IN-USE] "));
     assert!(good.say("STAT").starts_with("+OK 0 0"));
@@ -287,7 +289,8 @@ async fn a_long_token_is_read_in_pieces<R: Runtime>(mode: Mode) {
 
 // 9266-4.01
 async fn a_binding_serves_one_failed_exchange<R: Runtime>() {
-    let limits = Limits::new().with_failure_delay(core::time::Duration::ZERO);
+    let mut limits = Limits::default();
+    limits.failure_delay = core::time::Duration::ZERO;
     let server = Server::<R>::start_with(Mode::Implicit, limits, Certificates::good().server());
     let mut talk = Talk::new(&server, Mode::Implicit);
     let bindings = talk.bindings.clone();
@@ -300,7 +303,7 @@ async fn a_binding_serves_one_failed_exchange<R: Runtime>() {
     }
     let right = credentials("mrose", "tanstaaf");
     assert!(talk.auth(Mechanism::ScramSha256, &right, ChannelBindings::none()).starts_with("+OK"));
-    // Octets of another connection are no good.
+    // Channel bindings of another connection are refused.
     let mut other = Talk::new(&server, Mode::Implicit);
     let reply = other.auth(Mechanism::ScramSha256Plus, &right, only(BindingKind::TlsExporter, &bindings));
     assert!(reply.starts_with("-ERR ") && !reply.contains("[AUTH]"), "{reply}");
@@ -310,11 +313,11 @@ async fn a_binding_serves_one_failed_exchange<R: Runtime>() {
 async fn a_client_that_saw_no_binding_offered_is_refused<R: Runtime>() {
     let server = start::<R>(Mode::Stls);
     let mut talk = Talk::new(&server, Mode::Stls);
-    // With bindings, and no -PLUS among what was offered, the client says `y`.
+    // The client has bindings but was offered no -PLUS, so it sends `y`.
     let bindings = talk.bindings.clone();
     let reply = talk.auth(Mechanism::ScramSha256, &credentials("mrose", "tanstaaf"), bindings);
     assert!(reply.starts_with("-ERR ") && !reply.contains("[AUTH]"), "{reply}");
-    // On a connection that can't be bound nothing was hidden.
+    // On a connection without bindings nothing was hidden.
     let server = start::<R>(Mode::Trusted);
     let mut talk = Talk::new(&server, Mode::Trusted);
     assert!(talk.say(&format!("AUTH SCRAM-SHA-256 {}", base64(b"y,,n=mrose,r=abc"))).starts_with("+ "));
@@ -338,14 +341,14 @@ async fn tls_1_2_has_no_exporter<R: Runtime>() {
 async fn a_certificate_is_good_for_external_only<R: Runtime>() {
     let certificates = Certificates::good();
     for mode in [Mode::Implicit, Mode::Stls] {
-        let server = Server::<R>::start_with(mode, Limits::new(), certificates.server_that_asks());
+        let server = Server::<R>::start_with(mode, Limits::default(), certificates.server_that_asks());
         server.store.add_certificate("mrose", Certificate::from_der(&certificates.of_client()));
         let mut without = Talk::new(&server, mode);
         assert!(!without.offered().contains(&Mechanism::External));
         assert!(without.say("AUTH EXTERNAL =").starts_with("-ERR "));
         for (name, right) in [("", true), ("mrose", true), ("other", false)] {
             let mut talk = Talk::with(&server, mode, certificates.client_with_certificate(certificates));
-            // It logs nobody in by itself.
+            // The certificate alone logs nobody in.
             assert!(talk.say("STAT").starts_with("-ERR "));
             assert!(talk.offered().contains(&Mechanism::External));
             let mut credentials = Credentials::certificate();
@@ -358,8 +361,8 @@ async fn a_certificate_is_good_for_external_only<R: Runtime>() {
             talk.say("QUIT");
         }
     }
-    // One by another authority does not get as far as a greeting.
-    let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), certificates.server_that_asks());
+    // A certificate from another authority fails before the greeting.
+    let server = Server::<R>::start_with(Mode::Implicit, Limits::default(), certificates.server_that_asks());
     let stranger = certificates.client_with_certificate(&Certificates::make(false));
     let tls = ClientConnection::new(stranger, "localhost".try_into().expect("a name")).expect("settings");
     let tcp = TcpStream::connect(("127.0.0.1", server.port)).expect("the server listens");

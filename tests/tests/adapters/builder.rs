@@ -1,4 +1,4 @@
-//! The builder of clients, over real sockets and real TLS.
+//! The client builder, over real sockets and real TLS.
 
 mod refused;
 mod runtime;
@@ -68,7 +68,7 @@ async fn a_certificate_is_believed_by_its_fingerprint<R: Builds>() {
     let refused = R::build(builder.clone().fingerprint(wrong)).await.map(drop);
     assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
     assert_eq!(server.report().user, None);
-    // One of several is enough.
+    // One of several authorities is enough.
     let builder = builder.fingerprint(wrong).fingerprint(Certificates::good().fingerprint());
     assert!(R::build(builder).await.expect("a login").is_logged_in());
 }
@@ -77,7 +77,7 @@ async fn a_configuration_of_the_callers_is_used<R: Builds>() {
     let server = Server::<R>::start(Mode::Implicit);
     let builder = R::builder("127.0.0.1").port(server.port).login("mrose", "tanstaaf");
     let builder = builder.tls_config(Certificates::good().client_config());
-    // The certificate is for another name than the one dialled.
+    // The certificate is for a different name than the one that was dialled.
     let refused = R::build(builder.clone()).await.map(drop);
     assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
     assert_eq!(server.report().user, None);
@@ -91,7 +91,7 @@ async fn a_token_logs_in<R: Builds>() {
     let client = R::build(builder.clone().login_with_token("mrose", "ya29.token")).await.expect("a login");
     assert_eq!(client.login_method(), Some(LoginMethod::Auth(Mechanism::OAuthBearer)));
     drop(client);
-    // The maildrop is free again.
+    // The maildrop is unlocked again.
     assert_eq!(server.report().user.as_deref(), Some("mrose"));
     let method = LoginMethod::Auth(Mechanism::XOAuth2);
     let builder = builder.login_with_token("mrose", "ya29.token").method(method);
@@ -102,7 +102,7 @@ async fn a_certificate_logs_in<R: Builds>() {
     let certificates = Certificates::good();
     let folder = certificates.folder();
     let path = |name| folder.path().join(name);
-    let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), certificates.server_that_asks());
+    let server = Server::<R>::start_with(Mode::Implicit, Limits::default(), certificates.server_that_asks());
     server.store.add_certificate("mrose", Certificate::from_der(&certificates.of_client()));
     let builder = R::builder("localhost").port(server.port).ca_file(path("authority.pem"));
     let builder = builder.client_certificate(path("client.pem"), path("client.key")).login_with_certificate();
@@ -120,7 +120,7 @@ async fn a_method_is_chosen<R: Builds>() {
         drop(client);
         assert_eq!(server.report().method, Some(method));
     }
-    // The policy counts where there is a choice.
+    // The policy applies if there is a choice.
     server.store.set_mechanisms(&[]);
     let policy = LoginPolicy::default().with_apop(true);
     let client = R::build(builder.policy(policy)).await.expect("a login");
@@ -148,7 +148,7 @@ async fn without_a_login_nobody_is_logged_in<R: Builds>() {
 async fn a_stream_of_the_callers<R: Builds>() {
     for mode in [Mode::Implicit, Mode::Stls] {
         let server = Server::<R>::start(mode);
-        // The host is not dialled: only the certificate is for it.
+        // The host is not dialled. Only the certificate is checked against it.
         let builder = R::builder("localhost").tls_config(Certificates::good().client_config());
         let builder = if mode == Mode::Stls { builder.starttls() } else { builder };
         let client = R::build_over(builder.login("mrose", "tanstaaf"), server.port).await.expect("a login");
@@ -156,7 +156,7 @@ async fn a_stream_of_the_callers<R: Builds>() {
     }
 }
 
-/// To the builder: on the wire there is none, so that the test needs no other library.
+/// TLS as far as the builder knows. On the wire there is none, so the test needs no other library.
 async fn a_stream_that_is_in_tls_already<R: Builds>() {
     let server = Server::<R>::start(Mode::Trusted);
     let builder = R::builder("localhost").login("mrose", "tanstaaf");
@@ -168,7 +168,7 @@ async fn the_switch_ends_the_wait_for_a_server<R: Builds>() {
     for in_tls in [false, true] {
         let stop = Stop::new();
         let switch = stop.clone();
-        // A server that says nothing, until the client is gone.
+        // A server that sends nothing until the client has left.
         let (port, scripted) = script(move |mut raw| {
             if in_tls {
                 let mut first = [0];

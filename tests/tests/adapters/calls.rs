@@ -1,4 +1,4 @@
-//! The client's calls against the server, and what is left of a session.
+//! The client's calls against the server, and what a session leaves behind.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -44,7 +44,7 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
             Mode::Stls | Mode::Implicit => Some(("TLSv1_3".to_owned(), 1)),
         }
     );
-    // After STLS the greeting's timestamp is not believed any more.
+    // After STLS the timestamp of the greeting is no longer trusted.
     assert_eq!(client.offers_apop(), mode != Mode::Stls);
     if client.offers_apop() {
         client.login_apop(b"mrose", b"tanstaaf").await.expect("the secret is right");
@@ -80,7 +80,7 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
     assert!(matches!(client.last().await, Err(ClientError::Refused(_))));
     let extension = Extension::new(b"XTND XLST", ReplyShape::Lines).expect("a line");
     let refused = client.extension(extension).await;
-    // It is judged as the refusals of all other commands are.
+    // This is judged like the refusal of any other command.
     assert!(matches!(refused, Err(ClientError::Refused(refusal)) if refusal.auth_resp_code));
     assert_eq!(client.quirks(), []);
     client.quit().await.expect("the end");
@@ -92,7 +92,7 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
     assert_eq!(ended.totals.removed, 0);
 }
 
-// The other scenarios open sockets that are watched; this one goes the way that an embedder goes.
+// The other scenarios open sockets that are watched. This one connects as an embedder does.
 async fn the_connect_of_the_adapter<R: Runtime>(mode: Mode) {
     let server = Server::<R>::start(mode).deliver(MESSAGES);
     let client = R::connect(server.port, server.security(), ClientOptions::new()).await;
@@ -117,11 +117,11 @@ async fn quit_removes_and_nothing_else_does<R: Runtime>(mode: Mode) {
     let ended = server.report();
     assert_eq!((ended.close, server.left()), (Close::PeerClosed, 3));
 
-    // The report has come, so the maildrop is free.
+    // The report has arrived, so the maildrop is unlocked.
     let mut client = server.log_in().await;
     client.dele(number(2)).await.expect("a mark");
     client.quit().await.expect("the end");
-    // It is free again as soon as QUIT is answered, before the report.
+    // The maildrop is unlocked as soon as QUIT is answered, before the report.
     let mut client = server.log_in().await;
     assert_eq!(client.stat().await.expect("a drop listing").messages, 2);
     let ended = server.report();
@@ -133,7 +133,9 @@ async fn quit_removes_and_nothing_else_does<R: Runtime>(mode: Mode) {
 // 8314-3.01, 1939-4.06
 async fn wrong_passwords<R: Runtime>(mode: Mode) {
     let delay = Duration::from_millis(50);
-    let limits = Limits::new().with_failure_delay(delay).with_failed_logins(2);
+    let mut limits = Limits::default();
+    limits.failure_delay = delay;
+    limits.failed_logins = 2;
     let server = Server::<R>::start_with(mode, limits, Certificates::good().server());
     for name in [&b"mrose"[..], b"nobody"] {
         let mut client = server.connect().await;
@@ -142,7 +144,7 @@ async fn wrong_passwords<R: Runtime>(mode: Mode) {
         assert!(begun.elapsed() >= delay, "the reply is held back");
         assert!(matches!(&refused, Err(ClientError::Refused(refusal))
             if refusal.code() == Some(ResponseCode::Auth) && refusal.keyword == Some(Keyword::Pass)));
-        // The connection can be used on.
+        // The connection remains usable.
         client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
         client.quit().await.expect("the end");
         assert_eq!(server.report().totals.failed_logins, 1);
@@ -163,7 +165,7 @@ async fn a_maildrop_in_use<R: Runtime>() {
     assert!(
         matches!(refused, Err(ClientError::Refused(refusal)) if refusal.code() == Some(ResponseCode::InUse))
     );
-    // A wrong password does not learn that it is in use.
+    // A client with a wrong password does not learn that the maildrop is in use.
     let refused = second.login(b"mrose", b"wrong").await;
     assert!(
         matches!(refused, Err(ClientError::Refused(refusal)) if refusal.code() == Some(ResponseCode::Auth))
@@ -179,7 +181,7 @@ async fn lost_connections<R: Runtime>() {
     for _ in 0..2 {
         let mut raw = server.raw_logged_in();
         assert!(raw.say("DELE 2\r\n").starts_with("+OK"));
-        // With octets unread, the system ends the connection by a reset, in the middle of a message.
+        // If octets are unread, the system resets the connection, in the middle of a message.
         assert!(raw.say("RETR 1\r\n").starts_with("+OK"));
         drop(raw);
         let ended = server.report();
@@ -193,13 +195,13 @@ async fn lost_connections<R: Runtime>() {
 async fn calls_out_of_turn<R: Runtime>() {
     let server = Server::<R>::start(Mode::Trusted).deliver(MESSAGES);
     let mut client = server.connect().await;
-    // What can't be sent leaves the connection as it was.
+    // A command that cannot be sent leaves the connection unchanged.
     let early = client.dele_all(&[number(1)]).await;
     assert!(matches!(early, Err(ClientError::Unsendable(SendError::State(_)))), "{early:?}");
     assert!(matches!(client.stat().await, Err(ClientError::Unsendable(SendError::State(_)))));
     assert!(matches!(client.login(b"a\r\nb", b"x").await, Err(ClientError::Argument(_))));
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
-    // Nothing to do is not a fault.
+    // An empty list of messages is not an error.
     assert_eq!(client.dele_all(&[]).await.expect("nothing"), []);
     // QUIT has a call of its own. What stands before it is sent.
     let mut refused = Vec::new();
@@ -274,7 +276,7 @@ async fn capabilities_of_the_user<R: Runtime>() {
     assert!(client.has(Capability::Pipelining));
     drop(client);
     assert_eq!(scripted.join().expect("no panic"), b"");
-    // Refused before the login, it is asked for again behind it.
+    // CAPA was refused before the login, so the client sends it again after the login.
     let (port, scripted) = crate::server::script(|mut raw| {
         raw.send("+OK ready\r\n");
         for reply in ["-ERR log in\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nUIDL\r\n.\r\n"] {

@@ -1,4 +1,4 @@
-//! An authority made for the tests, and certificates by it.
+//! An authority for the tests, and certificates from it.
 
 use std::fs;
 use std::sync::{Arc, OnceLock};
@@ -21,13 +21,13 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// For `localhost`, from an authority that the client knows.
+    /// For `localhost`, from an authority that the client trusts.
     pub(crate) fn good() -> &'static Self {
         static GOOD: OnceLock<Certificates> = OnceLock::new();
         GOOD.get_or_init(|| Self::make(false))
     }
 
-    /// For `localhost`, by an authority of its own; expired if it is to be so.
+    /// For `localhost`, from an authority of its own, and expired if requested.
     pub(crate) fn make(expired: bool) -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -48,7 +48,7 @@ impl Certificates {
         Self { authority, chain: vec![certificate], key: key.into(), client: (client, own.into()) }
     }
 
-    /// The certificate of a client, by the same authority.
+    /// A client certificate from the same authority.
     pub(crate) fn of_client(&self) -> CertificateDer<'static> {
         self.client.0.clone()
     }
@@ -58,9 +58,9 @@ impl Certificates {
         Fingerprint::of(&self.chain[0])
     }
 
-    /// A folder with PEM files: `authority.pem`, and `client.pem` with `client.key`.
+    /// A directory with PEM files: `authority.pem`, and `client.pem` with `client.key`.
     pub(crate) fn folder(&self) -> TempDir {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("a directory");
         let write = |name: &str, label: &str, der: &[u8]| {
             let octets = encode_base64(der);
             let text = core::str::from_utf8(octets.expose()).expect("base64");
@@ -73,13 +73,13 @@ impl Certificates {
         folder
     }
 
-    /// The server's side, which asks clients for certificates of this authority.
+    /// The server's side. It asks clients for certificates from this authority.
     pub(crate) fn server_that_asks(&self) -> Role {
         let (chain, key) = (self.chain.clone(), self.key.clone_key());
         Role::Server(server_config_with_client_ca(chain, key, self.roots()).expect("the key fits"))
     }
 
-    /// The client's side with a client's certificate of some authority.
+    /// The client's side, with a client certificate from some authority.
     pub(crate) fn client_with_certificate(&self, of: &Self) -> Arc<ClientConfig> {
         let builder = ClientConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().expect("versions");
@@ -106,12 +106,12 @@ impl Certificates {
         Role::Server(server_config(self.chain.clone(), self.key.clone_key()).expect("the key fits"))
     }
 
-    /// The server's side, speaking another protocol.
+    /// The server's side, for a different protocol.
     pub(crate) fn server_with_alpn(&self, protocol: &[u8]) -> Role {
         self.server_with_alpns(&[protocol])
     }
 
-    /// The server's side, speaking any of these protocols, or none.
+    /// The server's side, for any of these protocols, or without ALPN.
     pub(crate) fn server_with_alpns(&self, protocols: &[&[u8]]) -> Role {
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
@@ -121,12 +121,12 @@ impl Certificates {
         Role::Server(Arc::new(config))
     }
 
-    /// The client's side, which believes this authority alone.
+    /// The client's side. It trusts only this authority.
     pub(crate) fn client(&self, name: &str) -> Connector {
         Connector::new(self.client_config(), name).expect("a name")
     }
 
-    /// The client's side with other protocols to offer, or none.
+    /// The client's side, with different protocols or none.
     pub(crate) fn client_with_alpn(&self, protocols: &[&[u8]]) -> Connector {
         let mut config = Arc::unwrap_or_clone(self.client_config());
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();

@@ -1,4 +1,4 @@
-//! Calls and messages that are dropped on the way, and go on over real sockets.
+//! Calls and messages that are dropped before they are complete, and continue over real sockets.
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -14,7 +14,7 @@ use crate::messages::Kept;
 use crate::runtime::{Runtime, Tokio};
 use crate::server::{Mode, Server};
 
-/// Awaits the call, but drops it when it was pending so many times.
+/// Awaits the call, but drops it after it was pending this many times.
 async fn pending_at_most<F: Future>(mut times: usize, call: F) -> Option<F::Output> {
     let mut call = pin!(call);
     poll_fn(|context| match call.as_mut().poll(context) {
@@ -39,7 +39,7 @@ async fn dropped_calls<R: Runtime>(mode: Mode) {
     let number = |n: u32| MessageNumber::new(n).expect("not zero");
     let all = [number(1), number(2), number(3)];
     for times in 0..4 {
-        // On blocking sockets nothing is pending, and each call comes to its end.
+        // On blocking sockets nothing is pending, so each call completes.
         let mut kept = Kept::default();
         pending_at_most(times, client.retr_all(&all, &mut kept)).await;
         assert_eq!(client.stat().await.expect("its own reply").messages, 3);
@@ -49,7 +49,7 @@ async fn dropped_calls<R: Runtime>(mode: Mode) {
         pending_at_most(times, client.uidl()).await;
         assert_eq!(client.list().await.expect("its own reply").len(), 3);
     }
-    // A message is dropped behind each of its first pieces.
+    // A message is dropped after each of its first pieces.
     for pieces in 0..3 {
         let mut message = client.message(number(2)).await.expect("a message");
         for _ in 0..pieces {
@@ -121,7 +121,7 @@ fn a_reply_that_does_not_come_is_drained_no_longer_than_was_said() {
                 raw.send(reply);
                 raw.line();
             }
-            // Behind this nothing comes, until the client has gone.
+            // Nothing is sent after this until the client has left.
             raw.send("+OK\r\nhalf a mess");
             raw.line();
         });

@@ -1,4 +1,4 @@
-//! How TLS ends: said by close_notify, or cut off.
+//! How TLS ends: with close_notify, or without.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -22,7 +22,7 @@ on_each_runtime!(
 
 type Tls = rustls::StreamOwned<rustls::ServerConnection, TcpStream>;
 
-/// A client that is logged in, under TLS, at a server that does the rest by itself.
+/// A client that is logged in under TLS. The server does the rest by itself.
 async fn logged_in<R: Runtime, T: Send + 'static>(
     rest: impl FnOnce(Tls) -> T + Send + 'static,
 ) -> (Talking<R>, std::thread::JoinHandle<T>) {
@@ -70,7 +70,7 @@ async fn a_reply_to_quit_is_enough<R: Runtime>() {
 
 // 8314-3.03, 1939-3.37
 async fn a_message_without_close_notify_is_cut<R: Runtime>() {
-    // What comes looks like the whole message, but for the end; with close_notify it is cut all the same.
+    // This looks like the whole message without its end. Even with close_notify it is truncated.
     for close_notify in [false, true] {
         let (mut client, scripted) = logged_in::<R, _>(move |mut stream| {
             line(&mut stream);

@@ -1,4 +1,4 @@
-//! A store that hangs, and a client that does not read, hold up neither a session nor the shutdown.
+//! Neither a store that hangs nor a client that does not read delays other sessions or the shutdown.
 
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -13,7 +13,7 @@ use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_driver::store::{Blocking, BlockingPool, Maildrop, Store};
 use pop3_driver::tls::Role;
-use pop3_proto::server::{Accepted, Close, Extent, Limits, ServerConfig, SessionTotals};
+use pop3_proto::server::{Accepted, Close, Extent, ServerConfig, SessionTotals};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 
 use crate::on_each_runtime;
@@ -36,25 +36,25 @@ enum Place {
     Nowhere,
     Open,
     Fetch,
-    /// Behind the first octets.
+    /// After the first octets.
     Read,
     Commit,
-    /// When it opens a maildrop, until nobody waits for that any more.
+    /// When it opens a maildrop, until nobody waits for that any longer.
     UntilLeft,
 }
 
-/// What happens in the store.
+/// The events in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
     Hangs,
-    /// Whoever waited was seen to have left.
+    /// The store noticed that nobody is waiting any longer.
     Left,
     Committed(usize),
     /// A maildrop was dropped.
     Released,
 }
 
-/// A store of one message for everybody.
+/// A store with one message for every user.
 #[derive(Debug)]
 struct Hanging {
     place: Place,
@@ -65,7 +65,7 @@ struct Hanging {
 
 impl Hanging {
     fn tell(&self, event: Event) {
-        // The test may be over.
+        // The test may have ended.
         let _ = self.events.lock().unwrap().send(event);
     }
 
@@ -85,7 +85,7 @@ impl Hanging {
 
 struct Open(Arc<Hanging>);
 
-/// So many octets in lines of ten.
+/// This many octets in lines of ten.
 struct Content(Arc<Hanging>, u64);
 
 /// The store of all sessions.
@@ -145,7 +145,7 @@ impl Read for Content {
     }
 }
 
-/// What the driver reads of a message at a time.
+/// How much of a message the driver reads at once.
 const CHUNK: u64 = 64 * 1024;
 
 type Told = (Close, Option<String>, SessionTotals);
@@ -167,7 +167,7 @@ impl<P: BlockingPool + Default> Service for Policy<P> {
 
     fn ended(&self, _: &Peer, report: &SessionReport) {
         let error = report.error.as_ref().map(ToString::to_string);
-        // The test may be over.
+        // The test may have ended.
         let _ = self.told.lock().unwrap().send((report.close, error, report.totals));
     }
 }
@@ -179,14 +179,14 @@ struct House {
     stop: Stop,
     events: Receiver<Event>,
     reports: Receiver<Told>,
-    /// Says when serving has ended.
+    /// Reports the end of serving.
     ended: Receiver<()>,
     thread: JoinHandle<()>,
 }
 
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Long enough that nothing else comes to its end by it.
+/// Long enough that nothing else times out first.
 const NEVER: Duration = Duration::from_secs(3600);
 
 impl House {
@@ -194,13 +194,13 @@ impl House {
         let (told, events) = channel();
         let store = Hanging { place, released: Default::default(), size, events: told.into() };
         let store = Arc::new(store);
-        let limits = Limits::new()
-            .with_store_timeout(store_timeout)
-            .with_login_timeout(NEVER)
-            .with_idle_timeout(NEVER);
+        let mut config = ServerConfig::default();
+        config.limits.store_timeout = store_timeout;
+        config.limits.login_timeout = NEVER;
+        config.limits.idle_timeout = NEVER;
         let (told, reports) = channel();
         let service = Policy::<P> {
-            config: ServerConfig::new().with_limits(limits).into(),
+            config: config.into(),
             store: Shared(Arc::clone(&store)).into(),
             told: told.into(),
             pool: PhantomData,
@@ -253,7 +253,7 @@ impl House {
 
 const SHORT: Duration = Duration::from_millis(200);
 
-const LATE: &str = "-ERR [SYS/TEMP] the mail store does not answer, try again later\r\n";
+const LATE: &str = "-ERR [SYS/TEMP] the mail store is not responding, try again later\r\n";
 
 async fn a_login_that_hangs_is_given_up<R: Runtime>() {
     let house = House::new::<R, R::Patient>(Place::Open, 10, SHORT);
@@ -265,7 +265,7 @@ async fn a_login_that_hangs_is_given_up<R: Runtime>() {
     assert!(raw.say("QUIT\r\n").starts_with("+OK"));
     let (close, error, totals) = house.report();
     assert_eq!((close, error, totals.failed_logins), (Close::Quit, None, 0));
-    // What it opens after all is released.
+    // What the store finally opens is released.
     house.store.release();
     assert_eq!(house.event(), Event::Released);
     house.end();
@@ -276,15 +276,15 @@ async fn a_message_that_hangs_is_given_up_and_the_maildrop_stays_locked<R: Runti
     let mut raw = house.log_in();
     assert_eq!(raw.say("RETR 1\r\n"), LATE);
     assert_eq!(house.event(), Event::Hangs);
-    // No more threads hang for who asks again.
+    // Further attempts do not block further threads.
     for _ in 0..3 {
-        assert_eq!(raw.say("RETR 1\r\n"), "-ERR [SYS/TEMP] the maildrop can't be read now\r\n");
+        assert_eq!(raw.say("RETR 1\r\n"), "-ERR [SYS/TEMP] the maildrop can't be read at the moment\r\n");
     }
     assert!(raw.say("DELE 1\r\n").starts_with("+OK"));
     assert!(raw.say("QUIT\r\n").starts_with("-ERR"), "nothing can be removed");
     let (close, _, totals) = house.report();
     assert_eq!((close, totals.removed, totals.not_removed), (Close::Quit, 0, 1));
-    // It is locked as long as the store has it in hand.
+    // The maildrop stays locked as long as the store works on it.
     assert!(house.events.try_recv().is_err());
     house.store.release();
     assert_eq!(house.event(), Event::Released);
@@ -300,7 +300,7 @@ async fn a_message_that_stops_is_cut<R: Runtime>() {
     assert!(rest.starts_with(b"+OK") && !rest.ends_with(b"\r\n.\r\n"));
     let (close, error, totals) = house.report();
     assert_eq!((close, totals.retrieved), (Close::BrokenMessage, 0));
-    assert_eq!(error.as_deref(), Some("reading a message: the store has not answered in time"));
+    assert_eq!(error.as_deref(), Some("reading a message: the store did not answer in time"));
     house.end();
 }
 
@@ -308,7 +308,10 @@ async fn a_commit_that_hangs_is_not_lied_about_and_comes_to_its_end<R: Runtime>(
     let house = House::new::<R, R::Patient>(Place::Commit, 10, SHORT);
     let mut raw = house.log_in();
     assert!(raw.say("DELE 1\r\n").starts_with("+OK"));
-    assert_eq!(raw.say("QUIT\r\n"), "-ERR [SYS/TEMP] the removal is not finished, look what is left\r\n");
+    assert_eq!(
+        raw.say("QUIT\r\n"),
+        "-ERR [SYS/TEMP] the removal has not finished, check which messages are left\r\n"
+    );
     let (close, _, totals) = house.report();
     assert_eq!((close, totals.removed, totals.unconfirmed), (Close::Quit, 0, 1));
     assert_eq!(house.event(), Event::Hangs);
@@ -340,7 +343,7 @@ async fn no_store_holds_up_the_shutdown<R: Runtime>() {
 }
 
 async fn no_client_holds_up_the_shutdown<R: Runtime>() {
-    // More than fits between two sockets.
+    // More than fits into the buffers of two sockets.
     let house = House::new::<R, R::Pool>(Place::Nowhere, 64_000_000, NEVER);
     let mut raw = house.log_in();
     assert!(raw.say("RETR 1\r\n").starts_with("+OK"));
@@ -369,7 +372,7 @@ async fn a_store_learns_that_its_client_has_left<R: Runtime>() {
     }
 }
 
-/// A call that blocks the thread of its session can't be interrupted; but it is not waited for.
+/// A call that blocks the thread of its session cannot be interrupted, but nobody waits for it.
 #[test]
 fn what_blocks_its_thread_is_left_behind_and_told_of_once() {
     let house = House::new::<Std, <Std as Runtime>::Pool>(Place::Open, 10, SHORT);
@@ -382,11 +385,11 @@ fn what_blocks_its_thread_is_left_behind_and_told_of_once() {
     assert_eq!(close, Close::Stopped);
     let error = error.expect("the reason");
     assert!(error.contains("abandoned"), "{error}");
-    // Its connection is shut already.
+    // Its connection is already shut down.
     raw.bare();
     assert!(raw.rest().is_empty());
     house.store.release();
-    // The service is gone with the last session, and has heard nothing more.
+    // The service is dropped with the last session, and has received no further report.
     assert_eq!(house.reports.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
     house.end();
 }

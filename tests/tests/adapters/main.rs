@@ -1,5 +1,5 @@
-//! Every adapter over real sockets: the same scenarios on tokio, async-std, smol and blocking
-//! sockets, in clear, with STLS and with implicit TLS.
+//! Every adapter over real sockets. The same scenarios run on tokio, async-std, smol and blocking
+//! sockets, without TLS, with STLS and with implicit TLS.
 
 mod auth;
 mod builder;
@@ -22,7 +22,7 @@ mod sinks;
 mod streams;
 mod timing;
 
-/// Makes tests of scenarios: each on all runtimes, in all modes.
+/// Turns scenarios into tests, each on all runtimes and in all modes.
 #[macro_export]
 macro_rules! everywhere {
     ($($scenario:ident),* $(,)?) => {$(
@@ -57,7 +57,7 @@ macro_rules! everywhere {
     };
 }
 
-/// Makes tests of scenarios that choose the mode themselves: each on all runtimes.
+/// Turns scenarios that choose the mode themselves into tests, each on all runtimes.
 #[macro_export]
 macro_rules! on_each_runtime {
     ($($scenario:ident),* $(,)?) => {$(

@@ -1,5 +1,5 @@
-//! What a peer can make the server keep in memory: nearly nothing. The server is a process of its
-//! own, so that the system can tell what it took at the most.
+//! How much memory a peer can make the server use: almost none. The server runs in a process of its
+//! own, so that the system can report its peak memory.
 
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
@@ -12,7 +12,7 @@ use crate::server::{Mode, Raw, Server};
 
 const LARGE: usize = 20_000_000;
 
-/// Says which runtime the process of a server takes.
+/// Selects the runtime for the server process.
 const RUNTIME: &str = "POP3_TESTS_MEMORY_RUNTIME";
 
 // 1939-5.44, SEC-04
@@ -39,8 +39,8 @@ fn std() {
     attack("std");
 }
 
-/// The process of a server: prints its port, and for each line that it reads how much memory it took
-/// at the most.
+/// The server process. It prints its port, and for each line that it reads its peak memory
+/// use.
 #[test]
 fn the_process_of_a_server() {
     match std::env::var(RUNTIME).as_deref() {
@@ -96,7 +96,7 @@ impl Process {
         }
     }
 
-    /// The most memory that it ever took, in KiB.
+    /// The peak memory use in KiB.
     fn peak(&mut self) -> u64 {
         writeln!(self.ask).expect("a pipe");
         self.number("#peak ")
@@ -118,7 +118,7 @@ fn log_in(port: u16, user: &str) -> Raw {
     raw
 }
 
-/// Sends until the server takes no more.
+/// Sends until the server stops reading.
 fn push(raw: &mut Raw, octets: &[u8]) {
     let stream = raw.bare().get_mut();
     stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a time-out");
@@ -135,24 +135,24 @@ fn attack(runtime: &str) {
     let mut process = Process::start(runtime);
     let port = u16::try_from(process.number("#port ")).expect("a port");
 
-    // Once as it should be, so that what any session takes is not counted below.
+    // First a normal session, so that what every session needs is not counted below.
     let mut raw = log_in(port, "mrose");
     assert!(raw.say("RETR 1\r\n").starts_with("+OK"));
     std::io::copy(&mut raw.bare().take(LARGE as u64 + 5), &mut std::io::sink()).expect("a message");
     let before = process.peak();
 
-    // 20 GB asked for, nothing of it read.
+    // The client requests 20 GB and reads nothing.
     push(&mut raw, &b"RETR 1\r\n".repeat(1000));
-    // 100,000 replies, none of them read.
+    // 100,000 replies, and the client reads none of them.
     let mut noop = log_in(port, "b");
     push(&mut noop, &b"NOOP\r\n".repeat(100_000));
-    // A line that is too long is refused before it ends, and the server goes on behind it.
+    // A line that is too long is refused before it ends, and the server continues after it.
     let mut line = log_in(port, "c");
     assert!(line.say([b'a'; 60_000]).starts_with("-ERR"));
     line.send("\r\n");
     assert!(line.say("NOOP\r\n").starts_with("+OK"));
 
-    // The same within AUTH, where lines may be longer.
+    // The same during AUTH, where lines may be longer.
     let mut raw_auth = Raw::connect(port);
     raw_auth.line();
     assert_eq!(raw_auth.say("AUTH PLAIN\r\n"), "+ \r\n");
@@ -160,7 +160,7 @@ fn attack(runtime: &str) {
     raw_auth.send("\r\n");
     assert!(raw_auth.say("USER mrose\r\n").starts_with("+OK"));
 
-    // One of 64 MB is not read to its end.
+    // A line of 64 MB is not read to its end.
     assert!(raw_auth.say("AUTH PLAIN\r\n").starts_with('+'));
     let stream = raw_auth.bare().get_mut();
     let taken = (0..64).take_while(|_| stream.write_all(&vec![b'A'; 1 << 20]).is_ok()).count();
@@ -168,7 +168,7 @@ fn attack(runtime: &str) {
 
     let grown = process.peak() - before;
     assert!(grown < 3 * 1024, "the server took {grown} KiB more than the {before} KiB before");
-    // And it still serves.
+    // The server still serves.
     assert!(line.say("STAT\r\n").starts_with("+OK"));
     assert!(raw.line().starts_with("+OK"));
 }

@@ -1,4 +1,4 @@
-//! Messages come out as they went in, whatever is in them.
+//! Messages arrive as they were stored, whatever they contain.
 
 use core::time::Duration;
 use std::io;
@@ -15,7 +15,7 @@ everywhere!(awkward_messages, a_large_message, many_small_messages);
 
 // 1939-3.21, 1939-3.22, 1939-3.32, 1939-3.33, 1939-3.36, 1939-5.28, 6856-2.10, SEC-12
 async fn awkward_messages<R: Runtime>(mode: Mode) {
-    // As they are, and again with CRLF stored.
+    // As they are, and again stored with CRLF.
     let mut stored: Vec<Vec<u8>> = awkward().into_iter().map(|(_, message)| message).collect();
     stored.extend(awkward().into_iter().map(|(_, message)| content(&message)));
     let server = Server::<R>::start(mode).deliver(&stored);
@@ -61,7 +61,7 @@ async fn a_large_message<R: Runtime>(mode: Mode) {
     client.quit().await.expect("the end");
 }
 
-/// Messages in the order in which they came.
+/// Messages in the order of arrival.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) complete: Vec<(MessageNumber, Vec<u8>)>,
@@ -109,7 +109,7 @@ async fn many_small_messages<R: Runtime>(mode: Mode) {
     }
     let refusals = client.dele_all(&(1..=500).map(number).collect::<Vec<_>>()).await.expect("marks");
     assert_eq!(refusals.into_iter().map(|(message, _)| message).collect::<Vec<_>>(), [number(7)]);
-    // A stall of 40 ms for each, as by delayed acknowledgements, would take a minute.
+    // A stall of 40 ms for each, as with delayed acknowledgements, would take a minute.
     assert!(begun.elapsed() < Duration::from_secs(30));
     client.quit().await.expect("the end");
     assert_eq!(server.left(), 500);

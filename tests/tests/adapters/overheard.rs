@@ -1,4 +1,4 @@
-//! A transport that is listened in on, where its octets are in clear.
+//! A transport that an observer watches, inside TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use pop3_tests::observed::Watch;
 use crate::runtime::{Runtime as _, Std};
 use crate::server::{Mode, PATIENCE, Server, script};
 
-/// A client's transport. All that goes over it is shown to an observer, within TLS too.
+/// A client's transport. It shows everything to an observer, including what is sent under TLS.
 #[derive(Debug)]
 pub(crate) struct Overheard<T> {
     transport: T,
@@ -21,9 +21,9 @@ pub(crate) struct Overheard<T> {
 }
 
 impl<T> Overheard<T> {
-    /// A transport over which nothing went yet, to a server of our own or to a script.
+    /// A transport before the first octet, to our own server or to a script.
     pub(crate) fn new(transport: T, security: &Security, peer: Other) -> Self {
-        // TLS begins when `secure` is done.
+        // TLS begins when `secure` returns.
         let trusted = matches!(security, Security::TrustedPlaintext);
         let channel = if trusted { Channel::TrustedPlaintext } else { Channel::Plaintext };
         let watch = match peer {
@@ -34,12 +34,12 @@ impl<T> Overheard<T> {
     }
 }
 
-/// Whom a client of ours talks to.
+/// The peer of our client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Other {
-    /// Our server: it is watched, too.
+    /// Our server, which is watched, too.
     Ours,
-    /// A script, which may do what it likes.
+    /// A script, which may do anything.
     Scripted,
 }
 
@@ -92,7 +92,7 @@ impl<T: Transport> Transport for Overheard<T> {
     }
 }
 
-// Who listens in hears the client, within TLS.
+// The observer sees what the client sends, under TLS.
 #[test]
 #[should_panic(expected = "the client under test breaks [ClientLineEnd]")]
 fn a_client_is_heard_within_tls() {
@@ -109,7 +109,7 @@ fn a_client_is_heard_within_tls() {
     });
 }
 
-// The server is heard as well, if it is one of ours.
+// It also sees the server, if it is ours.
 #[test]
 #[should_panic(expected = "the server under test breaks [StatusCase]")]
 fn a_server_is_heard() {

@@ -1,4 +1,4 @@
-//! A bug of a store or of a service ends one session, on every runtime, and nothing else.
+//! A panic in a store or a service ends one session and nothing else, on every runtime.
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ use crate::server::{PATIENCE, Raw};
 
 on_each_runtime!(a_panic_ends_its_session_and_no_other);
 
-/// Where it panics: where the name of the user says so.
+/// Panics at the place that the user name selects.
 const PLACES: [&str; 6] = ["open", "fetch", "read", "commit", "drop", "ended"];
 
 /// A store of maildrops with one message.
@@ -108,7 +108,7 @@ impl<R: Runtime> Service for Policy<R> {
     fn ended(&self, _peer: &Peer, report: &SessionReport) {
         let told = (report.panicked, report.user.clone());
         assert_ne!(told, (false, Some("ended".to_owned())), "a panic on purpose");
-        // The test may be over.
+        // The test may have ended.
         let _ = self.told.lock().expect("no panic while telling").send(told);
     }
 }
@@ -117,7 +117,7 @@ async fn a_panic_ends_its_session_and_no_other<R: Runtime>() {
     let open = Arc::new(AtomicUsize::new(0));
     let (told, reports) = channel();
     let service = Arc::new(Policy::<R> {
-        config: Arc::new(ServerConfig::new()),
+        config: Arc::new(ServerConfig::default()),
         store: Arc::new(Fragile { open: Arc::clone(&open) }),
         told: told.into(),
         runtime: PhantomData,
@@ -150,7 +150,7 @@ async fn a_panic_ends_its_session_and_no_other<R: Runtime>() {
             }
         }
         let rest = String::from_utf8(raw.rest()).expect("text");
-        // QUIT was answered already where the panic comes behind it.
+        // If the panic comes after QUIT, QUIT was already answered.
         assert_eq!(rest.starts_with("+OK"), place == "ended", "{place}: {rest}");
         let (panicked, user) = reports.recv_timeout(PATIENCE).expect("the session is reported");
         assert!(panicked, "{place}");

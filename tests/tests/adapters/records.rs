@@ -1,4 +1,4 @@
-//! What leaves in one TLS record. Some clients look at one record at a time.
+//! What is sent in one TLS record. Some clients look at one record at a time.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,8 +13,8 @@ use crate::server::{Mode, Server};
 
 on_each_runtime!(short_replies_are_one_record, the_end_of_a_message_is_in_one_record);
 
-/// Passes a connection on to another port, and keeps what the server sends. It is kept before it is
-/// passed on: what the client has got is there.
+/// Forwards a connection to another port, and keeps what the server sends. It keeps octets before it forwards
+/// them, so they are available once the client has received them.
 fn recording_proxy(port: u16) -> (u16, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let own = listener.local_addr().expect("an address").port();
@@ -43,7 +43,7 @@ fn recording_proxy(port: u16) -> (u16, Arc<Mutex<Vec<u8>>>) {
     (own, kept)
 }
 
-/// How many octets of plaintext are in each record of TLS 1.3, from this octet on.
+/// How many octets of plaintext each TLS 1.3 record contains, from this octet on.
 fn records(octets: &[u8]) -> Vec<usize> {
     let mut lengths = Vec::new();
     let mut rest = octets;
@@ -88,7 +88,7 @@ async fn short_replies_are_one_record<R: Runtime>() {
 }
 
 async fn the_end_of_a_message_is_in_one_record<R: Runtime>() {
-    // Reply, content and end together are about as long as so many records.
+    // Reply, content and end together have about the length of this many records.
     let lengths: Vec<usize> = [1, 2, 3, 4, 5, 8]
         .into_iter()
         .flat_map(|records| {

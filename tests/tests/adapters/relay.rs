@@ -1,4 +1,4 @@
-//! A proxy: it logs in to another server with what the client has said, and has that one speak from there on.
+//! A proxy. It logs in to another server with the credentials of the client, and then connects both.
 
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -25,7 +25,7 @@ use crate::{everywhere, on_each_runtime};
 everywhere!(a_relay_lets_another_server_speak);
 on_each_runtime!(what_was_sent_at_once_is_passed_on, a_relay_does_not_hold_up_the_shutdown);
 
-/// The connection to the other server, once it has let the client in, and what it has said to the login.
+/// The connection to the other server after its login, and what that server sent.
 #[derive(Default)]
 struct Upstream {
     port: u16,
@@ -98,7 +98,8 @@ impl<R: Runtime> Service for Proxy<R> {
     type Backend = Upstream;
 
     async fn connect(&self, _: &Peer) -> Result<Welcome<Upstream>, Rejection> {
-        let config = ServerConfig::new().with_starttls(self.mode == Mode::Stls);
+        let mut config = ServerConfig::default();
+        config.starttls = self.mode == Mode::Stls;
         let backend = Upstream { port: self.upstream, stream: None };
         Ok(Welcome::new(config.into(), backend).with_trusted(self.mode == Mode::Trusted))
     }
@@ -121,7 +122,7 @@ struct House<R> {
 
 impl<R: Runtime> House<R> {
     fn new(mode: Mode) -> Self {
-        // The proxy waits for it within a task: so it has a runtime of its own.
+        // The proxy waits for it inside a task, so it needs a runtime of its own.
         let server = Server::<Std>::start(Mode::Trusted).deliver(["Subject: a\n\nhello\n", "b\n"]);
         let (told, reports) = channel();
         let service = Proxy::<R> { mode, upstream: server.port, told: told.into(), runtime: PhantomData };
@@ -153,7 +154,7 @@ impl<R: Runtime> House<R> {
 
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Goes on with a connection.
+/// Takes over a connection.
 async fn relay<R: Runtime>(mut taken: TakenOver<R::Socket, Upstream>) {
     let (mut stream, reply) = taken.backend.stream.take().expect("it has let the client in");
     let deadline = taken.transport.now().after(PATIENCE);
@@ -164,7 +165,7 @@ async fn relay<R: Runtime>(mut taken: TakenOver<R::Socket, Upstream>) {
     }
     taken.transport.flush(deadline).await.expect("the client reads");
     stream.write_all(&taken.unread).expect("the other server reads");
-    // Whoever ends first may leave octets of the other behind.
+    // The side that ends first may leave octets of the other unread.
     let _ = R::relay(taken.transport, stream).await;
 }
 
@@ -188,7 +189,7 @@ async fn a_relay_lets_another_server_speak<R: Runtime>(mode: Mode) {
     client.quit().await.expect("it is removed");
     assert_eq!(house.server.left(), 1);
     assert_eq!(house.report(), (Some("mrose".to_owned()), Close::TakenOver));
-    // The refused login was a connection of its own.
+    // The refused login used a connection of its own.
     let removed = [house.server.report(), house.server.report()].map(|ended| ended.totals.removed);
     assert_eq!(removed, [0, 1]);
     house.end();
@@ -200,7 +201,7 @@ async fn what_was_sent_at_once_is_passed_on<R: Runtime>() {
     raw.send("USER mrose\r\nPASS tanstaaf\r\nSTAT\r\nDELE 2\r\nRETR 1\r\nQUIT\r\n");
     let said = String::from_utf8(raw.rest()).expect("text");
     let lines: Vec<_> = said.lines().filter(|line| line.starts_with("+OK")).collect();
-    // The greeting and USER are the proxy's, the rest is the other server's.
+    // The greeting and USER are handled by the proxy, the rest by the other server.
     assert_eq!(lines.len(), 7, "{said}");
     assert!(said.contains("\r\nhello\r\n.\r\n"), "{said}");
     assert_eq!(house.server.left(), 1);
@@ -216,7 +217,7 @@ async fn a_relay_does_not_hold_up_the_shutdown<R: Runtime>() {
     for _ in 0..4 {
         assert!(raw.line().starts_with("+OK"));
     }
-    // The client stays; the relay does not look at the switch.
+    // The client stays connected, because the relay does not observe the switch.
     house.stop.stop();
     assert_eq!(house.report().1, Close::TakenOver);
     raw.bare();

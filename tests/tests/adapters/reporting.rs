@@ -1,4 +1,4 @@
-//! What the service learns of each connection, over real sockets.
+//! What the service learns about each connection, over real sockets.
 
 use core::marker::PhantomData;
 use std::collections::HashSet;
@@ -61,14 +61,14 @@ async fn the_report_says_how_the_user_has_logged_in<R: Runtime>() {
     ended(None);
 }
 
-/// What was asked and told.
+/// The calls of the service.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Asked(SessionId),
     Ended(SessionId, Close, Option<String>),
 }
 
-/// It refuses the first connection at once; the second one behind a look into a list, which takes a while.
+/// Refuses the first connection at once, and the second one after a slow look-up.
 struct Doorman<R> {
     config: Arc<ServerConfig>,
     store: Arc<MemoryStore>,
@@ -88,7 +88,7 @@ impl<R: Runtime> Service for Doorman<R> {
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let count = self.told.lock().expect("no panic").0;
-        // A look into a list that blocks, on a thread where it may.
+        // A look-up that blocks, on a thread where this is allowed.
         let pool = R::Pool::default();
         let listed = pool.run(move || count == 2);
         if listed.await.map_err(|_| Rejection::temporary("no list"))? {
@@ -101,7 +101,7 @@ impl<R: Runtime> Service for Doorman<R> {
     fn ended(&self, peer: &Peer, report: &SessionReport) {
         let error = report.error.as_ref().map(|error| error.kind().to_string());
         let told = &self.told.lock().expect("no panic").1;
-        // The test may be over.
+        // The test may have ended.
         let _ = told.send(Told::Ended(peer.session, report.close, error));
     }
 }
@@ -111,7 +111,7 @@ async fn who_is_turned_away_is_reported<R: Runtime>() {
     let port = listener.local_addr().expect("an address").port();
     let (told, heard) = channel();
     let store = Arc::new(MemoryStore::new());
-    let config = ServerConfig::new().into();
+    let config = ServerConfig::default().into();
     let service = Doorman::<R> { config, store, told: Mutex::new((0, told)), runtime: PhantomData };
     let stop = Stop::new();
     let server = thread::spawn({

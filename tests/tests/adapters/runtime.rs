@@ -1,4 +1,4 @@
-//! The four runtimes behind one trait, so that each scenario is written once.
+//! The four runtimes behind one trait, so that each scenario is written only once.
 
 use core::future::Future;
 use core::time::Duration;
@@ -17,30 +17,30 @@ use smol::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use crate::overheard::{Other, Overheard};
 use crate::server::PATIENCE;
 
-/// What the scenarios need of an adapter.
+/// What the scenarios need from an adapter.
 pub(crate) trait Runtime: Send + Sync + 'static {
     /// Its socket.
     type Socket: Transport + core::fmt::Debug;
-    /// Its pool of threads that may block.
+    /// Its pool of threads for blocking calls.
     type Pool: BlockingPool + Default;
 
-    /// Its pool with which a call of a store that hangs can be given up.
+    /// Its pool that can give up a call of a store that hangs.
     type Patient: BlockingPool + Default;
 
     /// Runs a scenario on this thread.
     fn run<F: Future>(scenario: F) -> F::Output;
 
-    /// Connects to a port of this machine, by the adapter's own function. Nobody listens in.
+    /// Connects to a port of this machine, with the adapter's own function and without an observer.
     fn connect(
         port: u16,
         security: Security,
         options: ClientOptions,
     ) -> impl Future<Output = Result<Client<Self::Socket>, ClientError>>;
 
-    /// The socket that is connected to a port of this machine.
+    /// A socket that is connected to a port of this machine.
     fn dial(port: u16, role: Role) -> impl Future<Output = io::Result<Self::Socket>>;
 
-    /// Does what the adapter's own function does, with an observer at the socket.
+    /// Does the same as the adapter's own function, with an observer at the socket.
     fn connect_overheard(
         port: u16,
         security: Security,
@@ -54,7 +54,7 @@ pub(crate) trait Runtime: Send + Sync + 'static {
         }
     }
 
-    /// Serves on this thread until the switch is thrown and all sessions have ended.
+    /// Serves on this thread until it is told to stop and all sessions have ended.
     fn serve<S: Service>(
         listener: TcpListener,
         entrance: Entrance,
@@ -63,7 +63,7 @@ pub(crate) trait Runtime: Send + Sync + 'static {
         stop: Stop,
     ) -> io::Result<()>;
 
-    /// The same, but for connections that somebody else goes on with.
+    /// The same, except for connections that are taken over.
     fn serve_or_hand_over<S, H, F>(
         listener: TcpListener,
         entrance: Entrance,
@@ -75,13 +75,13 @@ pub(crate) trait Runtime: Send + Sync + 'static {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send;
+        F: Future<Output = ()> + Send + 'static;
 
-    /// Passes on what either side says, until both have ended.
+    /// Forwards octets in both directions until both sides have ended.
     fn relay(client: Self::Socket, upstream: TcpStream) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// What the two runtimes over futures-io have in common.
+/// What the two runtimes over futures-io share.
 async fn relay_futures(
     client: impl AsyncRead + AsyncWrite + Unpin,
     upstream: impl AsyncRead + AsyncWrite + Unpin,
@@ -97,7 +97,7 @@ async fn relay_futures(
         smol::io::copy(from_upstream, &mut to_client).await?;
         to_client.close().await
     };
-    // The streams of async-std end when they are dropped: so this ends with what the other server says.
+    // The streams of async-std close when they are dropped, so this ends when the other server closes.
     smol::future::or(back, there).await
 }
 
@@ -154,7 +154,7 @@ impl Runtime for Tokio {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(async {
@@ -163,7 +163,7 @@ impl Runtime for Tokio {
             pop3_tokio::serve_or_hand_over(listener, entrance, role, service, stop, take_over).await;
             io::Result::Ok(())
         })?;
-        // Calls of a store that hang are not waited for.
+        // Nobody waits for calls of a store that hang.
         runtime.shutdown_background();
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Runtime for AsyncStd {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         listener.set_nonblocking(true)?;
         <Self as Runtime>::run(pop3_async_std::serve_or_hand_over::<Self, _, _, _>(
@@ -291,7 +291,7 @@ impl Runtime for Smol {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let listener = smol::net::TcpListener::try_from(listener)?;
         <Self as Runtime>::run(pop3_async_std::serve_or_hand_over::<Self, _, _, _>(
@@ -349,7 +349,7 @@ impl Runtime for Std {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         pop3_std::serve_or_hand_over(&listener, entrance, &role, &service, &stop, take_over)
     }

@@ -1,4 +1,4 @@
-//! Names and passwords go out over TLS with the right server only.
+//! Names and passwords are sent only under TLS, and only to the right server.
 
 use core::time::Duration;
 
@@ -86,14 +86,14 @@ async fn certificates_that_are_not_believed<R: Runtime>() {
             (good.server(), Certificates::make(false).client("localhost")),
             (expired.server(), expired.client("localhost")),
         ] {
-            let server = Server::<R>::start_with(mode, Limits::new(), server);
+            let server = Server::<R>::start_with(mode, Limits::default(), server);
             let security = match mode {
                 Mode::Implicit => Security::Implicit(connector),
                 Mode::Stls | Mode::Trusted => Security::StartTls(connector),
             };
             let refused = server.try_connect(security).await.map(drop);
             assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
-            // The handshake was not finished, so that no command can have come.
+            // The handshake did not complete, so no command can have arrived.
             let ended = server.report();
             assert_eq!((ended.close, ended.user), (Close::Handshake, None));
             assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
@@ -104,26 +104,26 @@ async fn certificates_that_are_not_believed<R: Runtime>() {
 // 9325-3.02
 async fn other_protocols<R: Runtime>() {
     let good = Certificates::good();
-    // The client asks for another protocol than POP3.
+    // The client offers a protocol other than POP3.
     let server = Server::<R>::start(Mode::Implicit);
     let security = Security::Implicit(good.client_with_alpn(&[b"imap"]));
     let refused = server.try_connect(security).await.map(drop);
     assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
     assert!(server.report().error.is_some());
-    // It asks for none, or for several.
+    // It offers none, or several.
     for protocols in [&[][..], &[&b"imap"[..], b"pop3"]] {
         let security = Security::Implicit(good.client_with_alpn(protocols));
         let mut client = server.try_connect(security).await.expect("it is served");
         client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
         client.quit().await.expect("the end");
     }
-    // The server speaks another one.
-    let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), good.server_with_alpn(b"imap"));
+    // The server supports a different one.
+    let server = Server::<R>::start_with(Mode::Implicit, Limits::default(), good.server_with_alpn(b"imap"));
     let refused = server.try_connect(server.security()).await.map(drop);
     assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
 }
 
-// 9325-3.01: what is agreed on is pop3, at a server that would speak other protocols too.
+// 9325-3.01: pop3 is negotiated, even if the server supports other protocols.
 async fn pop3_is_named_in_both_ways<R: Runtime>() {
     let good = Certificates::good();
     for (mode, protocols, agreed) in [
@@ -144,11 +144,11 @@ async fn pop3_is_named_in_both_ways<R: Runtime>() {
         let connected = server.try_connect(security(connector)).await.map(drop);
         assert_eq!(connected.is_ok(), agreed, "{mode:?} {protocols:?}: {connected:?}");
         // Our client and any server.
-        let server = Server::<R>::start_with(mode, Limits::new(), good.server_with_alpns(protocols));
+        let server = Server::<R>::start_with(mode, Limits::default(), good.server_with_alpns(protocols));
         let connected = server.try_connect(security(good.client("localhost"))).await.map(drop);
         assert_eq!(connected.is_ok(), agreed, "{mode:?} {protocols:?}: {connected:?}");
     }
-    // The words on the wire, at a server that is not ours.
+    // The words on the wire, with a server that is not ours.
     for mode in [Mode::Implicit, Mode::Stls] {
         let Role::Server(config) = good.server_with_alpns(&[b"imap", b"pop3"]) else { unreachable!() };
         let (port, scripted) = script(move |mut raw| {
@@ -172,7 +172,7 @@ async fn pop3_is_named_in_both_ways<R: Runtime>() {
     }
 }
 
-// 2595-4.20: what is no handshake is answered by an alert at most, and the connection ends.
+// 2595-4.20: the server answers an invalid handshake with an alert at most, and the connection ends.
 async fn a_handshake_that_is_none<R: Runtime>() {
     for mode in [Mode::Implicit, Mode::Stls] {
         for octets in
@@ -186,7 +186,7 @@ async fn a_handshake_that_is_none<R: Runtime>() {
             }
             raw.send(octets);
             let mut answer = Vec::new();
-            // Whether the end comes as an end or as a reset does not matter.
+            // It does not matter whether the connection is closed or reset.
             let _ = std::io::Read::read_to_end(raw.bare(), &mut answer);
             assert!(answer.is_empty() || (answer[0] == 21 && answer.len() == 7), "{}", answer.escape_ascii());
             let ended = server.report();
@@ -196,9 +196,11 @@ async fn a_handshake_that_is_none<R: Runtime>() {
     }
 }
 
-// SEC-02: what was refused before STLS is in the report, however the handshake ends.
+// SEC-02: the report counts what was refused before STLS, however the handshake ends.
 async fn refusals_before_a_failed_handshake<R: Runtime>() {
-    let limits = Limits::new().with_failure_delay(Duration::ZERO).with_login_timeout(Duration::from_secs(5));
+    let mut limits = Limits::default();
+    limits.failure_delay = Duration::ZERO;
+    limits.login_timeout = Duration::from_secs(5);
     for silent in [false, true] {
         let server = Server::<R>::start_with(Mode::Stls, limits, Certificates::good().server());
         let mut raw = server.raw();
@@ -227,7 +229,7 @@ async fn a_line_without_an_end<R: Runtime>() {
     for logged_in in [false, true] {
         let mut raw = if logged_in { server.raw_logged_in() } else { server.raw() };
         // Not one octet more than the limit, and no line end.
-        let limits = Limits::new();
+        let limits = Limits::default();
         assert_eq!(raw.say(vec![b'x'; limits.command_line]), "-ERR command line too long\r\n");
         raw.send(vec![b'x'; limits.discarded_line - 2]);
         raw.send("\r\nXYZZ\r\n");
@@ -241,7 +243,7 @@ async fn a_line_without_an_end<R: Runtime>() {
 
 // 8314-4.01
 async fn old_versions<R: Runtime>() {
-    // A ClientHello of TLS 1.1 that offers all that TLS 1.1 has to.
+    // A ClientHello of TLS 1.1 with everything that TLS 1.1 supports.
     let mut hello = vec![3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 6, 0xc0, 0x13, 0xc0, 0x14, 0, 0x2f, 1, 0, 0, 18]);
@@ -270,11 +272,11 @@ async fn the_versions_that_are_offered<R: Runtime>() {
     assert!(matches!(lost, Err(ClientError::Tls(_))), "{lost:?}");
     let hello = scripted.join().expect("no panic");
     let has = |octets: &[u8]| hello.windows(octets.len()).any(|window| window == octets);
-    // supported_versions (43): TLS 1.3, TLS 1.2 and no more; ALPN: pop3; no early_data (42).
+    // supported_versions (43): only TLS 1.3 and TLS 1.2; ALPN: pop3; no early_data (42).
     assert!(has(&[0, 43, 0, 5, 4, 3, 4, 3, 3]), "{hello:x?}");
     assert!(has(b"\x00\x10\x00\x07\x00\x05\x04pop3"), "{hello:x?}");
     assert!(!has(&[0, 42, 0, 0]), "{hello:x?}");
-    // Behind type, length, version, random octets and session: the suites, 3DES with DSS (0x0013) not among them.
+    // After type, length, version, random octets and session: the cipher suites, without 3DES with DSS (0x0013).
     let suites = &hello[4 + 2 + 32 + 1 + usize::from(hello[38])..];
     let (length, suites) = suites.split_at(2);
     let suites = &suites[..usize::from(u16::from_be_bytes([length[0], length[1]]))];
@@ -286,7 +288,7 @@ async fn the_versions_that_are_offered<R: Runtime>() {
 async fn commands_injected_before_tls<R: Runtime>() {
     let server = Server::<R>::start(Mode::Stls).deliver([b"Subject: a\n\n"]);
     let mut raw = server.raw();
-    // One segment: what follows STLS came in clear, by whom is not known.
+    // One segment: the octets after STLS arrived in plain text, from an unknown sender.
     raw.send("STLS\r\nUSER mrose\r\nCAPA\r\n");
     assert!(raw.line().starts_with("+OK"));
     let connector = Certificates::good().client("localhost");
@@ -306,7 +308,7 @@ async fn commands_injected_before_tls<R: Runtime>() {
         watch.sent(Side::Server, &line);
         String::from_utf8(line).expect("text")
     };
-    // The first line is the reply to the first command in TLS, and no USER was believed.
+    // The first line is the reply to the first command under TLS. No earlier USER counts.
     assert!(say("PASS tanstaaf\r\n").starts_with("-ERR"));
     assert!(say("USER mrose\r\n").starts_with("+OK"));
     assert!(say("PASS tanstaaf\r\n").starts_with("+OK"));

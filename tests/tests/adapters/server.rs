@@ -1,4 +1,4 @@
-//! A server over a store in memory, on a thread of its own.
+//! A server with a store in memory, on a thread of its own.
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -30,18 +30,18 @@ use crate::runtime::Runtime;
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Not at all, and that is declared to be fine.
+    /// Not protected, and declared as trusted.
     Trusted,
-    /// By STLS.
+    /// With STLS.
     Stls,
     /// From the first octet.
     Implicit,
 }
 
-/// How long anything here may take that should take no time at all.
+/// How long anything may take that should take no time at all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A report, as it can be kept, and whom it is about.
+/// A report in a form that can be kept, and its peer.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) peer: Peer,
@@ -54,7 +54,7 @@ pub(crate) struct Ended {
 
 pub(crate) struct Server<R> {
     pub(crate) store: MemoryStore,
-    /// Whether the store was told of TLS at the last login.
+    /// Whether the store was told about TLS at the last login.
     pub(crate) in_tls: Arc<AtomicBool>,
     pub(crate) port: u16,
     pub(crate) stop: Stop,
@@ -64,13 +64,13 @@ pub(crate) struct Server<R> {
     runtime: PhantomData<fn() -> R>,
 }
 
-/// A client of this runtime's, watched.
+/// A watched client of this runtime.
 pub(crate) type Talking<R> = Client<Overheard<<R as Runtime>::Socket>>;
 
 impl<R: Runtime> Server<R> {
-    /// A server with one user, `mrose` with the password `tanstaaf`, and no message.
+    /// A server with one user, `mrose` with the password `tanstaaf`, and an empty maildrop.
     pub(crate) fn start(mode: Mode) -> Self {
-        Self::start_with(mode, Limits::new(), Certificates::good().server())
+        Self::start_with(mode, Limits::default(), Certificates::good().server())
     }
 
     pub(crate) fn start_with(mode: Mode, limits: Limits, tls: Role) -> Self {
@@ -82,7 +82,9 @@ impl<R: Runtime> Server<R> {
             Mode::Stls => (Entrance::Plain, tls),
             Mode::Implicit => (Entrance::Implicit, tls),
         };
-        let config = ServerConfig::new().with_starttls(mode == Mode::Stls).with_limits(limits);
+        let mut config = ServerConfig::default();
+        config.starttls = mode == Mode::Stls;
+        config.limits = limits;
         let (told, reports) = channel();
         let service = Policy::<R> {
             config: config.into(),
@@ -108,12 +110,12 @@ impl<R: Runtime> Server<R> {
         self
     }
 
-    /// How many messages are in the maildrop now.
+    /// How many messages the maildrop contains.
     pub(crate) fn left(&self) -> usize {
         self.store.messages("mrose").len()
     }
 
-    /// What a client asks for that wants to talk to this server.
+    /// What a client requests to talk to this server.
     pub(crate) fn security(&self) -> Security {
         match self.mode {
             Mode::Trusted => Security::TrustedPlaintext,
@@ -122,12 +124,12 @@ impl<R: Runtime> Server<R> {
         }
     }
 
-    /// A client of ours. It and the server are watched.
+    /// Our client. Both it and the server are watched.
     pub(crate) async fn try_connect(&self, security: Security) -> Result<Talking<R>, ClientError> {
         self.try_connect_by(self.port, security).await
     }
 
-    /// The same through another port, which leads here.
+    /// The same through another port that forwards to this one.
     pub(crate) async fn try_connect_by(
         &self,
         port: u16,
@@ -146,7 +148,7 @@ impl<R: Runtime> Server<R> {
         client
     }
 
-    /// A connection without a client, its greeting read.
+    /// A connection without a client, after the greeting.
     pub(crate) fn raw(&self) -> Raw {
         let mut raw = Raw::connect(self.port);
         assert!(raw.line().starts_with("+OK "));
@@ -161,7 +163,7 @@ impl<R: Runtime> Server<R> {
         raw
     }
 
-    /// The report on the next session that ends.
+    /// The report for the next session that ends.
     pub(crate) fn report(&self) -> Ended {
         self.reports.recv_timeout(PATIENCE).expect("a session has ended")
     }
@@ -205,12 +207,12 @@ impl<R: Runtime> Service for Policy<R> {
             error: report.error.as_ref().map(ToString::to_string),
             totals: report.totals,
         };
-        // The test may be over.
+        // The test may have ended.
         let _ = self.told.lock().expect("no panic while telling").send(ended);
     }
 }
 
-/// The store, which notes what it is told of the peer.
+/// A store that records what it is told about the peer.
 struct Watched {
     store: MemoryStore,
     in_tls: Arc<AtomicBool>,
@@ -284,7 +286,7 @@ impl Raw {
         self.line()
     }
 
-    /// All that comes until the peer closes.
+    /// Everything that arrives until the peer closes.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).expect("the end of the stream");
@@ -293,20 +295,19 @@ impl Raw {
         rest
     }
 
-    /// The socket, for what nobody watches.
+    /// The socket, unwatched.
     pub(crate) fn bare(&mut self) -> &mut BufReader<TcpStream> {
         self.watch.look_away();
         &mut self.stream
     }
 
-    /// The socket alone, and who watches.
+    /// The socket and its observer.
     pub(crate) fn into_parts(self) -> (TcpStream, Watch) {
         (self.stream.into_inner(), self.watch)
     }
 }
 
-/// A listener that is scripted by the test: each connection is given to the script. Returns the port
-/// and what the script returned.
+/// A listener that passes each connection to a script. Returns the port and the result of the script.
 pub(crate) fn script<T: Send + 'static>(
     script: impl FnOnce(Raw) -> T + Send + 'static,
 ) -> (u16, JoinHandle<T>) {

@@ -1,4 +1,4 @@
-//! What messages can be given to: writers of the runtimes, closures, and whoever reads.
+//! Receivers of messages: writers of the runtimes, closures, and readers.
 
 use core::cell::RefCell;
 use std::io::{self, BufRead as _, Read as _};
@@ -52,11 +52,11 @@ async fn closures_and_progress<R: Runtime>(mode: Mode) {
     assert_eq!(shown.last().map(|last| last.octets), Some(wanted.len() as Octets));
     assert!(shown.iter().all(|progress| progress.size == Some(wanted.len() as Octets)));
 
-    // What can't be stored leaves the session as it was.
+    // If a message cannot be stored, the session is unchanged.
     let mut full = from_fn(|_| Err(io::ErrorKind::StorageFull.into()));
     let failed = client.retr(FIRST, &mut full).await;
     assert!(matches!(failed, Err(ClientError::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
-    // A receiver that does not know refusals ends with the first.
+    // A receiver that does not handle refusals ends with the first one.
     let failed = client.retr_all(&[MessageNumber::new(9).expect("not zero"), FIRST], &mut Vec::new()).await;
     assert!(
         matches!(&failed, Err(ClientError::Store(error)) if error.to_string().contains("message 9")),
@@ -74,7 +74,7 @@ fn a_message_goes_to_another_connection_of_tokio() {
         let wanted = content(stored().as_bytes());
         let server = Server::<Tokio>::start(Mode::Stls).deliver([stored()]);
         let mut client = server.log_in().await;
-        // So little fits that the writer is slower than the server.
+        // The writer accepts so little that it is slower than the server.
         let (near, mut far) = tokio::io::duplex(100);
         let reader = tokio::spawn(async move {
             let mut came = Vec::new();
@@ -164,7 +164,7 @@ fn a_blocking_client_needs_no_futures() {
         assert_eq!(message.read(&mut [0; 9]).expect("the end"), 0);
         assert_eq!(came, wanted);
 
-        // Some lines, and the rest is left.
+        // Reads some lines, and discards the rest.
         let lines: Vec<_> =
             client.message(FIRST).expect("a message").lines().take(3).map(Result::unwrap).collect();
         assert_eq!(lines, ["Subject: large", "", "a line"]);

@@ -1,5 +1,5 @@
-//! Clients and servers over streams that are no TCP connections of the adapter's: Unix sockets, memory, the TLS of
-//! another library, and what is behind a proxy.
+//! Clients and servers over streams that are not the adapter's TCP connections: Unix sockets, memory, TLS of
+//! another library, and streams through a proxy.
 
 mod blocking;
 mod futures;
@@ -19,11 +19,12 @@ use pop3_driver::store::Blocking;
 use pop3_driver::{Stop, Transport};
 use pop3_proto::server::{Close, ServerConfig};
 use pop3_proto::{Channel, MessageNumber, Rejection};
+use pop3_tests::configured;
 
 use crate::runtime::Runtime;
 use crate::server::PATIENCE;
 
-/// What was told of a session.
+/// The reports about a session.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
     peer: String,
@@ -32,7 +33,7 @@ struct Told {
     close: Close,
 }
 
-/// A service that takes passwords in clear only where that was said.
+/// A service that accepts passwords in plain text only if this was declared.
 struct House<R> {
     store: Arc<MemoryStore>,
     config: Arc<ServerConfig>,
@@ -60,7 +61,7 @@ impl<R: Runtime> Service for House<R> {
     }
 }
 
-/// One connection that is served on a thread.
+/// Serves one connection on a thread.
 struct Served {
     told: Receiver<Told>,
     stop: Stop,
@@ -68,12 +69,12 @@ struct Served {
 }
 
 impl Served {
-    /// Serves as this says. It is trusted in clear, or offers STLS.
+    /// Serves as requested: plain text is trusted, or STLS is offered.
     fn start<R: Runtime>(trusted: bool, serve: impl FnOnce(&House<R>, &Stop) + Send + 'static) -> Self {
         let store = MemoryStore::new();
         store.add_user("mrose", "tanstaaf");
         store.deliver("mrose", &[b"Subject: a\n\n", &[b'x'; 300_000][..], b"\n"].concat());
-        let config = ServerConfig::new().with_starttls(!trusted).into();
+        let config = configured::<ServerConfig>(|it| it.starttls = !trusted).into();
         let (sender, told) = channel();
         let house = House { store: store.into(), config, trusted, told: sender.into(), runtime: PhantomData };
         let stop = Stop::new();
@@ -84,7 +85,7 @@ impl Served {
         Self { told, stop, thread }
     }
 
-    /// The end, behind a session of [`talk`].
+    /// The end, after a session of [`talk`].
     fn ended(self, tls: Option<&str>) {
         let told = self.told.recv_timeout(PATIENCE).expect("a report");
         let (user, tls) = (Some("mrose".to_owned()), tls.map(str::to_owned));
@@ -92,7 +93,7 @@ impl Served {
         self.thread.join().expect("no panic");
     }
 
-    /// The end of a session whose client waits, by the end of the server.
+    /// The end of a session in which the client is waiting, caused by the server.
     fn stopped(self) {
         self.stop.stop();
         let told = self.told.recv_timeout(PATIENCE).expect("a report");
@@ -101,7 +102,7 @@ impl Served {
     }
 }
 
-/// A session with more than any buffer takes.
+/// A session with more data than any buffer can hold.
 async fn talk<T: Transport>(mut client: Client<T>, channel: Channel) {
     assert_eq!(client.channel(), channel);
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
@@ -111,9 +112,9 @@ async fn talk<T: Transport>(mut client: Client<T>, channel: Channel) {
     client.quit().await.expect("the end");
 }
 
-/// A Unix socket in the file system, and where it is.
+/// A Unix socket in the file system, and its path.
 fn unix() -> (tempfile::TempDir, UnixListener, impl FnOnce() -> UnixStream) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("pop3");
     let listener = UnixListener::bind(&path).expect("a socket");
     (folder, listener, move || UnixStream::connect(path).expect("it listens"))

@@ -1,4 +1,4 @@
-//! Deadlines, and the end that the server wishes.
+//! Deadlines, and shutting down.
 
 use core::time::Duration;
 use std::io::{BufRead as _, Read as _};
@@ -8,6 +8,7 @@ use pop3_driver::Stop;
 use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_proto::client::{ClientConfig, ProtocolError};
 use pop3_proto::server::{Close, Limits};
+use pop3_tests::configured;
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
@@ -27,25 +28,25 @@ on_each_runtime!(
     a_refusal_holds_up_nobody_else,
 );
 
-/// Long enough for whatever has to be done, short enough to wait for.
+/// Long enough for the work to be done, and short enough to wait for.
 const SHORT: Duration = Duration::from_millis(100);
 
 async fn silent_servers<R: Runtime>() {
     let begun = Instant::now();
     let options = || ClientOptions::new().with_connect_timeout(SHORT);
     let connector = Certificates::good().client("localhost");
-    // It says nothing at all.
+    // It sends nothing at all.
     let (port, first) = script(|mut raw| raw.rest());
     let late = R::connect(port, Security::TrustedPlaintext, options()).await.map(drop);
     assert!(matches!(late, Err(ClientError::Protocol(ProtocolError::TimedOut { during: None }))), "{late:?}");
-    // It says nothing in the handshake.
+    // It sends nothing in the handshake.
     let (port, second) = script(|mut raw| raw.rest().len());
     let late = R::connect(port, Security::Implicit(connector.clone()), options()).await.map(drop);
     assert!(
         matches!(&late, Err(ClientError::Tls(error)) if error.kind() == std::io::ErrorKind::TimedOut),
         "{late:?}"
     );
-    // It does not answer STLS: the limit is for all that happens before the first call.
+    // It does not answer STLS. The limit applies to everything before the first call.
     let (port, third) = script(|mut raw| {
         raw.send("+OK ready\r\n");
         raw.rest()
@@ -55,12 +56,12 @@ async fn silent_servers<R: Runtime>() {
         matches!(&late, Err(ClientError::Network(error)) if error.kind() == std::io::ErrorKind::TimedOut),
         "{late:?}"
     );
-    // It greets, and answers nothing more.
+    // It greets, and answers nothing afterwards.
     let (port, fourth) = script(|mut raw| {
         raw.send("+OK ready\r\n");
         raw.rest()
     });
-    let options = ClientOptions::new().with_config(ClientConfig::default().with_reply_timeout(SHORT));
+    let options = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.reply_timeout = SHORT));
     let mut client = R::connect(port, Security::TrustedPlaintext, options).await.expect("a greeting");
     let late = client.login(b"mrose", b"tanstaaf").await;
     assert!(
@@ -88,10 +89,10 @@ async fn a_client_that_is_told_to_end_gives_up_a_handshake<R: Runtime>() {
                 assert_eq!(raw.line(), "STLS\r\n");
                 raw.send("+OK go on\r\n");
             }
-            // The client waits for the answer to its first message.
+            // The client waits for the reply to its first command.
             raw.bare().fill_buf().expect("a handshake");
             switch.stop();
-            // It leaves, with or without a word.
+            // It leaves, with or without a message.
             let _ = raw.bare().read_to_end(&mut Vec::new());
         });
         // Longer than the script waits.
@@ -104,7 +105,8 @@ async fn a_client_that_is_told_to_end_gives_up_a_handshake<R: Runtime>() {
 
 // SEC-10
 async fn silent_handshakes<R: Runtime>() {
-    let limits = Limits::new().with_login_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.login_timeout = SHORT;
     for mode in [Mode::Implicit, Mode::Stls] {
         let server = Server::<R>::start_with(mode, limits, Certificates::good().server());
         let mut raw = Raw::connect(server.port);
@@ -112,7 +114,7 @@ async fn silent_handshakes<R: Runtime>() {
             assert!(raw.line().starts_with("+OK"));
             assert!(raw.say("STLS\r\n").starts_with("+OK"));
         } else {
-            // No greeting is due in clear.
+            // No greeting is expected in plain text.
             raw.bare();
         }
         assert_eq!(raw.rest(), b"");
@@ -123,7 +125,8 @@ async fn silent_handshakes<R: Runtime>() {
 }
 
 async fn silence_before_the_login<R: Runtime>() {
-    let limits = Limits::new().with_login_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.login_timeout = SHORT;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let mut raw = server.raw();
     assert!(raw.say("USER mrose\r\n").starts_with("+OK"));
@@ -133,7 +136,8 @@ async fn silence_before_the_login<R: Runtime>() {
 
 // 1939-3.43, 1939-3.44, 1939-4.05
 async fn an_idle_session_is_closed_in_silence<R: Runtime>() {
-    let limits = Limits::new().with_idle_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.idle_timeout = SHORT;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let server = server.deliver([b"Subject: a\n\n"]);
     let mut raw = server.raw_logged_in();
@@ -143,22 +147,23 @@ async fn an_idle_session_is_closed_in_silence<R: Runtime>() {
     assert!(begun.elapsed() >= SHORT / 2, "not before the time");
     let ended = server.report();
     assert_eq!((ended.close, ended.error, server.left()), (Close::TimedOut, None, 1));
-    // The maildrop is free.
+    // The maildrop is unlocked.
     let mut raw = server.raw_logged_in();
     assert!(raw.say("STAT\r\n").starts_with("+OK 1 "));
 }
 
 /// 1939-3.45:
-/// The client takes nothing of a large message, so that writing has to end at a deadline.
+/// The client reads nothing of a large message, so writing must end at a deadline.
 async fn a_session_that_never_reads_up<R: Runtime>() {
-    let limits = Limits::new().with_idle_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.idle_timeout = SHORT;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let server = server.deliver([vec![b'x'; 20_000_000]]);
     let mut raw = server.raw_logged_in();
     raw.send("RETR 1\r\n");
     let ended = server.report();
     assert_eq!((ended.close, ended.totals.retrieved), (Close::TimedOut, 0));
-    // The connection is ended, and the message is not.
+    // The connection is closed, and the message is incomplete.
     let mut came = Vec::new();
     let _ = raw.bare().read_to_end(&mut came);
     assert!(came.len() < 20_000_000 && !came.ends_with(b"\r\n.\r\n"));
@@ -189,8 +194,8 @@ async fn a_busy_session_is_not_stopped<R: Runtime>() {
     let mut raw = server.raw_logged_in();
     assert_eq!(raw.say("DELE 1\r\n").get(..3), Some("+OK"));
     assert_eq!(raw.say("RSET\r\n").get(..3), Some("+OK"));
-    // More commands, which wait while the message is on its way: they are not begun any more. They come in the
-    // same packet, as a socket that is closed with octets unread takes back what it has sent.
+    // More commands, which wait while the message is being sent and are never started. They arrive in the same
+    // packet, because closing a socket with unread octets discards what it has sent.
     assert_eq!(raw.say("RETR 1\r\nDELE 1\r\nQUIT\r\n"), "+OK 8000002 octets\r\n");
     server.stop.stop();
     let mut came = vec![0; 8_000_002 + 3];
@@ -214,7 +219,8 @@ async fn an_address_without_server<R: Runtime>() {
 // SEC-02
 async fn a_refusal_holds_up_nobody_else<R: Runtime>() {
     let delay = Duration::from_secs(10);
-    let limits = Limits::new().with_failure_delay(delay);
+    let mut limits = Limits::default();
+    limits.failure_delay = delay;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let begun = Instant::now();
     let mut refused: Vec<Raw> = (0..8).map(|_| server.raw()).collect();
@@ -225,7 +231,7 @@ async fn a_refusal_holds_up_nobody_else<R: Runtime>() {
     let client = server.log_in().await;
     client.quit().await.expect("the end");
     assert!(begun.elapsed() < delay, "another session ran meanwhile");
-    // Nothing was said to the others yet: the stop finds them waiting.
+    // The others have not received anything yet, so the stop finds them waiting.
     server.stop.stop();
     for mut raw in refused {
         assert_eq!(raw.rest(), b"");

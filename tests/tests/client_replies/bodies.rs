@@ -65,15 +65,15 @@ fn a_reply_that_is_cut_is_not_complete() {
     assert_eq!(client.error(), Some(ProtocolError::Closed { during: Some(Keyword::Quit) }));
 }
 
-// TOL-12: a server that sends more than was asked for.
+// TOL-12: a server that sends more than requested.
 #[test]
 fn what_top_sends_is_taken_as_it_comes() {
     let seen = answer("TOP 1 0", b"+OK\r\na: b\r\n\r\nc\r\nd\r\n.\r\n");
     assert_eq!(seen[1..], [Seen::Data(b"a: b\r\n\r\nc\r\nd\r\n".to_vec()), Seen::End(Keyword::Top)]);
 }
 
-// PRS-11, 2449-5.02, TOL-13: no CAPA, a space behind each status, sizes with LF as one octet, and an empty
-// line more behind each message.
+// PRS-11, 2449-5.02, TOL-13: no CAPA, a space after each status, sizes that count LF as one octet, and an extra
+// empty line after each message.
 #[test]
 fn a_server_like_qmail_pop3d_is_understood() {
     let mut client = Client::new();

@@ -11,7 +11,7 @@ use crate::{answer, logged_in};
 fn nothing_follows_a_refusal_or_a_listing_of_one() {
     for command in ["LIST", "UIDL", "RETR 1", "TOP 1 0", "CAPA"] {
         let seen = answer(command, b"-ERR no\r\n");
-        // That there is no CAPA is told first, as an oddity.
+        // The client first reports, as a quirk, that there is no CAPA.
         let seen = if command == "CAPA" { &seen[1..] } else { &seen[..] };
         assert!(matches!(seen, [Seen::Reply(_, first, None)] if !first.positive), "{command}: {seen:?}");
         let mut client = logged_in();

@@ -1,13 +1,13 @@
-//! What the client makes of replies: of good ones, of odd ones, and of none.
+//! How the client handles replies: good ones, unusual ones, and invalid ones.
 
 mod bodies;
 mod listings;
 mod sessions;
 
-use pop3_proto::apop::Timestamp;
 use pop3_proto::client::{ClientConfig, Excerpt, Protocol, ProtocolError, SendError};
 use pop3_proto::{Channel, Keyword, Quirk};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::split::{OCTETS, WHOLE};
 
 fn greeted(config: ClientConfig) -> Client {
@@ -30,7 +30,7 @@ fn logged_in_with(config: ClientConfig) -> Client {
     client
 }
 
-/// What the client makes of an answer to a command behind the login, the same at every split.
+/// What the client makes of the reply to a command after the login, the same at every split.
 fn answer(command: &str, octets: &[u8]) -> Vec<Seen> {
     answer_to(logged_in, command, octets)
 }
@@ -99,7 +99,7 @@ fn what_is_no_reply_ends_the_session() {
         (b"* OK IMAP4rev1\r\n", Protocol::Imap),
         (b"HTTP/1.1 400 Bad Request\r\n", Protocol::Http),
         (b"SSH-2.0-x\r\n", Protocol::Ssh),
-        // What courier answers on its port for TLS.
+        // What Courier answers on its TLS port.
         (b"\x15\x03\x03\x00\x02\x01\x00", Protocol::Tls),
     ] {
         for lengths in [WHOLE, OCTETS] {
@@ -129,7 +129,8 @@ fn quirks_are_warnings_or_refused() {
             matches!(&seen[..], [Seen::Warning(warned), reply] if *warned == quirk && reply.is_positive_reply()),
             "{seen:?}"
         );
-        let strict = answer_to(|| logged_in_with(ClientConfig::default().with_strict(true)), "NOOP", octets);
+        let strict =
+            answer_to(|| logged_in_with(configured::<ClientConfig>(|it| it.strict = true)), "NOOP", octets);
         assert_eq!(strict, [Seen::Failed(ProtocolError::Quirk(quirk))]);
     }
     let seen = Client::new().receive(b"\r\n+OK hi\r\n");
@@ -168,6 +169,7 @@ fn only_a_strict_timestamp_is_one() {
     ] {
         let mut client = Client::new();
         client.receive(greeting);
-        assert_eq!(client.connection().greeting_timestamp().map(Timestamp::as_bytes), timestamp);
+        let found = client.connection().greeting_timestamp().map(|it| it.as_str().as_bytes());
+        assert_eq!(found, timestamp);
     }
 }

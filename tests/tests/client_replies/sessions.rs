@@ -1,10 +1,11 @@
-//! Limits, deadlines, and what comes when nothing is due.
+//! Limits, deadlines, and unexpected input.
 
 use core::time::Duration;
 
 use pop3_proto::client::{ClientConfig, Excerpt, ProtocolError, SendError};
 use pop3_proto::{Channel, Keyword, ReplyShape};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::split::WHOLE;
 
 use crate::{answer, greeted, logged_in, logged_in_with};
@@ -17,7 +18,7 @@ fn octets_that_nobody_asked_for_end_the_session() {
     client.receive(b"+OK\r\n+OK\r\n");
     assert_eq!(client.error(), Some(ProtocolError::Unsolicited(Excerpt::default())));
     assert!(client.send("DELE 1").is_err());
-    // A body that ended too early: its rest is taken for no reply.
+    // A body that ended too early. Its rest is not accepted as a reply.
     let seen = answer("RETR 1", b"+OK\r\na\r\n.\r\nb\r\n.\r\n");
     assert_eq!(
         seen[1..],
@@ -71,8 +72,8 @@ fn whatever_a_server_sends_is_bounded() {
     let mut client = Client::new();
     client.receive(&b"\r\n".repeat(1000));
     assert!(client.error().is_some(), "empty lines before the greeting have an end");
-    // A body has no limit but the caller's.
-    let mut client = logged_in_with(ClientConfig::default().with_max_body(Some(10)));
+    // Only the caller limits the size of a body.
+    let mut client = logged_in_with(configured::<ClientConfig>(|it| it.max_body = Some(10)));
     client.send("RETR 1").unwrap();
     let seen = client.receive(b"+OK\r\n0123456789abc\r\n.\r\n");
     assert_eq!(seen[1..], [Seen::Data(b"0123456789".to_vec()), Seen::Failed(ProtocolError::BodyTooLong)]);

@@ -1,4 +1,4 @@
-//! AUTH between the core, the exchanges of `pop3-sasl` and a store.
+//! AUTH with the core, the exchanges of `pop3-sasl`, and a store.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -9,7 +9,7 @@ use pop3_driver::Stop;
 use pop3_driver::memory::MemoryStore;
 use pop3_driver::server::{Entrance, Peer, Sasl, Service, SessionReport, Welcome, serve};
 use pop3_driver::store::{Blocking, Inline};
-use pop3_proto::server::{ServerConfig, Utf8};
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Rejection, encode_base64};
 use pop3_sasl::Mechanism;
 use pop3_sasl::server::{TokenRefusal, TokenStatus};
@@ -18,7 +18,7 @@ use pop3_tests::store::Store;
 use crate::store::{Place, Policy, peer};
 use crate::wire::{Incoming, Wire};
 
-/// A server over a store in memory, with what its sessions were reported as.
+/// A server with a store in memory, and the reports about its sessions.
 struct House {
     store: MemoryStore,
     config: ServerConfig,
@@ -31,7 +31,9 @@ impl House {
     fn new() -> Self {
         let store = MemoryStore::new();
         store.add_user("mrose", "tanstaaf");
-        let config = ServerConfig::new().with_utf8(Utf8::new(true));
+        let mut config = ServerConfig::default();
+        config.utf8 = true;
+        config.utf8_user = true;
         Self { store, config, sasl: Arc::default(), key: None, users: Mutex::default() }
     }
 
@@ -43,7 +45,7 @@ impl House {
         Self { key: Some(key), ..self }
     }
 
-    /// A session of these lines; returns the replies behind the greeting.
+    /// A session with these lines. Returns the replies after the greeting.
     fn talk(self: &Arc<Self>, lines: &[&str]) -> Vec<String> {
         let octets: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         self.talk_in([octets.as_bytes().to_vec()])
@@ -112,7 +114,7 @@ fn typed_and_decoded_names_are_prepared_alike() {
         assert!(decoded[0].starts_with("+OK"), "{name:?}: {decoded:?}");
         assert_eq!(house.user().as_deref(), Some("IX"));
     }
-    // A private character is in nobody's name, and neither is nothing.
+    // No name contains a private-use character, and no name is empty.
     for name in ["I\u{e000}X", "\u{ad}", "\u{fffd}"] {
         let replies = house.talk(&[&format!("USER {name}"), "PASS p ss", "QUIT"]);
         assert!(replies[1].starts_with("-ERR [AUTH] "), "{name:?}: {replies:?}");
@@ -138,7 +140,7 @@ fn salts_of_users_who_do_not_exist_stay_the_same() {
     };
     let one = salt(&house(Some(1)), "nobody");
     assert!(one.ends_with(",i=5000"), "{one}");
-    // The same after a restart, another with another key, and no less so without a key.
+    // The same after a restart, different with another key, and also without a key.
     assert_eq!(salt(&house(Some(1)), "nobody"), one);
     assert_ne!(salt(&house(Some(2)), "nobody"), one);
     assert_ne!(salt(&house(Some(1)), "nobody else"), one);
@@ -167,20 +169,20 @@ fn settings_of_tokens_are_heeded() {
         house.talk(&[&format!("AUTH OAUTHBEARER {}", base64(message)), "AQ==", "QUIT"])
     };
     assert!(auth("pop.example.com", 995, "good")[0].starts_with("+OK"));
-    // The client did not name itself; the token did.
+    // The client did not send a name, but the token contains one.
     assert_eq!(house.user().as_deref(), Some("mrose"));
     assert!(auth("evil.example.com", 995, "good")[0].starts_with("-ERR malformed"));
     assert!(auth("pop.example.com", 110, "good")[0].starts_with("-ERR malformed"));
     let refused = auth("pop.example.com", 995, "bad");
     assert_eq!(decoded(&refused[0]), r#"{"status":"insufficient_scope","scope":"mail"}"#);
     assert!(refused[1].starts_with("-ERR [AUTH] "), "{refused:?}");
-    // The first host stands in the challenge of CRAM-MD5, which is another each time.
+    // The first host is in the challenge of CRAM-MD5, which is different each time.
     let challenges: Vec<_> = (0..2).map(|_| decoded(&house.talk(&["AUTH CRAM-MD5", "*"])[0])).collect();
     assert!(challenges.iter().all(|challenge| challenge.ends_with("@pop.example.com>")), "{challenges:?}");
     assert_ne!(challenges[0], challenges[1]);
 }
 
-// 5034-4.14: however the octets of a long line come, and whatever follows.
+// 5034-4.14: however a long line is split, and whatever follows it.
 #[test]
 fn a_long_line_is_read_at_any_split() {
     let house = House::new();
@@ -194,7 +196,7 @@ fn a_long_line_is_read_at_any_split() {
         assert!(replies.len() > 8 && replies[1].starts_with("+OK maildrop"), "{size}: {replies:?}");
         assert!(replies.last().is_some_and(|last| last == "+OK bye"), "{size}: {replies:?}");
     }
-    // Over the limit it is discarded, and the session goes on.
+    // A line over the limit is discarded, and the session continues.
     let mut lines = b"AUTH XOAUTH2\r\n".to_vec();
     lines.extend(core::iter::repeat_n(b'A', 50_000));
     lines.extend_from_slice(b"\r\nUSER mrose\r\nPASS tanstaaf\r\nQUIT\r\n");
@@ -211,7 +213,7 @@ fn the_store_says_what_is_offered() {
     let house = House::new();
     house.store.set_mechanisms(&[Mechanism::Plain, Mechanism::ScramSha256Plus, Mechanism::External]);
     let house = Arc::new(house);
-    // Without TLS there is nothing to bind to, and no certificate.
+    // Without TLS there is neither a channel binding nor a certificate.
     assert!(house.talk(&["CAPA"]).contains(&"SASL PLAIN".to_owned()));
     assert!(house.talk(&["AUTH SCRAM-SHA-256-PLUS"])[0].starts_with("-ERR "));
     house.store.set_mechanisms(&[]);
@@ -231,7 +233,7 @@ fn a_store_that_says_nothing_offers_plain_and_login() {
     assert_eq!(user.as_deref(), Some("mrose"));
 }
 
-// 5034-4.16: whoever waits for a store is in no other's way, and a store that is given up is free.
+// 5034-4.16: waiting for a store does not delay other sessions, and a store that is given up is released.
 #[test]
 fn an_exchange_waits_for_its_store() {
     let policy = Policy::new(Store::fixture()).waiting(Place::Authenticate);

@@ -1,4 +1,4 @@
-//! The client's calls over a script.
+//! The client's calls, with a scripted server.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -18,7 +18,7 @@ use crate::wire::{Incoming, Wire, Writing};
 
 const CAPA: &str = "+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n";
 
-/// A client that is logged in with these capabilities, and what comes then.
+/// A client that is logged in with these capabilities, and the script that follows.
 fn logged_in(capabilities: &str, incoming: impl IntoIterator<Item = Incoming>) -> (Client<Wire>, Wire) {
     let login = ["+OK hi\r\n", "+OK\r\n", "+OK\r\n", capabilities].map(Incoming::from);
     let wire = Wire::new(login.into_iter().chain(incoming));
@@ -36,12 +36,12 @@ fn number(number: u32) -> MessageNumber {
     MessageNumber::new(number).expect("not zero")
 }
 
-/// Counts messages.
+/// A receiver that counts messages.
 #[derive(Default)]
 struct Count {
     complete: usize,
     octets: usize,
-    /// It fails when so many messages were complete.
+    /// Fails after this many complete messages.
     fails: Option<usize>,
 }
 
@@ -136,7 +136,7 @@ fn a_receiver_that_fails_ends_the_fetch() {
     let failed = wait(client.retr_all(&numbers(20), &mut count));
     assert!(matches!(failed, Err(ClientError::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
     assert_eq!((count.complete, count.octets), (3, 12));
-    // What was asked for beyond that comes, and nobody is handed it.
+    // Replies to further requests arrive, but no caller receives them.
     wire.state().incoming.push_back("+OK\r\n".into());
     wait(client.noop()).expect("its own reply");
     assert!(client.is_quiet());
@@ -213,7 +213,7 @@ fn secrets_are_not_traced() {
     assert!(!traces.contains("tanstaaf") && !traces.contains("secret mail"), "{traces}");
 }
 
-/// Two sessions told to end: one is answered in time, and one is not.
+/// Two sessions that are told to end: one finishes in time, and one does not.
 #[test]
 fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more() {
     for answered in [true, false] {
@@ -235,7 +235,7 @@ fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more()
         assert_eq!((count.count.complete, client.is_quiet()), (usize::from(answered), answered));
         assert_eq!(wire.lines().iter().filter(|line| line.starts_with("RETR")).count(), 1);
         if answered {
-            // The connection can be used on.
+            // The connection remains usable.
             wait(client.quit()).expect("QUIT is answered");
         } else {
             assert_eq!(wire.now().since(begun), GRACE);
@@ -260,7 +260,7 @@ fn a_client_that_is_told_to_end_has_the_grace_to_send_and_not_more() {
     assert_eq!(wire.now().since(begun), GRACE);
 }
 
-/// Throws the switch with the first octets.
+/// Stops when the first octets arrive.
 struct Stopping {
     stop: Stop,
     count: Count,
@@ -285,7 +285,7 @@ impl Receiver for Stopping {
     }
 }
 
-/// With octets behind a reply that nothing has asked for, nobody knows what the next reply belongs to.
+/// After an unsolicited reply, it is unknown to which command the next one belongs.
 #[test]
 fn a_client_is_quiet_when_nothing_is_due_and_nothing_was_left() {
     for (reply, quiet) in [("+OK\r\n", true), ("+OK\r\n+OK extra\r\n", false), ("+OK\r\n+", false)] {

@@ -1,10 +1,12 @@
-//! The client's logins by SASL over a server that plays each mechanism: which one is taken, and what is told.
+//! SASL logins of the client, with a server that supports each mechanism: the mechanism that the client chooses, and
+//! what it reports.
 
 use pop3_driver::client::{ClientError, ClientOptions, Credentials, LoginPolicy, Mechanism, NoLogin};
 use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Advice, Keyword, Quirk};
 use pop3_sasl::client::Unusable;
+use pop3_tests::configured;
 
 use crate::logins::{ALL, auths, client, fred, honest, login, open};
 use crate::sasl_server::{TOKEN, USER, sasl_server};
@@ -27,7 +29,7 @@ fn each_mechanism_logs_in() {
             wait(client.authenticate(mechanism, &credentials)).expect("all is right");
             wait(client.noop()).expect("it is logged in");
             let inline = wire.lines().iter().any(|line| line.starts_with(&format!("AUTH {mechanism} ")));
-            // 2449-6.31, XOA-1.04: without an announcement there is no initial response.
+            // 2449-6.31, XOA-1.04: without an announcement, no initial response is sent.
             let early = mechanism.is_client_first() && !mechanism.exposes_secret();
             assert_eq!(inline, !capabilities.is_empty() && early, "{mechanism}");
             assert!(client.quirks().iter().all(|quirk| *quirk == Quirk::NoCapabilities));
@@ -98,7 +100,7 @@ fn a_wrong_password_is_refused_once_and_the_session_goes_on() {
 // 5034-4.09
 #[test]
 fn the_form_goes_by_the_length_of_the_line() {
-    // PLAIN of 180 octets is base64 of 240.
+    // A PLAIN message of 180 octets has 240 octets in base64.
     for (password, inline) in [(180 - 7, true), (181 - 7, false)] {
         let wire = Wire::talking("+OK\r\n", sasl_server("SASL PLAIN", honest));
         let options = ClientOptions::new().with_initial_response(true);
@@ -132,7 +134,7 @@ fn tokens_go_in_two_lines_and_their_refusals_are_told() {
     }
 }
 
-/// A server that wants the two-line form, as Exchange Online does.
+/// A server that requires the initial response on its own line, as Exchange Online does.
 fn two_lines_only(refusal: &'static str) -> impl FnMut(&str) -> Option<String> + Send + 'static {
     let mut server = sasl_server("SASL SCRAM-SHA-256", honest);
     move |line| {
@@ -147,7 +149,7 @@ fn an_initial_response_that_is_refused_is_sent_behind_the_challenge() {
     assert_eq!(login(&mut client, &fred()).expect("in two lines"), LoginMethod::Auth(Mechanism::ScramSha256));
     assert_eq!(client.quirks(), [Quirk::InitialResponseRefused]);
 
-    // Not where the server says that it is the credentials, or its own trouble, or when strict.
+    // The client does not retry in strict mode, or if the server says that the credentials or a fault are the reason.
     for (refusal, strict) in [
         ("-ERR [AUTH] no\r\n", false),
         ("-ERR [SYS/TEMP] no\r\n", false),
@@ -155,13 +157,13 @@ fn an_initial_response_that_is_refused_is_sent_behind_the_challenge() {
         ("-ERR no\r\n", true),
     ] {
         let wire = Wire::talking("+OK\r\n", two_lines_only(refusal));
-        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = strict));
         let mut client = open(&wire, options);
         assert!(matches!(login(&mut client, &fred()), Err(ClientError::Refused(_))), "{refusal}");
         assert_eq!(auths(&wire).len(), 1, "{refusal}");
     }
 
-    // Where both forms fail, or the server hangs up, the first reason is told.
+    // If both forms fail, or the server hangs up, the first reason is reported.
     for second in [Some("-ERR second\r\n"), None] {
         let mut server = sasl_server("SASL SCRAM-SHA-256 PLAIN\r\nUSER", honest);
         let wire = Wire::talking("+OK\r\n", move |line| match line {
@@ -187,11 +189,11 @@ fn a_mechanism_that_is_turned_down_gives_way_to_the_next() {
             if line.starts_with("AUTH SCRAM") { Some("-ERR not here\r\n".to_owned()) } else { server(line) }
         })
     };
-    // The server would say if it were the credentials.
+    // If the credentials were wrong, the server would say so.
     let wire = refusing("SASL SCRAM-SHA-256 PLAIN\r\nRESP-CODES\r\nAUTH-RESP-CODE");
     let mut client = open(&wire, ClientOptions::new());
     assert_eq!(login(&mut client, &fred()).expect("by PLAIN"), LoginMethod::Auth(Mechanism::Plain));
-    // Once named, nothing else is used (2384-4.02).
+    // If the user names a mechanism, the client uses no other (2384-4.02).
     let wire = refusing("SASL SCRAM-SHA-256 PLAIN");
     let mut client = open(&wire, ClientOptions::new());
     let failed = wait(client.authenticate(Mechanism::ScramSha256, &fred()));
@@ -199,7 +201,7 @@ fn a_mechanism_that_is_turned_down_gives_way_to_the_next() {
     assert!(auths(&wire).iter().all(|line| line == "AUTH SCRAM-SHA-256"));
 }
 
-// 5802-6.01: the client's policy against a list without -PLUS.
+// 5802-6.01: the policy of the client decides if -PLUS is not listed.
 #[test]
 fn a_login_that_must_be_bound_is_bound_or_none() {
     for capabilities in [ALL, "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN\r\nUSER", "USER", ""] {

@@ -1,17 +1,18 @@
-//! The client in an exchange of SASL with a server that plays false, departs from the rules or hangs up.
+//! SASL exchanges of the client with a server that cheats, violates the protocol or hangs up.
 
 use pop3_driver::client::{ClientError, ClientOptions, Mechanism};
 use pop3_driver::wait;
 use pop3_proto::client::{ClientConfig, ProtocolError};
 use pop3_proto::{Keyword, Quirk, encode_base64};
 use pop3_sasl::client::ExchangeError;
+use pop3_tests::configured;
 use proptest::prelude::*;
 
 use crate::logins::{ALL, client, fred, honest, login, open};
 use crate::sasl_server::{Change, PASSWORD, USER, sasl_server};
 use crate::wire::Wire;
 
-// 5802-5.07: the client takes its word back before the server can say more.
+// 5802-5.07: the client refuses the success before the server can send more.
 #[test]
 fn a_tampered_signature_is_no_login() {
     let tamper: Change = |line| {
@@ -32,7 +33,7 @@ fn a_tampered_signature_is_no_login() {
         assert!(matches!(failed, Err(ClientError::Exchange(ExchangeError::WrongSignature))), "{failed:?}");
         assert_eq!(wire.lines().last().map(String::as_str), Some("*"));
         assert!(!wire.state().closed);
-        // The server has answered the cancellation, and both are in step.
+        // The server has answered the cancellation, and both sides are in step.
         wait(client.authenticate(Mechanism::Plain, &fred())).expect("another way");
     }
 }
@@ -46,7 +47,7 @@ fn a_success_without_proof_is_not_believed() {
     let cases: [(&'static str, Mechanism, Change, ExchangeError); 3] = [
         (ALL, Mechanism::ScramSha512, early, ExchangeError::NotVerified),
         (ALL, Mechanism::ScramSha256, first, ExchangeError::NotVerified),
-        // In LOGIN the password was not asked for.
+        // LOGIN: the server did not ask for the password.
         (
             "SASL LOGIN",
             Mechanism::Login,
@@ -113,7 +114,7 @@ fn a_challenge_that_can_not_be_read_is_cancelled_and_told() {
         assert_eq!(wire.lines().last().map(String::as_str), Some("*"));
         wait(client.login(USER.as_bytes(), PASSWORD.as_bytes())).expect("both are in step");
     }
-    // Words can't stand for what CRAM-MD5 signs.
+    // Text cannot replace the challenge that CRAM-MD5 signs.
     let words: Change = |line| if line.starts_with("+ ") { "+ go ahead".to_owned() } else { line.to_owned() };
     let (mut client, _wire) = client(ALL, words);
     let failed = wait(client.authenticate(Mechanism::CramMd5, &fred()));
@@ -135,7 +136,7 @@ fn odd_continuations_log_in_all_the_same() {
         ),
     ] {
         for mechanism in [Mechanism::Plain, Mechanism::ScramSha256] {
-            // Without CAPA, each has to wait for the empty challenge.
+            // Without CAPA, each mechanism has to wait for the empty challenge.
             let mut server = sasl_server("", honest);
             let wire = Wire::talking("+OK\r\n", move |line| {
                 let reply = server(line)?;
@@ -151,7 +152,7 @@ fn odd_continuations_log_in_all_the_same() {
                 let reply = server(line)?;
                 Some(if line.starts_with("AUTH") { format!("{}\r\n", change("+ ")) } else { reply })
             });
-            let strict = ClientOptions::new().with_config(ClientConfig::default().with_strict(true));
+            let strict = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = true));
             let mut client = open(&wire, strict);
             assert!(wait(client.authenticate(Mechanism::Login, &fred())).is_err(), "{quirk}");
             assert!(!wire.sent().contains("bXJvc2U"), "not even the name is sent");
@@ -180,7 +181,7 @@ fn an_exchange_that_is_cut_is_an_error() {
 }
 
 proptest! {
-    /// Whoever does not know the user's keys can say what they like: SCRAM never logs in.
+    /// A server that does not know the user's keys can send anything: SCRAM never logs in.
     #[test]
     fn nobody_without_the_keys_can_play_the_server(
         replies in prop::collection::vec(prop::sample::select(vec![
@@ -196,7 +197,7 @@ proptest! {
             "CAPA" => Some("+OK\r\nUIDL\r\n.\r\n".to_owned()),
             _ => replies.next().map(|line| format!("{line}\r\n")),
         });
-        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = strict));
         let mut client = open(&wire, options);
         prop_assert!(wait(client.authenticate(Mechanism::ScramSha256, &fred())).is_err());
     }

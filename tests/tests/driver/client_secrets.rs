@@ -1,4 +1,4 @@
-//! What the client's logins by SASL show of a password or token: on the wire, in a trace, in an error.
+//! Where a SASL login of the client shows a password or token: on the wire, in a trace, in an error.
 
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +27,7 @@ fn no_secret_travels_in_clear() {
             assert!(wire.lines().is_empty(), "{:?}", wire.lines());
         }
     }
-    // Where the owner trusts the line, SCRAM still shows no secret on it.
+    // Even on a trusted line, SCRAM sends no secret.
     let (mut client, wire) = client(ALL, honest);
     assert_eq!(login(&mut client, &fred()).expect("SCRAM"), LoginMethod::Auth(Mechanism::ScramSha512));
     let plain = encode_base64(format!("\0{USER}\0{PASSWORD}").as_bytes());
@@ -35,7 +35,7 @@ fn no_secret_travels_in_clear() {
     assert!(!wire.sent().contains(PASSWORD) && !wire.sent().contains(&plain));
 }
 
-// SEC-08: a server that repeats the token in its details is not repeated.
+// SEC-08: if a server repeats the token in its details, the client does not show it.
 #[test]
 fn a_token_in_the_details_of_a_refusal_is_masked() {
     let wire = Wire::talking("+OK\r\n", |line| {
@@ -86,9 +86,9 @@ fn secrets_of_exchanges_are_not_traced() {
     }
 }
 
-// SEC-05: what could not be sent is shown neither by the client nor by its error.
+// SEC-05: neither the client nor its error shows what could not be sent.
 #[test]
-fn a_secret_that_is_stuck_is_not_shown() {
+fn a_secret_that_could_not_be_sent_is_not_shown() {
     let secret = "tanstaaf".repeat(3000 / 8);
     let plain = String::from_utf8(encode_base64(format!("\0{USER}\0{PASSWORD}").as_bytes()).expose().clone());
     for (mechanism, credentials, hidden) in [
@@ -99,7 +99,7 @@ fn a_secret_that_is_stuck_is_not_shown() {
         let capabilities = if mechanism.is_some() { ALL } else { "USER" };
         let (mut client, wire) = client(capabilities, honest);
         let before = wire.state().written;
-        // CAPA and a part of AUTH; or CAPA, USER and a part of PASS.
+        // CAPA and a part of AUTH, or CAPA, USER and a part of PASS.
         let sent = match mechanism {
             Some(Mechanism::Plain) => 6 + 12,
             Some(_) => 6 + "AUTH XOAUTH2\r\n".len() + 40,
@@ -110,7 +110,7 @@ fn a_secret_that_is_stuck_is_not_shown() {
         let error = login(&mut client, &credentials).expect_err("the wire is cut");
         assert!(matches!(error, ClientError::Network(_)), "{error:?}");
         let shown = format!("{client:?} {error:?} {error}");
-        // Its front was sent, and is gone.
+        // The beginning was sent and is no longer stored.
         let hidden = &hidden[hidden.len() - 6..];
         let bytes = |text: &str| format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned();
         assert!(!shown.contains(hidden) && !shown.contains(&bytes(hidden)), "{mechanism:?}: {shown}");

@@ -1,4 +1,4 @@
-//! UTF-8 and languages in the client's calls.
+//! UTF-8 and languages in the calls of the client.
 
 use pop3_driver::client::{Client, ClientError, ClientOptions, Credentials, LoginPolicy};
 use pop3_driver::{LoginMethod, wait};
@@ -9,7 +9,7 @@ use pop3_sasl::client::Unusable;
 use crate::logins::open;
 use crate::wire::Wire;
 
-/// A server with these capabilities that says yes, or this for a command.
+/// A server with these capabilities that accepts everything, or sends this reply to one command.
 fn client(capabilities: &'static str, to: &'static str, reply: &'static str) -> (Client<Wire>, Wire) {
     let greeting = "+OK <1896.697170952@dbc.mtview.ca.us>\r\n";
     let wire = Wire::talking(greeting, move |line| {
@@ -66,7 +66,7 @@ fn utf8_in_names_and_passwords_needs_the_announcement() {
     assert!(matches!(failed, Err(ClientError::Unsendable(SendError::NotUtf8))), "{failed:?}");
     assert_eq!(wire.lines(), ["CAPA"]);
 
-    // SASL takes UTF-8 by itself.
+    // SASL uses UTF-8 without the command.
     let (mut sasl, wire) = client("SASL PLAIN", "", "");
     let credentials = Credentials::new("josé").with_password("tänstaaf");
     let method = wait(sasl.login_with(&credentials, &LoginPolicy::default())).expect("by PLAIN");
@@ -114,7 +114,7 @@ fn a_message_that_needs_utf8_says_so() {
     assert!(matches!(failed, Err(ClientError::Refused(refusal)) if refusal.advice() == Advice::RetryInUtf8));
 }
 
-// TOL-13: sizes are hints, which are compared and told.
+// TOL-13: sizes are hints. The client compares them and reports differences.
 #[test]
 fn a_wrong_size_is_told() {
     for (listing, wrong) in [("+OK\r\n1 3\r\n.\r\n", false), ("+OK\r\n1 4\r\n.\r\n", true)] {

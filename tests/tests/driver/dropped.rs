@@ -1,4 +1,4 @@
-//! Calls whose futures are dropped, at each place where they can be.
+//! Calls whose futures are dropped, at every point where this is possible.
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -28,7 +28,7 @@ fn logged_in() -> (Client<Halting>, Halting) {
     (client, transport)
 }
 
-/// Polls a call so many times at most, and drops it. `None` when it was not ready.
+/// Polls a call at most this many times, and drops it. Returns `None` if it was not ready.
 pub(crate) fn drop_after<F: Future>(polls: usize, call: F) -> Option<F::Output> {
     let mut call = pin!(call);
     let mut context = Context::from_waker(Waker::noop());
@@ -38,7 +38,7 @@ pub(crate) fn drop_after<F: Future>(polls: usize, call: F) -> Option<F::Output> 
     })
 }
 
-/// A sink that is pending before it takes what it is given.
+/// A sink that is pending once before it accepts octets.
 #[derive(Default)]
 struct Hesitant {
     octets: Vec<u8>,
@@ -77,7 +77,7 @@ fn number(number: u32) -> MessageNumber {
     MessageNumber::new(number).expect("not zero")
 }
 
-/// The calls that can be dropped behind the login.
+/// The calls that can be dropped after the login.
 const CALLS: [&str; 18] = [
     "capabilities",
     "stat",
@@ -151,7 +151,7 @@ async fn call(name: &str, client: &mut Client<Halting>) -> Result<(), ClientErro
     }
 }
 
-/// Nothing is out of step: each kind of reply is taken for what it is.
+/// The client is still in step: it matches each kind of reply to its command.
 fn goes_on(client: &mut Client<Halting>, what: &str) {
     assert_eq!(wait(client.stat()).expect(what).messages, 3, "{what}");
     assert_eq!(wait(client.uidl_one(number(2))).expect(what), b"x", "{what}");
@@ -214,7 +214,7 @@ fn each_call_may_be_dropped_at_each_poll() {
             }
             dropped += 1;
         }
-        // But for a drain where there is nothing to drain.
+        // Except if there is nothing to drain.
         assert!(dropped > 3 || name == "drain", "{name} was dropped {dropped} times");
     }
 }
@@ -336,7 +336,7 @@ fn draining_has_a_time_of_its_own() {
         wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
         transport.state().silent = true;
         assert!(drop_after(4, client.noop()).is_none());
-        // What passes between the calls is nobody's time.
+        // Time between the calls does not count.
         transport.state().now = transport.now().after(Duration::from_secs(86_400));
         let begun = transport.now();
         let late = wait(client.stat());
@@ -352,7 +352,7 @@ fn draining_has_a_time_of_its_own() {
     }
 }
 
-/// Takes an hour for each piece.
+/// Takes one hour for each piece.
 struct Slow(Halting, Vec<u8>);
 
 impl Receiver for Slow {

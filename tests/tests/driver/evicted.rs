@@ -1,4 +1,4 @@
-//! A session that the service ends: from then on it does nothing more.
+//! Sessions that the service ends: they do nothing more.
 
 use core::pin::pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -9,18 +9,19 @@ use pop3_driver::server::{Entrance, Peer, Place, Service, SessionReport, TakenOv
 use pop3_driver::{Stop, wait};
 use pop3_proto::Rejection;
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{self, Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
-/// A policy that keeps the switches of its connections, and something for each.
+/// A policy that keeps the stop switch and a value for each connection.
 struct Keeper {
     policy: Policy,
     ends: Arc<Mutex<Vec<Stop>>>,
     kept: Arc<()>,
     proxy: bool,
-    /// How many times it says how to serve a connection; then it never answers.
+    /// How often it says how to serve a connection. After that it never answers.
     answers: usize,
     asked: AtomicUsize,
 }
@@ -62,7 +63,7 @@ impl Keeper {
         Incoming::Do(Box::new(move || ends.lock().unwrap()[0].stop()))
     }
 
-    /// Serves; the switch is thrown where the session waits, if it does.
+    /// Serves, and stops the session where it waits, if it does.
     fn serve(&self, wire: &Wire) {
         let stop = Stop::new();
         let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), self, &stop));
@@ -82,7 +83,8 @@ const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
 
 #[test]
 fn it_ends_wherever_it_waits() {
-    let tls = ServerConfig::new().with_starttls(true);
+    let mut tls = ServerConfig::default();
+    tls.starttls = true;
     for (policy, said) in [
         (Policy::new(Store::fixture()), ""),
         (Policy::new(Store::fixture()), "USER mrose\r\nPASS tans"),
@@ -92,7 +94,7 @@ fn it_ends_wherever_it_waits() {
         let said = Some(Incoming::from(said)).filter(|_| !said.is_empty());
         Keeper::new(policy).serve(&Wire::new(said.into_iter().chain([Incoming::Never])));
     }
-    // Before a proxy has said whom it speaks for.
+    // Before a proxy has sent the address of its client.
     let keeper = Keeper { proxy: true, ..Keeper::new(Policy::new(Store::fixture())) };
     keeper.serve(&Wire::new([Incoming::from("PROXY TCP4 1"), Incoming::Never]));
 }
@@ -111,7 +113,8 @@ fn nothing_is_said_where_the_service_is_asked_again() {
     for (answers, said, replies) in
         [(0, "", 0), (1, "XCLIENT ADDR=192.0.2.7\r\n", 1), (2, "XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n", 3)]
     {
-        let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
+        let policy =
+            Policy::new(Store::fixture()).with_config(configured::<ServerConfig>(|it| it.starttls = true));
         let keeper = Keeper { answers, ..Keeper::new(policy) };
         let wire = Wire::new([said.into(), "ClientHello".into()]);
         wire.state().pauses_pend = true;
@@ -127,7 +130,7 @@ fn a_relay_keeps_the_place_whatever_it_keeps() {
     let keeper = Keeper::new(policy);
     let admitted = wait(admit(Wire::new([LOGIN.into()]), Entrance::Plain, peer(), &keeper)).unwrap();
     let stop = Stop::new();
-    // The block has the transport, and nothing else of it.
+    // The block owns the transport and nothing else.
     let relay = |taken: TakenOver<Wire, Session>| async move {
         let _transport = taken.transport;
         core::future::pending().await

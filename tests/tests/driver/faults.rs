@@ -1,9 +1,10 @@
-//! Messages that break off, networks that fail, clients that fall silent.
+//! Messages that end early, networks that fail, and clients that stop sending.
 
 use core::time::Duration;
 use std::io::ErrorKind;
 
 use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::{Fault, Store};
 
 use crate::store::Policy;
@@ -57,7 +58,7 @@ fn a_client_that_takes_nothing_any_more_is_left_at_the_deadline() {
         assert_eq!((close, error), (Close::TimedOut, None), "after {taken}");
         assert_eq!(policy.seen().store.messages.len(), 2, "nothing is removed");
         let waited = wire.state().now.since(pop3_tests::START);
-        let limits = Limits::new();
+        let limits = Limits::default();
         assert!(waited == limits.login_timeout || waited == limits.idle_timeout, "{waited:?}");
     }
 }
@@ -67,10 +68,10 @@ fn a_client_that_takes_a_little_at_a_time_is_served() {
     let policy = Policy::new(large());
     let wire = Wire::new([COMMANDS.into()]);
     wire.state().takes = 4096;
-    // Each piece takes nearly as long as a client may be silent.
+    // Each piece takes nearly as long as the idle timeout.
     wire.state().writing = Writing::Takes(Duration::from_secs(20));
-    let limits = Limits::new().with_idle_timeout(Duration::from_secs(21));
-    let policy = policy.with_config(ServerConfig::new().with_limits(limits));
+    let config = configured::<ServerConfig>(|it| it.limits.idle_timeout = Duration::from_secs(21));
+    let policy = policy.with_config(config);
     policy.serve(&wire);
     let (_, close, _, totals) = policy.report();
     assert_eq!((close, totals.retrieved, totals.removed), (Close::Quit, 1, 1));
@@ -102,7 +103,7 @@ fn a_client_that_falls_silent_is_left_without_a_word() {
     assert_eq!(wire.sent().lines().count(), 4);
     let (_, close, error, _) = policy.report();
     assert_eq!((close, error), (Close::TimedOut, None));
-    assert_eq!(wire.state().now.since(pop3_tests::START), Limits::new().idle_timeout);
+    assert_eq!(wire.state().now.since(pop3_tests::START), Limits::default().idle_timeout);
     assert_eq!(policy.seen().store.messages.len(), 2, "nothing is removed");
 }
 

@@ -1,4 +1,4 @@
-//! A server behind a transport that halts before each thing that it does.
+//! A server behind a transport that is pending before each operation.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -10,8 +10,8 @@ use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Transport, timed_out};
 use pop3_proto::Instant;
 
-/// A server at the other end of a transport that is pending once before each thing that it does, takes and
-/// gives a few octets at a time, and gives what it has taken to the server only when it is flushed.
+/// A server at the other end of a transport that is pending once before each operation. The transport accepts and
+/// returns a few octets at a time, and passes octets to the server only when it is flushed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Halting(Arc<Mutex<State>>);
 
@@ -23,9 +23,9 @@ pub(crate) struct State {
     unflushed: Vec<u8>,
     received: Vec<u8>,
     pub(crate) outgoing: VecDeque<u8>,
-    /// What the server was told.
+    /// What the server received.
     pub(crate) lines: Vec<String>,
-    /// It says no more.
+    /// It sends nothing more.
     pub(crate) silent: bool,
 }
 
@@ -59,7 +59,7 @@ impl State {
         self.outgoing.extend(reply.as_bytes());
     }
 
-    /// Gives what was taken to the server, which answers whole lines.
+    /// Passes octets to the server, which answers complete lines.
     fn deliver(&mut self) {
         self.received.append(&mut self.unflushed);
         while !self.silent
@@ -79,7 +79,7 @@ impl Halting {
         self.0.lock().expect("no panic")
     }
 
-    /// Is pending once, and does it then.
+    /// Is pending once, and then performs the operation.
     async fn after_a_halt<R>(&self, act: impl Fn(&mut State) -> R) -> R {
         poll_fn(|context| {
             let mut state = self.state();

@@ -1,4 +1,4 @@
-//! Connections of clients that somebody else goes on with.
+//! Client connections that other code takes over.
 
 use core::time::Duration;
 
@@ -21,7 +21,7 @@ fn logged_in() -> (Client<Halting>, Halting) {
     (client, transport)
 }
 
-/// What the server says to a command, to whoever goes on.
+/// What the server sends in reply to a command, to the new owner.
 fn ask(transport: &mut Halting) -> Vec<u8> {
     let later = Instant::EPOCH.after(Duration::from_secs(600));
     wait(async {
@@ -62,7 +62,7 @@ fn what_is_left_of_a_dropped_call_is_not_left_to_whoever_goes_on() {
 #[test]
 fn a_server_out_of_step_is_handed_to_nobody() {
     let (mut client, watched) = logged_in();
-    // Taken for the reply to NOOP, whose own comes with it.
+    // Mistaken for the reply to NOOP, which arrives with it.
     watched.state().outgoing.extend(b"+OK\r\n");
     wait(client.noop()).expect("a reply");
     let error = wait(client.into_transport()).expect_err("more has come than was asked for");

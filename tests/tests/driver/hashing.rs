@@ -1,4 +1,4 @@
-//! The hashes of SCRAM: where they are computed, and how many a server may ask for.
+//! The hashes of SCRAM: where they are computed, and how many a server may request.
 
 use pop3_driver::client::{ClientError, LoginPolicy, Mechanism};
 use pop3_driver::{LoginMethod, wait};
@@ -7,10 +7,10 @@ use pop3_sasl::client::ExchangeError;
 
 use crate::logins::{client, fred, honest};
 
-/// The server's first message with one iteration more.
+/// The server's first message, with one iteration more.
 fn one_more(line: &str) -> String {
     let Some(text) = line.strip_prefix("+ ") else { return line.to_owned() };
-    let Ok(octets) = Base64::parse(text.as_bytes()) else { return line.to_owned() };
+    let Some(octets) = Base64::parse(text.as_bytes()) else { return line.to_owned() };
     let message = String::from_utf8_lossy(octets.decode().expose()).replace("i=4096", "i=4097");
     let text = encode_base64(message.as_bytes());
     format!("+ {}", core::str::from_utf8(text.expose()).expect("ASCII"))
@@ -38,7 +38,7 @@ fn a_server_that_asks_for_too_many_iterations_gets_no_proof() {
     let failed = wait(greedy.login_with(&fred(), &policy));
     assert!(matches!(failed, Err(ClientError::Exchange(ExchangeError::Iterations))), "{failed:?}");
     let lines = wire.lines();
-    // The first message went, and nothing made with the password.
+    // The first message was sent, but nothing derived from the password.
     let words: Vec<_> = lines.iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
     assert_eq!(words, ["CAPA", "AUTH", "*"]);
     assert_eq!(wire.state().computed, 1);

@@ -1,16 +1,17 @@
-//! Logins at a server that says whatever it likes, and knows no password.
+//! Logins at a server that sends anything but does not know the password.
 
 use pop3_driver::client::{ClientOptions, Credentials, LoginPolicy, Mechanism, Security};
 use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Base64, encode_base64};
+use pop3_tests::configured;
 use proptest::prelude::*;
 
 use crate::logins::open_with;
 use crate::sasl_server::{PASSWORD, TOKEN, USER};
 use crate::wire::Wire;
 
-/// What the server says to a line that is no CAPA.
+/// What the server sends in reply to a line other than CAPA.
 const SAYS: [&str; 26] = [
     "+ ",
     "+",
@@ -35,7 +36,7 @@ const SAYS: [&str; 26] = [
     "",
     ".",
     "* OK",
-    // Stand for the first answer of SCRAM, with the client's nonce and few or many iterations.
+    // Placeholders for the first message of SCRAM, with the client's nonce and few or many iterations.
     SCRAM,
     SCRAM_WEAK,
     SCRAM_LONG,
@@ -61,16 +62,16 @@ fn secrets() -> Vec<String> {
         TOKEN.to_owned(),
         encoded(PASSWORD.as_bytes()),
         encoded(format!("\0{USER}\0{PASSWORD}").as_bytes()),
-        // The whole token is in there, at whatever place.
+        // The whole token is in there, at some position.
         encoded(format!("user={USER}\x01auth=Bearer {TOKEN}\x01\x01").as_bytes()),
         encoded(format!("n,a={USER},\x01auth=Bearer {TOKEN}\x01\x01").as_bytes()),
     ]
 }
 
-/// The first answer of SCRAM to what the client has sent, if that was its first message.
+/// The first SCRAM message of the server, if the client has sent its first message.
 fn server_first(line: &str, iterations: &str) -> Option<String> {
     let text = line.rsplit(' ').next()?;
-    let message = Base64::parse(text.as_bytes()).ok()?.decode();
+    let message = Base64::parse(text.as_bytes())?.decode();
     let nonce = core::str::from_utf8(message.expose()).ok()?.split("r=").nth(1)?.to_owned();
     let text = encode_base64(format!("r={nonce}x,s=c2FsdHNhbHQ=,i={iterations}").as_bytes());
     Some(format!("+ {}", core::str::from_utf8(text.expose()).ok()?))
@@ -101,7 +102,7 @@ proptest! {
             Some(format!("{said}\r\n"))
         });
         let security = if plaintext { Security::Plaintext } else { Security::TrustedPlaintext };
-        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = strict));
         let mut client = open_with(&wire, &security, options);
         let credentials = Credentials::new(USER);
         let credentials = if token { credentials.with_token(TOKEN) } else { credentials.with_password(PASSWORD) };

@@ -1,4 +1,4 @@
-//! A store that does not answer in time: the client is told, where it can be, and nothing that is not so.
+//! A store that does not answer in time. The client is told so where possible, and is told nothing untrue.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -8,21 +8,22 @@ use std::sync::{Arc, Mutex};
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
 use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
 use crate::wire::{Incoming, Wire};
 
 const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
-const TOO_LATE: &str = "-ERR [SYS/TEMP] the mail store does not answer, try again later\r\n";
+const TOO_LATE: &str = "-ERR [SYS/TEMP] the mail store is not responding, try again later\r\n";
 
 /// A policy whose store hangs at this place, and is given up after 10 seconds.
 fn hanging(place: Place) -> Policy {
-    let limits = Limits::new().with_store_timeout(Duration::from_secs(10));
-    Policy::new(Store::fixture()).with_config(ServerConfig::new().with_limits(limits)).waiting(place)
+    let config = configured::<ServerConfig>(|it| it.limits.store_timeout = Duration::from_secs(10));
+    Policy::new(Store::fixture()).with_config(config).waiting(place)
 }
 
-/// The store answers from here on.
+/// From here on, the store answers.
 fn recovers(policy: &Policy) -> Incoming {
     let policy = policy.clone();
     Incoming::Do(Box::new(move || policy.seen().waits = None))
@@ -44,20 +45,20 @@ fn a_login_is_refused_for_now_and_may_be_tried_again() {
     assert!(said.contains(TOO_LATE) && said.contains("+OK maildrop"), "{said}");
     assert!(policy.seen().context.as_ref().unwrap().is_gone(), "nobody waits for a call that is over");
     let (user, close, error, totals) = policy.report();
-    // No password was wrong, and in the end nothing was.
+    // This does not count as a failed login.
     assert_eq!((user.as_deref(), close, error, totals.failed_logins), (Some("mrose"), Close::Quit, None, 0));
 }
 
 #[test]
 fn a_login_is_answered_although_its_time_is_over_with_that_of_the_connection() {
-    // The default: 60 seconds for both.
+    // The default is 60 seconds for both.
     let policy = Policy::new(Store::fixture()).waiting(Place::Authenticate);
     let wire = Wire::new([LOGIN.into(), Incoming::Silence]);
     policy.serve(&wire);
     assert!(wire.sent().ends_with(TOO_LATE), "{}", wire.sent());
     let (user, close, error, _) = policy.report();
     assert_eq!((user, close), (None, Close::TimedOut));
-    assert_eq!(error.as_deref(), Some("a login: the store has not answered in time"));
+    assert_eq!(error.as_deref(), Some("a login: the store did not answer in time"));
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn a_message_that_stops_has_no_end() {
     );
     let (_, close, error, totals) = policy.report();
     assert_eq!((close, totals.retrieved, totals.removed), (Close::BrokenMessage, 0, 0));
-    assert_eq!(error.as_deref(), Some("reading a message: the store has not answered in time"));
+    assert_eq!(error.as_deref(), Some("reading a message: the store did not answer in time"));
     assert_eq!(policy.seen().store.messages.len(), 3);
 }
 
@@ -99,10 +100,13 @@ fn of_a_commit_that_hangs_nobody_says_how_it_went() {
     let wire = Wire::new([LOGIN.into(), "DELE 1\r\nDELE 2\r\nQUIT\r\n".into(), Incoming::Silence]);
     policy.serve(&wire);
     let said = wire.sent();
-    assert!(said.ends_with("-ERR [SYS/TEMP] the removal is not finished, look what is left\r\n"), "{said}");
+    assert!(
+        said.ends_with("-ERR [SYS/TEMP] the removal has not finished, check which messages are left\r\n"),
+        "{said}"
+    );
     let (_, close, error, totals) = policy.report();
     assert_eq!((close, totals.removed, totals.not_removed, totals.unconfirmed), (Close::Quit, 0, 0, 2));
-    assert_eq!(error.as_deref(), Some("removing messages: the store has not answered in time"));
+    assert_eq!(error.as_deref(), Some("removing messages: the store did not answer in time"));
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn who_is_lost_is_not_waited_for_but_a_commit_is() {
         assert!(policy.seen().context.as_ref().unwrap().is_gone());
     }
     let policy = hanging(Place::Commit);
-    // The store is done in the moment in which the connection is lost.
+    // The store finishes at the moment at which the connection is lost.
     policy.serve(&Wire::new([LOGIN.into(), "DELE 1\r\nQUIT\r\n".into(), recovers(&policy), fault()]));
     let (_, close, _, totals) = policy.report();
     assert_eq!((close, totals.removed), (Close::Quit, 1));
@@ -161,7 +165,7 @@ fn of_what_comes_meanwhile_no_more_is_kept_than_the_buffer_holds() {
     let state = wire.state();
     let Some(Incoming::Octets(left)) = state.incoming.front() else { panic!("all of it was read") };
     let read = OCTETS - left.len();
-    assert!((1..=Limits::new().command_line.max(2048)).contains(&read), "{read} octets were read");
+    assert!((1..=Limits::default().command_line.max(2048)).contains(&read), "{read} octets were read");
 }
 
 #[test]

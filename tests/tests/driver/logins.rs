@@ -8,7 +8,7 @@ use pop3_driver::{LoginMethod, Transport as _, wait};
 use crate::sasl_server::{Change, PASSWORD, USER, sasl_server};
 use crate::wire::Wire;
 
-/// Capabilities of a server that has every mechanism that needs no channel binding.
+/// The capabilities of a server with all mechanisms that need no channel binding.
 pub(crate) const ALL: &str = "SASL PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 EXTERNAL \
                               ANONYMOUS XOAUTH2 OAUTHBEARER\r\nUSER";
 
@@ -17,12 +17,12 @@ pub(crate) fn open_with(wire: &Wire, security: &Security, options: ClientOptions
     wait(Client::open(wire.clone(), security, options, deadline)).expect("a greeting")
 }
 
-/// A client on a line that may carry passwords.
+/// A client on a connection that may carry passwords.
 pub(crate) fn open(wire: &Wire, options: ClientOptions) -> Client<Wire> {
     open_with(wire, &Security::TrustedPlaintext, options)
 }
 
-/// A client with a server that has these capabilities and changes what it says.
+/// A client of a server that has these capabilities and modifies its replies.
 pub(crate) fn client(capabilities: &'static str, change: Change) -> (Client<Wire>, Wire) {
     let wire = Wire::talking("+OK <1.2@h>\r\n", sasl_server(capabilities, change));
     (open(&wire, ClientOptions::new()), wire)

@@ -1,19 +1,20 @@
-//! A login sends its password or token once, and never in a way that shows more than the one that failed.
+//! A login sends its password or token once, and never retries in a way that reveals more than the failed one.
 
 use pop3_driver::client::{ClientError, ClientOptions, Credentials, LoginPolicy, Mechanism};
 use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Base64, Quirk};
+use pop3_tests::configured;
 
 use crate::logins::{fred, open};
 use crate::sasl_server::{PASSWORD, TOKEN, USER, sasl_server};
 use crate::wire::Wire;
 
 fn strict() -> ClientOptions {
-    ClientOptions::new().with_config(ClientConfig::default().with_strict(true))
+    ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = true))
 }
 
-/// How often the secret is in what was sent, as it is or in base64.
+/// How often the octets contain the secret, as it is or in base64.
 fn shown(wire: &Wire, secret: &str) -> usize {
     let holds = |word: &str| {
         let decoded = Base64::parse(word.as_bytes()).map(|text| text.decode().expose().clone());
@@ -33,7 +34,7 @@ fn verbs(wire: &Wire) -> Vec<String> {
     wire.lines().iter().filter(of_login).map(words).collect()
 }
 
-/// What a server may say where it should do something else. `None` hangs up.
+/// What a server may send instead of the correct reply. `None` hangs up.
 const ANSWERS: [Option<&str>; 9] = [
     Some("-ERR no\r\n"),
     Some("-ERR [AUTH] no\r\n"),
@@ -59,7 +60,7 @@ fn a_password_or_token_is_sent_once_whatever_the_server_answers() {
     let mut most = 0;
     for capabilities in lists {
         for (credentials, secret) in [(fred(), PASSWORD), (Credentials::new(USER).with_token(TOKEN), TOKEN)] {
-            // To the line of AUTH, to each line behind it, and to PASS.
+            // In reply to AUTH, to each line after it, and to PASS.
             for (at_auth, behind) in ANSWERS.into_iter().flat_map(|one| ANSWERS.map(|two| (one, two))) {
                 let wire = Wire::talking("+OK\r\n", move |line| match line.split(' ').next() {
                     Some("CAPA") => Some(format!("+OK\r\n{capabilities}\r\n.\r\n")),
@@ -97,7 +98,7 @@ fn secrets_wait_for_the_challenge_unless_wanted_in_the_line() {
     }
 }
 
-/// A server that overlooks what stands behind the name of the mechanism.
+/// A server that ignores what follows the name of the mechanism.
 fn before_rfc_5034(list: &'static str, empty: &'static str) -> Wire {
     let mut server = sasl_server(list, str::to_owned);
     Wire::talking("+OK\r\n", move |line| {
@@ -130,7 +131,7 @@ fn an_initial_response_that_is_asked_for_again_is_sent_again() {
         let mut client = open(&wire, strict().with_initial_response(true));
         wait(client.authenticate(mechanism, &credentials)).expect_err("not in strict mode");
     }
-    // What it answers then is the server's verdict.
+    // Its next reply is the result.
     let wire = before_rfc_5034("SASL PLAIN\r\nUSER", "+ ");
     let mut client = open(&wire, ClientOptions::new().with_initial_response(true));
     let wrong = Credentials::new(USER).with_password("wrong");
@@ -155,7 +156,7 @@ fn a_refused_secret_in_the_line_is_not_sent_in_another_form() {
     }
 }
 
-/// A server that refuses each AUTH that begins so.
+/// A server that refuses each AUTH line with this beginning.
 fn refusing(list: &'static str, start: &'static str, refusal: &'static str) -> Wire {
     let mut server = sasl_server(list, str::to_owned);
     Wire::talking("+OK\r\n", move |line| {
@@ -172,9 +173,9 @@ fn pass_follows_auth_where_it_reveals_no_more() {
             "-ERR unknown",
             &["AUTH PLAIN", "AUTH LOGIN", "USER mrose", "PASS tanstaaf"][..],
         ),
-        // Nothing was sent that could be wrong, whatever the code says.
+        // Nothing that could be wrong was sent, whatever the code says.
         ("SASL PLAIN\r\nUSER", "-ERR [AUTH] off", &["AUTH PLAIN", "USER mrose", "PASS tanstaaf"]),
-        // Another trouble; no USER; mechanisms that show no password.
+        // A different problem, no USER, and mechanisms that do not reveal the password.
         ("SASL PLAIN LOGIN\r\nUSER", "-ERR [SYS/TEMP] later", &["AUTH PLAIN"]),
         ("SASL PLAIN LOGIN\r\nUSER", "-ERR [IN-USE] later", &["AUTH PLAIN"]),
         ("SASL PLAIN LOGIN", "-ERR unknown", &["AUTH PLAIN", "AUTH LOGIN"]),
@@ -191,7 +192,7 @@ fn pass_follows_auth_where_it_reveals_no_more() {
             Err(error) => panic!("{error}"),
         }
     }
-    // With AUTH-RESP-CODE the server tells that SCRAM was not refused for the credentials; PASS shows more.
+    // AUTH-RESP-CODE shows that SCRAM was not refused because of the credentials. PASS would reveal more.
     let list = ["SASL SCRAM-SHA-256\r\nUSER", TELLS].concat();
     let wire = refusing(list.leak(), "AUTH", "-ERR unknown");
     let failed = wait(open(&wire, ClientOptions::new()).login_with(&fred(), &LoginPolicy::default()));
@@ -212,7 +213,7 @@ fn nothing_weaker_follows_scram_that_may_be_refused_for_the_credentials() {
     }
 }
 
-// The mechanism is named by the user, who learns that the server does not have it.
+// The user names the mechanism, and learns that the server does not support it.
 #[test]
 fn a_refusal_tells_whether_the_mechanism_is_offered() {
     for (list, unoffered) in

@@ -1,4 +1,4 @@
-//! The driver alone: a transport in memory with a clock of its own, and a store that can wait.
+//! The driver alone: a transport in memory with a virtual clock, and a store that can wait.
 
 mod auth;
 mod client;

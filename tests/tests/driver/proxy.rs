@@ -1,4 +1,4 @@
-//! Connections through a proxy, which tells whom it speaks for.
+//! Connections through a proxy, which sends the address of its client.
 
 use core::net::SocketAddr;
 use core::pin::pin;
@@ -9,6 +9,7 @@ use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, serve};
 use pop3_proto::Rejection;
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 use proptest::prelude::*;
 
@@ -20,11 +21,11 @@ const LINE: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 110\r\n";
 /// A policy whose only peer is a proxy.
 struct Behind {
     policy: Policy,
-    /// Whether it sends a header; if not, it may say XCLIENT.
+    /// Whether the proxy sends a header. If not, it may send XCLIENT.
     header: bool,
-    /// How many are let in.
+    /// How many connections are admitted.
     most: usize,
-    /// Whether the next one is not answered, rather than refused.
+    /// Whether the next one gets no answer instead of a refusal.
     hangs: bool,
     welcomed: Arc<Mutex<Vec<Peer>>>,
 }
@@ -86,7 +87,7 @@ impl Behind {
     }
 }
 
-/// Version 2: the client's and the own address, and that the client speaks TLS with the proxy.
+/// Version 2: the addresses of the client and the server, and that the client uses TLS to the proxy.
 fn binary() -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14".to_vec();
     header.extend([192, 0, 2, 7, 198, 51, 100, 1]);
@@ -118,7 +119,7 @@ fn the_session_is_the_clients_whatever_the_split() {
 fn the_handshake_finds_its_octets_behind_the_header() {
     for header in [LINE.to_vec(), binary()] {
         let behind = Behind::new();
-        // The transport in memory takes what stands there for the handshake.
+        // The transport in memory treats these octets as the handshake.
         let handshake = [&header[..], b"ClientHello"].concat();
         let wire = behind.serve([Incoming::Octets(handshake), "QUIT\r\n".into()], Entrance::Implicit);
         assert!(wire.state().tls);
@@ -183,7 +184,7 @@ fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
     let wire = behind.serve([commands.into()], Entrance::Plain);
     assert!(wire.sent().starts_with("+OK [XCLIENT] "), "{}", wire.sent());
     assert!(wire.sent().contains("+OK 3 67\r\n"), "{}", wire.sent());
-    // The policy was asked twice, and the backend for the proxy itself was given back.
+    // The policy was called twice, and the backend for the proxy itself was returned.
     let welcomed = behind.welcomed.lock().unwrap().clone();
     assert_eq!((welcomed[0].address, welcomed[0].proxy), (peer().address, None));
     assert_eq!((welcomed[1].address, welcomed.len()), (Some(real().0), 2));
@@ -192,11 +193,11 @@ fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
     assert_eq!(behind.policy.report().1, Close::Quit);
 }
 
-// PRS-13, 2595-4.16: what was said in clear text is forgotten, whoever said it.
+// PRS-13, 2595-4.16: what was sent in plain text is discarded, whoever sent it.
 #[test]
 fn what_xclient_said_is_forgotten_with_stls() {
     let mut behind = Behind { header: false, most: 3, ..Behind::new() };
-    behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+    behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let login = "XCLIENT ADDR=192.0.2.8\r\nUSER mrose\r\nPASS tanstaaf\r\nQUIT\r\n";
     let wire = behind.serve(
         ["XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n".into(), "ClientHello".into(), login.into()],
@@ -210,16 +211,16 @@ fn what_xclient_said_is_forgotten_with_stls() {
     assert_eq!(addresses, [(peer().address, false), (client, true), (peer().address, false)]);
     assert_eq!(behind.policy.report().0.as_deref(), Some("mrose"));
 
-    // Within TLS it may be said all the same, if it was not said before.
+    // XCLIENT is still allowed under TLS, if it was not sent before.
     let mut behind = Behind { header: false, ..Behind::new() };
-    behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+    behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = behind.serve(["STLS\r\n".into(), "ClientHello".into(), login.into()], Entrance::Plain);
     assert!(wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
     assert_eq!(behind.welcomed.lock().unwrap().len(), 2);
 
-    // Where there is no place for the proxy itself, the connection ends with the reason.
+    // If there is no place for the proxy itself, the connection ends with the reason.
     let mut behind = Behind { header: false, most: 2, ..Behind::new() };
-    behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+    behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = behind.serve(
         ["XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n".into(), "ClientHello".into(), login.into()],
         Entrance::Plain,
@@ -242,7 +243,7 @@ fn a_client_that_is_turned_away_behind_a_proxy_gets_no_session() {
 fn the_report_tells_that_the_service_took_too_long_for_the_client_of_a_proxy() {
     for (most, commands) in [(1, "XCLIENT ADDR=192.0.2.7\r\n"), (2, "XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n")] {
         let mut behind = Behind { header: false, most, hangs: true, ..Behind::new() };
-        behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+        behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
         let wire = behind.serve([commands.into(), "ClientHello".into()], Entrance::Plain);
         assert!(
             wire.sent().ends_with("-ERR [SYS/TEMP] the server is not ready, try again later\r\n"),

@@ -1,4 +1,4 @@
-//! What the service is told of each connection, and that it is told of each.
+//! What the service is told about each connection, and that it is told about every one.
 
 use core::future::{pending, poll_fn};
 use core::pin::pin;
@@ -6,7 +6,8 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, Mutex};
 
 use pop3_driver::server::{
-    Entrance, Peer, Place, Service, SessionId, SessionReport, WELCOME_TIMEOUT, Welcome, admit, serve,
+    Entrance, Peer, Place, Service, SessionId, SessionReport, Sessions, WELCOME_TIMEOUT, Welcome, admit,
+    serve,
 };
 use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
@@ -17,13 +18,13 @@ use pop3_tests::store::Store;
 use crate::store::{Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
-/// What a policy does when it is asked.
+/// What a policy does when it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
     Welcomes,
     Refuses,
     Panics,
-    /// It welcomes when it is polled for the second time.
+    /// It admits the connection at the second poll.
     Awaits,
     Hangs,
 }
@@ -79,7 +80,7 @@ impl House {
         Self { policy: Policy::new(Store::fixture()), accepting, connecting, told: Arc::default() }
     }
 
-    /// The one thing that was told, of this session.
+    /// The only report, about this session.
     fn told(&self, session: SessionId) -> (Close, Option<String>, bool) {
         let mut told = self.told.lock().unwrap();
         assert_eq!((told.len(), told[0].0), (1, session), "{told:?}");
@@ -133,6 +134,32 @@ fn a_connection_that_is_dropped_is_told_of_too() {
 }
 
 #[test]
+fn a_connection_that_is_dropped_before_its_task_runs_is_told_of_too() {
+    for listed in [false, true] {
+        let house = Arc::new(House::new(Does::Welcomes, Does::Welcomes));
+        let (wire, peer, sessions) = (Wire::new([Incoming::Never]), peer(), Sessions::new());
+        let session = peer.session;
+        let admitted = pop3_driver::wait(admit(wire, Entrance::Plain, peer, &*house)).expect("a place");
+        let admitted = if listed { admitted.among(&sessions) } else { admitted };
+        let task = admitted.into_task(Arc::clone(&house), Stop::new(), async |taken| drop(taken));
+        assert_eq!(house.told.lock().unwrap().len(), 0);
+        drop(task);
+        let error = Some("the future that served the connection was dropped".to_owned());
+        assert_eq!(house.told(session), (Close::Stopped, error, false));
+    }
+}
+
+#[test]
+fn a_task_that_runs_is_told_of_once() {
+    let house = Arc::new(House::new(Does::Welcomes, Does::Welcomes));
+    let (wire, peer) = (Wire::new([]), peer());
+    let session = peer.session;
+    let admitted = pop3_driver::wait(admit(wire, Entrance::Plain, peer, &*house)).expect("a place");
+    pop3_driver::wait(admitted.into_task(Arc::clone(&house), Stop::new(), async |taken| drop(taken)));
+    assert_eq!(house.told(session), (Close::PeerClosed, None, false));
+}
+
+#[test]
 fn who_finds_no_thread_for_a_connection_turns_it_away() {
     let house = House::new(Does::Welcomes, Does::Welcomes);
     let (wire, peer) = (Wire::new([]), peer());
@@ -150,7 +177,7 @@ fn a_service_may_await_who_is_welcome_but_not_for_ever() {
     let wire = Wire::new(["USER mrose\r\nPASS tanstaaf\r\nQUIT\r\n".into()]);
     let (peer, stop) = (peer(), Stop::new());
     let session = peer.session;
-    // Time goes on in memory as soon as somebody waits for it.
+    // In memory, time passes as soon as a task waits for it.
     wire.state().pauses_pend = true;
     pop3_driver::wait(serve(wire.clone(), Entrance::Plain, peer, &house, &stop));
     assert!(wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
@@ -165,7 +192,7 @@ fn a_service_may_await_who_is_welcome_but_not_for_ever() {
     let error = Some("the service took too long to admit a client".to_owned());
     assert_eq!(house.told(session), (Close::Refused, error, false));
 
-    // The end of the server does not wait for it.
+    // The shutdown of the server does not wait for it.
     let house = House::new(Does::Welcomes, Does::Hangs);
     let (wire, peer) = (Wire::new([]), crate::store::peer());
     let session = peer.session;

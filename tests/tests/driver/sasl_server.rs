@@ -1,4 +1,4 @@
-//! A server as a function of lines, which logs in by SASL.
+//! A server as a function of lines that supports SASL logins.
 
 use pop3_proto::{Base64, encode_base64};
 use pop3_sasl::scram::Keys;
@@ -12,10 +12,10 @@ pub(crate) const USER: &str = "mrose";
 pub(crate) const PASSWORD: &str = "tanstaaf";
 pub(crate) const TOKEN: &str = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==";
 
-/// What a challenge becomes on its way, or a reply: a line without its line end.
+/// What a challenge or a reply is changed to: a line without its line end.
 pub(crate) type Change = fn(&str) -> String;
 
-/// Answers lines as a server would that has these lines of capabilities.
+/// Answers lines like a server with these capabilities.
 pub(crate) fn sasl_server(
     capabilities: &'static str,
     change: Change,
@@ -26,7 +26,9 @@ pub(crate) fn sasl_server(
             if line == "*" {
                 return Some("-ERR cancelled\r\n".to_owned());
             }
-            let Ok(text) = Base64::parse(line.as_bytes()) else { return Some("-ERR base64\r\n".to_owned()) };
+            let Some(text) = Base64::parse(line.as_bytes()) else {
+                return Some("-ERR base64\r\n".to_owned());
+            };
             let step = running.respond(text.decode().expose()).expect("the client's turn");
             return Some(follow(running, step, &mut exchange, change));
         }

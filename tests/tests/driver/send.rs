@@ -1,4 +1,4 @@
-//! Sessions can move between threads, whatever they are made of: nothing of it has to be `Sync`.
+//! Sessions can move between threads. None of their parts has to be `Sync`.
 
 use core::cell::Cell;
 use std::io;
@@ -88,7 +88,7 @@ impl Service for OddService {
     type Backend = OddStore;
 
     async fn connect(&self, _: &Peer) -> Result<Welcome<OddStore>, Rejection> {
-        Ok(Welcome::new(ServerConfig::new().into(), OddStore(Cell::new(0))).with_trusted(true))
+        Ok(Welcome::new(ServerConfig::default().into(), OddStore(Cell::new(0))).with_trusted(true))
     }
 
     fn ended(&self, _: &Peer, report: &SessionReport) {

@@ -1,4 +1,4 @@
-//! The server's loop: its replies, its pauses, and the backend that waits or is given up.
+//! The loop of the server: its replies, its pauses, and a backend that waits or is given up.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
-use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
@@ -87,7 +88,7 @@ fn a_peer_that_is_not_wanted_is_told_so_in_one_line() {
     assert!(wire.state().closed);
     let (user, close, error, _) = policy.report();
     assert_eq!((user, close, error), (None, Close::Refused, None));
-    // Where TLS comes first, nothing can be said.
+    // With implicit TLS, nothing can be sent before the handshake.
     let wire = Wire::new([]);
     pop3_driver::wait(serve(wire.clone(), Entrance::Implicit, peer(), &policy, &Stop::new()));
     assert_eq!(wire.sent(), "");
@@ -97,7 +98,7 @@ fn a_peer_that_is_not_wanted_is_told_so_in_one_line() {
 // 2595-4.20, SEC-10
 #[test]
 fn a_handshake_that_fails_ends_the_session() {
-    let config = || ServerConfig::new().with_starttls(true);
+    let config = || configured::<ServerConfig>(|it| it.starttls = true);
     for (incoming, fault) in [
         (Incoming::Silence, "TLS handshake: timed out"),
         (Incoming::Fault(std::io::ErrorKind::InvalidData), "TLS handshake: invalid data"),
@@ -110,9 +111,10 @@ fn a_handshake_that_fails_ends_the_session() {
         assert_eq!((user, closed), (None, Close::Handshake));
         assert_eq!(error.as_deref(), Some(fault));
     }
-    // The time for the login is not given anew.
-    let limits = Limits::new().with_login_timeout(Duration::from_secs(7));
-    let policy = Policy::new(Store::fixture()).with_config(config().with_limits(limits));
+    // The time limit for the login does not start again.
+    let mut config = config();
+    config.limits.login_timeout = Duration::from_secs(7);
+    let policy = Policy::new(Store::fixture()).with_config(config);
     let wire = Wire::new(["STLS\r\n".into(), Incoming::Silence]);
     policy.serve(&wire);
     assert_eq!(wire.state().now, pop3_tests::START.after(Duration::from_secs(7)));
@@ -121,7 +123,8 @@ fn a_handshake_that_fails_ends_the_session() {
 // 2595-4.12, 2595-4.16
 #[test]
 fn what_came_before_tls_is_gone_after_it() {
-    let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
+    let policy =
+        Policy::new(Store::fixture()).with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = Wire::new([
         "STLS\r\nUSER mrose\r\nPASS tanstaaf\r\n".into(),
         "the handshake".into(),
@@ -133,13 +136,13 @@ fn what_came_before_tls_is_gone_after_it() {
     assert_eq!(replies, ["+OK", "+OK", "-ER", "+OK"], "{sent}");
 }
 
-// 1939-7.31: the random octets are the system's.
+// 1939-7.31: the random octets come from the system.
 #[test]
 fn timestamps_are_of_random_octets() {
     let mut seen = std::collections::HashSet::new();
     for _ in 0..10_000 {
         let timestamp = pop3_driver::server::timestamp("h").expect("random octets");
-        // 128 bits of them.
+        // They have 128 bits.
         let digits = timestamp.as_str().chars().filter(char::is_ascii_hexdigit).count();
         assert_eq!(digits, 128 / 4, "{timestamp}");
         assert!(seen.insert(timestamp), "a timestamp came twice");

@@ -1,4 +1,4 @@
-//! The switch: who waits for the client ends at once, who is busy ends when that is done.
+//! Shutdown: a session that waits for its client ends at once, and a busy one ends when it has finished.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -7,6 +7,7 @@ use core::time::Duration;
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
@@ -42,7 +43,7 @@ fn who_never_stops_sending_ends_as_well() {
     let wire = Wire::new([LOGIN.into()].into_iter().chain(noops()).chain([throw(&stop)]).chain(noops()));
     policy.serve_with(&wire, &stop);
     assert_eq!(policy.report().1, Close::Stopped);
-    // One more was read together with the throw of the switch.
+    // One more command was read together with the stop.
     assert_eq!(wire.state().incoming.len(), 99);
     assert_eq!(wire.sent().lines().count(), 103);
 }
@@ -86,7 +87,8 @@ fn a_message_is_sent_to_its_end_and_nothing_behind_it() {
 #[test]
 fn a_handshake_is_not_waited_for() {
     let stop = Stop::new();
-    let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
+    let policy =
+        Policy::new(Store::fixture()).with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = Wire::new(["STLS\r\n".into(), Incoming::Never]);
     let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &policy, &stop));
     let mut context = Context::from_waker(Waker::noop());

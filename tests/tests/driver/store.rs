@@ -1,4 +1,4 @@
-//! A store that awaits, and a policy that remembers.
+//! An asynchronous store, and a policy that records calls.
 
 use core::future::poll_fn;
 use core::pin::pin;
@@ -27,22 +27,22 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) store: Store,
-    /// It waits there, until this is taken away.
+    /// The store waits there until this is removed.
     pub(crate) waits: Option<Place>,
-    /// How many backends were made and not dropped.
+    /// How many backends were created and not dropped.
     pub(crate) open: usize,
-    /// What the last call was told.
+    /// The arguments of the last call.
     pub(crate) context: Option<CallContext>,
     pub(crate) reports: Vec<(Option<String>, Close, Option<String>, SessionTotals)>,
 }
 
-/// A policy, its store, and what was seen of its sessions. Clones are the same.
+/// A policy, its store, and what its sessions did. Clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     seen: Arc<Mutex<Seen>>,
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) refuses: bool,
-    /// Whether a good login is answered by a take-over.
+    /// Whether a successful login is answered by a take-over.
     pub(crate) hands_over: bool,
 }
 
@@ -63,7 +63,7 @@ impl Policy {
         let seen = Seen { store, waits: None, open: 0, context: None, reports: Vec::new() };
         Self {
             seen: Arc::new(Mutex::new(seen)),
-            config: Arc::new(ServerConfig::new()),
+            config: Arc::new(ServerConfig::default()),
             refuses: false,
             hands_over: false,
         }
@@ -93,7 +93,7 @@ impl Policy {
         assert!(session.as_mut().poll(&mut context).is_ready(), "nothing is waited for");
     }
 
-    /// The one report there is.
+    /// The only report.
     pub(crate) fn report(&self) -> (Option<String>, Close, Option<String>, SessionTotals) {
         let mut seen = self.seen();
         assert_eq!((seen.reports.len(), seen.open), (1, 0));

@@ -1,4 +1,4 @@
-//! A login that somebody else goes on with.
+//! Logins whose connection other code takes over.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use pop3_driver::server::{Entrance, TakenOver, admit};
 use pop3_driver::{LoginMethod, Stop, wait};
 use pop3_proto::Channel;
-use pop3_proto::server::{Close, Language, ServerConfig, Utf8};
+use pop3_proto::server::{Close, Language, ServerConfig};
 use pop3_sasl::Mechanism;
 use pop3_tests::store::Store;
 
@@ -15,13 +15,16 @@ use crate::store::{Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
 fn handing_over() -> Policy {
-    let config = ServerConfig::new().with_utf8(Utf8::new(true)).with_language(Language::german());
+    let mut config = ServerConfig::default();
+    config.utf8 = true;
+    config.utf8_user = true;
+    config.languages.push(Language::german());
     let mut policy = Policy::new(Store::fixture()).with_config(config);
     policy.hands_over = true;
     policy
 }
 
-/// Serves, and returns what was handed over.
+/// Serves, and returns what was taken over.
 fn serve(policy: &Policy, wire: &Wire) -> Option<TakenOver<Wire, Session>> {
     let taken = Arc::new(Mutex::new(None));
     let admitted = wait(admit(wire.clone(), Entrance::Plain, peer(), policy)).unwrap();
@@ -54,7 +57,7 @@ fn all_of_the_session_is_handed_over_and_nothing_is_said() {
         assert_eq!((taken.channel, taken.utf8), (Channel::TrustedPlaintext, true));
         assert_eq!(taken.language.as_ref().map(Language::tag), Some("de"));
         assert_eq!(taken.peer.address, peer().address);
-        // All of before was sent, and nothing behind it; the connection is open.
+        // Everything before it was sent, and nothing after it. The connection is open.
         let last = wire.lines().pop().unwrap();
         assert!(
             if method == LoginMethod::User {

@@ -13,28 +13,28 @@ use pop3_observer::Side;
 use pop3_proto::{Channel, Instant};
 use pop3_tests::observed::Watch;
 
-/// A transport; its clones are the same.
+/// A transport. Its clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) now: Instant,
-    /// What comes; the end of the stream behind it.
+    /// The input. The stream ends after it.
     pub(crate) incoming: VecDeque<Incoming>,
     /// Each write.
     pub(crate) writes: Vec<Vec<u8>>,
     /// How many octets were written.
     pub(crate) written: usize,
-    /// What was written waits for a flush. Nobody may wait for an answer to that.
+    /// Whether written octets wait for a flush. Until then, nobody may wait for an answer to them.
     unflushed: bool,
     /// How often it was asked to acknowledge a part of a line.
     pub(crate) acknowledged: usize,
-    /// How often something long was computed.
+    /// How often a long computation was run.
     pub(crate) computed: usize,
-    /// The most octets that a write takes.
+    /// The largest number of octets that a write accepts.
     pub(crate) takes: usize,
-    /// What each write does.
+    /// The result of each write.
     pub(crate) writing: Writing,
     pub(crate) pauses: Vec<Duration>,
     /// A pause never ends.
@@ -43,17 +43,17 @@ pub(crate) struct State {
     /// Closing never ends.
     pub(crate) close_pends: bool,
     pub(crate) tls: bool,
-    /// What answers each line that is written, once nothing else is to come; `None` ends the stream.
+    /// Answers each written line once no other input is left. `None` ends the stream.
     talk: Option<Talk>,
-    /// How many octets of what was written are answered.
+    /// How many written octets have been answered.
     answered: usize,
     /// Watches the side under test, once it is known which one it is.
     pub(crate) watch: Option<Watch>,
 }
 
 impl State {
-    /// Octets go over the wire. The server is the one who writes first; a client reads a greeting first.
-    /// What a proxy says before the greeting is no part of the session.
+    /// Octets are sent. The server is the side that writes first; a client reads a greeting first. What a
+    /// proxy sends before the greeting is not part of the session.
     fn pass(&mut self, written: bool, octets: &[u8]) {
         let greeting = octets.starts_with(b"+OK") || octets.starts_with(b"-ERR");
         let own = if written { Side::Server } else { Side::Client };
@@ -80,22 +80,22 @@ impl core::fmt::Debug for Talk {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Writing {
-    /// It takes so long.
+    /// It takes this long.
     Takes(Duration),
-    /// Nothing is taken before the deadline, once so many octets were.
+    /// Accepts nothing until the deadline, after this many octets.
     StuckAfter(usize),
-    /// It fails, once so many octets were taken.
+    /// Fails after this many octets.
     FailsAfter(usize, io::ErrorKind),
 }
 
 pub(crate) enum Incoming {
     Octets(Vec<u8>),
-    /// Nothing until the deadline of the read.
+    /// Returns nothing until the deadline of the read.
     Silence,
-    /// Nothing, for ever.
+    /// Returns nothing, ever.
     Never,
     Fault(io::ErrorKind),
-    /// This is done, and the next thing comes.
+    /// Performs this, and continues with the next item.
     Do(Box<dyn FnOnce() + Send>),
 }
 
@@ -134,14 +134,14 @@ impl Wire {
         })))
     }
 
-    /// A peer that greets, and answers each line.
+    /// A peer that sends a greeting and answers each line.
     pub(crate) fn talking(greeting: &str, talk: impl FnMut(&str) -> Option<String> + Send + 'static) -> Self {
         let wire = Self::new([greeting.into()]);
         wire.state().talk = Some(Talk(Box::new(talk)));
         wire
     }
 
-    /// All lines that were written, without their line ends.
+    /// All written lines, without their line ends.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.sent().lines().map(str::to_owned).collect()
     }
@@ -150,7 +150,7 @@ impl Wire {
         self.0.lock().expect("no panic in the transport")
     }
 
-    /// All that was written.
+    /// Everything that was written.
     pub(crate) fn sent(&self) -> String {
         String::from_utf8(self.state().writes.concat()).expect("text")
     }
@@ -175,7 +175,7 @@ impl Transport for Wire {
                         state.answered += line.len();
                         let line = String::from_utf8_lossy(line).trim_end_matches("\r\n").to_owned();
                         let Some(Talk(mut talk)) = state.talk.take() else { return Poll::Ready(Ok(0)) };
-                        // What answers may look at the wire.
+                        // The function that answers may look at the wire.
                         drop(state);
                         let Some(reply) = talk(&line) else { return Poll::Ready(Ok(0)) };
                         let mut state = self.state();
@@ -219,7 +219,7 @@ impl Transport for Wire {
 
     async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         poll_fn(|_| match self.state().incoming.front() {
-            // What the script does not tell of does not happen, not even the end.
+            // What is not in the script does not happen, not even the end.
             None | Some(Incoming::Never) => Poll::Pending,
             Some(_) => Poll::Ready(()),
         })
@@ -277,7 +277,7 @@ impl Transport for Wire {
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
         let incoming = self.state().incoming.pop_front();
         match incoming {
-            // The handshake: whatever octets stand here.
+            // The handshake: any octets are accepted.
             Some(Incoming::Octets(_)) => {
                 let mut state = self.state();
                 state.tls = true;

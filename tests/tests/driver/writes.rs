@@ -1,4 +1,4 @@
-//! Replies leave in as few writes as there can be, however little a write takes.
+//! Replies are sent with as few writes as possible, however little a write accepts.
 
 use pop3_tests::store::{Store, awkward, content, wire as stuffed};
 
@@ -7,13 +7,13 @@ use crate::wire::Wire;
 
 const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
 
-/// What is written after the login, for each group of commands that comes at once.
+/// What is written after the login, for each group of commands that arrives together.
 fn writes(store: Store, groups: &[&str]) -> Vec<Vec<u8>> {
     let wire = Wire::new([LOGIN].iter().chain(groups).map(|&group| group.into()));
     Policy::new(store).serve(&wire);
     let writes = wire.state().writes.clone();
     let replies = |write: &Vec<u8>| write.split(|&octet| octet == b'\n').count() - 1;
-    // The greeting leaves with the replies to what came before it was sent, or alone.
+    // The greeting is sent with the replies to commands that arrived before it, or alone.
     let login: Vec<usize> = writes
         .iter()
         .map(replies)

@@ -1,8 +1,8 @@
-//! What is announced is what is taken: over all settings, channels and states in which a command may come.
+//! The server accepts what it announces, in all settings, channels and states in which a command may arrive.
 
 use std::collections::BTreeSet;
 
-use pop3_proto::server::{Language, Limits, ServerConfig, ServerState, Utf8};
+use pop3_proto::server::{Language, ServerConfig, ServerState};
 use pop3_proto::{Capability, Channel, encode_base64};
 use pop3_tests::sasl::offer;
 use pop3_tests::server::Server;
@@ -13,7 +13,7 @@ const CHANNELS: [Channel; 3] = [Channel::Plaintext, Channel::TrustedPlaintext, C
 const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
 const APOP: &str = "APOP mrose c4c9334bac560ecc979e58001b3e22fb";
 
-/// The settings that decide about a command, each with and without.
+/// The settings that affect a command, each on and off.
 #[derive(Clone, Copy, Debug)]
 struct Setting {
     starttls: bool,
@@ -46,14 +46,18 @@ fn settings() -> impl Iterator<Item = Setting> {
 
 impl Setting {
     fn server(self) -> Server {
-        let limits = Limits::new().with_bad_commands_before_login(99).with_bad_commands(99);
-        let mut config = ServerConfig::new().with_starttls(self.starttls).with_auth_listing(self.listing);
-        config = config.with_last(self.last).with_limits(limits);
+        let mut config = ServerConfig::default();
+        config.starttls = self.starttls;
+        config.auth_listing = self.listing;
+        config.last = self.last;
+        config.limits.bad_commands_before_login = 99;
+        config.limits.bad_commands = 99;
         if let Some(user) = self.utf8 {
-            config = config.with_utf8(Utf8::new(user));
+            config.utf8 = true;
+            config.utf8_user = user;
         }
         if self.languages {
-            config = config.with_language(Language::german());
+            config.languages.push(Language::german());
         }
         if self.mechanisms {
             config.mechanisms = offer(&MECHANISMS);
@@ -62,7 +66,7 @@ impl Setting {
     }
 }
 
-/// A way to a state in which commands are taken. `None` where the settings don't lead there.
+/// A way to a state that accepts commands. `None` if the settings do not permit it.
 type Way = fn(Setting) -> Option<Server>;
 
 fn at_the_start(setting: Setting) -> Option<Server> {
@@ -71,7 +75,7 @@ fn at_the_start(setting: Setting) -> Option<Server> {
 
 fn behind_user(setting: Setting) -> Option<Server> {
     let mut server = setting.server();
-    server.say("USER mrose").contains("+OK now").then_some(server)
+    server.say("USER mrose").starts_with("+OK").then_some(server)
 }
 
 fn behind_utf8(setting: Setting) -> Option<Server> {
@@ -108,7 +112,7 @@ fn behind_the_login(setting: Setting) -> Option<Server> {
 
 const BEFORE: [Way; 5] = [at_the_start, behind_user, behind_utf8, behind_stls, behind_a_refusal];
 
-/// The lines of CAPA.
+/// The lines of the reply to CAPA.
 fn announced(server: &mut Server) -> BTreeSet<String> {
     server.take();
     let reply = server.say("CAPA");
@@ -116,15 +120,15 @@ fn announced(server: &mut Server) -> BTreeSet<String> {
     assert!(lines.next().is_some_and(|line| line.starts_with("+OK")));
     let mut list: Vec<_> = lines.map(str::to_owned).collect();
     assert_eq!(list.pop().as_deref(), Some("."));
-    // What the rules say without octets is the same list.
-    let said: Vec<_> =
-        server.connection().session().announcement().capabilities().map(|it| it.to_string()).collect();
+    // The rules alone, without octets, produce the same list.
+    let session = server.connection().session();
+    let said: Vec<_> = session.capabilities().lines().map(|line| line.escape_ascii().to_string()).collect();
     assert_eq!(said, list);
     list.into_iter().collect()
 }
 
-/// Whether a line is taken by a server that has come this way: answered by `+OK`, by a challenge, or by a login
-/// that is refused for its credentials.
+/// Whether a server in this state accepts a line: it answers with `+OK`, with a challenge, or with a login that is
+/// refused because of its credentials.
 fn taken(way: Way, setting: Setting, line: &str) -> bool {
     let mut server = way(setting).expect("it led there before");
     server.take();
@@ -140,7 +144,7 @@ fn mechanisms(list: &BTreeSet<String>) -> Vec<String> {
     line.unwrap_or_default().split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-/// A command that begins the mechanism and can't succeed.
+/// A command that begins the mechanism but cannot succeed.
 fn auth(mechanism: &str) -> String {
     match mechanism {
         "PLAIN" => {
@@ -202,7 +206,7 @@ fn behind_the_login_the_same_is_announced_but_for_stls() {
         assert!(taken("TOP 1 0") && taken("UIDL") && taken("UIDL 1") && !taken("STLS"), "{setting:?}");
         assert_eq!(list.contains("LANG"), taken("LANG *"), "{setting:?}");
         assert_eq!(setting.last, taken("LAST"), "{setting:?}");
-        // What belongs before the login comes too late, announced or not.
+        // Commands for the state before the login are refused, announced or not.
         for late in ["USER mrose", "PASS tanstaaf", APOP, "UTF8", "AUTH", "AUTH PLAIN", "XCLIENT ADDR=::1"] {
             assert!(!taken(late), "{late}, {setting:?}");
         }
@@ -212,7 +216,7 @@ fn behind_the_login_the_same_is_announced_but_for_stls() {
 
 #[test]
 fn xclient_is_announced_by_the_greeting_and_taken_once() {
-    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::default());
     assert!(String::from_utf8(server.take()).expect("text").starts_with("+OK [XCLIENT] "));
     assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("+OK"));
     assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("-ERR"));

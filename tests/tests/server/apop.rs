@@ -2,9 +2,7 @@
 
 use bytes::BytesMut;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::{
-    Answer, ClaimProof, Request, ServerConfig, ServerConnection, ServerState, ServerStep,
-};
+use pop3_proto::server::{Answer, Request, ServerConfig, ServerConnection, ServerState, ServerStep};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::model::check_line;
@@ -16,7 +14,8 @@ const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
 const GOOD: &str = "APOP mrose c4c9334bac560ecc979e58001b3e22fb";
 
 fn new(channel: Channel) -> Server {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     Server::with(Store::fixture(), config, channel, Some(TIMESTAMP))
 }
 
@@ -35,7 +34,8 @@ fn the_digest_of_the_greetings_timestamp_logs_in() {
 // 1939-7.32
 #[test]
 fn without_a_timestamp_there_is_no_apop() {
-    let config = ServerConfig::new().with_greeting("hello <1.2@h> there");
+    let mut config = ServerConfig::default();
+    config.greeting = "hello <1.2@h> there".into();
     let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
     assert!(!server.take().contains(&b'<'));
     assert!(server.say(GOOD).starts_with("-ERR "));
@@ -43,14 +43,15 @@ fn without_a_timestamp_there_is_no_apop() {
     assert!(!server.say("CAPA").contains("APOP"));
 }
 
-// A timestamp that could break the greeting can't be made, and the longest one fits in it.
+// A timestamp that could break the greeting cannot be created, and the longest one fits.
 #[test]
 fn no_timestamp_breaks_the_greeting() {
     let longest = format!("<{}@b>", "a".repeat(Timestamp::MAX_LEN - 4));
     for bad in ["<a@b>\r\n+OK", "a@b", "<a b@c>", "", &format!("<a{}", &longest[1..])] {
         assert_eq!(Timestamp::parse(bad.as_bytes()), None, "{bad}");
     }
-    let config = ServerConfig::new().with_greeting("x".repeat(600));
+    let mut config = ServerConfig::default();
+    config.greeting = "x".repeat(600);
     let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, Some(&longest));
     let greeting = server.take();
     check_line(&greeting).unwrap();
@@ -58,7 +59,7 @@ fn no_timestamp_breaks_the_greeting() {
     assert!(server.say(GOOD).starts_with("-ERR [AUTH] "));
 }
 
-// 1939-7.34: digits in upper case are read as well.
+// 1939-7.34: upper-case digits are accepted, too.
 #[test]
 fn hexadecimal_digits_have_no_case() {
     let mut server = new(Channel::Plaintext);
@@ -87,7 +88,7 @@ fn what_is_no_digest_is_refused() {
     }
 }
 
-// 1939-7.37: APOP behind USER is taken, as by other servers; it is not taken after the login.
+// 1939-7.37: APOP after USER is accepted, as by other servers, but not after the login.
 #[test]
 fn apop_logs_in_once() {
     let mut server = new(Channel::TrustedPlaintext);
@@ -98,7 +99,7 @@ fn apop_logs_in_once() {
     assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
 }
 
-// 1939-7.42: the timestamp of the only greeting stays good behind STLS.
+// 1939-7.42: the timestamp of the only greeting remains valid after STLS.
 #[test]
 fn the_timestamp_outlives_stls() {
     let mut server = new(Channel::Plaintext);
@@ -115,23 +116,23 @@ fn timestamps_differ_as_their_random_octets_do() {
     assert_eq!(all.len(), 10_000);
 }
 
-// 1939-7.13, 1939-7.38: a store can tell the two ways apart, and allow a user only one of them.
+// 1939-7.13, 1939-7.38: a store can distinguish the two methods, and permit a user only one of them.
 #[test]
 fn the_store_knows_how_the_name_was_proved() {
     for (line, has_password) in [("USER mrose\r\nPASS tanstaaf", true), (GOOD, false)] {
         let timestamp = Timestamp::parse(TIMESTAMP.as_bytes());
-        let mut core = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, timestamp, START);
+        let mut core = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, timestamp, START);
         let line = format!("{line}\r\n");
         let (mut input, mut out) = (Input::new(line.as_bytes()), BytesMut::new());
-        let ServerStep::Ask(Request::Authenticate(login)) = core.poll(START, &mut input, &mut out) else {
-            panic!("credentials are to be checked");
-        };
-        match login.proof {
-            ClaimProof::Password(password) => assert!(has_password && password.same_octets(b"tanstaaf")),
-            ClaimProof::Apop(answer) => {
-                assert!(!has_password && answer.timestamp().as_str() == TIMESTAMP);
-                assert!(answer.is_made_with(b"tanstaaf") && !answer.is_made_with(b"tanstaaF"));
+        match core.poll(START, &mut input, &mut out) {
+            ServerStep::Ask(Request::Password { password, .. }) => {
+                assert!(has_password && password.same_octets(b"tanstaaf"));
             }
+            ServerStep::Ask(Request::Apop { proof, .. }) => {
+                assert!(!has_password && proof.timestamp().as_str() == TIMESTAMP);
+                assert!(proof.is_made_with(b"tanstaaf") && !proof.is_made_with(b"tanstaaF"));
+            }
+            step => panic!("credentials are to be checked: {step:?}"),
         }
         let length = out.len();
         core.answer(Answer::Reject(Rejection::credentials()), START, &mut out).unwrap();

@@ -1,4 +1,4 @@
-//! The mechanisms of AUTH over the wire, with the examples of the RFCs, by the core and `pop3-sasl`.
+//! The mechanisms of AUTH over the wire, with the examples of the RFCs, in the core and `pop3-sasl`.
 
 use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, Rejection, encode_base64};
@@ -23,7 +23,7 @@ const ALL: [&str; 10] = [
 ];
 
 fn with(store: Store) -> Server {
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     config.mechanisms = offer(&ALL);
     let mut server = Server::with(store, config, Channel::Tls, None);
     server.take();
@@ -64,7 +64,7 @@ fn plain_is_two_or_three_fields_of_up_to_255_octets() {
     );
     // RFC 5034 section 6.
     assert!(named(b"test", b"test").say("AUTH PLAIN dGVzdAB0ZXN0AHRlc3Q=").starts_with("+OK "));
-    // Names and passwords of AUTH are UTF-8 whether UTF8 is announced or not.
+    // Names and passwords in AUTH are UTF-8, whether or not UTF8 is announced.
     let mut server = named("jos\u{e9}".as_bytes(), "p\u{e4}ss".as_bytes());
     assert!(server.say("AUTH PLAIN AGpvc8OpAHDDpHNz").starts_with("+OK "));
 }
@@ -83,7 +83,7 @@ fn what_is_no_message_of_plain_is_no_refused_login() {
         b"",
         b"\0\0",
         b"\0a\x07\0p",
-        // An authorization of a soft hyphen alone is prepared to nothing: 5034-4.20
+        // An authorization identity of only a soft hyphen is empty after preparation: 5034-4.20
         b"\xc2\xad\0mrose\0tanstaaf",
     ];
     for message in two {
@@ -110,7 +110,7 @@ fn login_asks_for_the_name_and_the_password() {
     assert_eq!(server.say("AUTH LOGIN"), "+ VXNlcm5hbWU6\r\n");
     assert_eq!(server.say(&base64("mrose")), "+ UGFzc3dvcmQ6\r\n");
     assert!(server.say(&base64("tanstaaf")).starts_with("+OK "));
-    // Some clients send the name along.
+    // Some clients send the name with it.
     let mut server = new();
     assert_eq!(server.say(&format!("AUTH LOGIN {}", base64("mrose"))), "+ UGFzc3dvcmQ6\r\n");
     assert!(server.say(&base64("wrong")).starts_with("-ERR [AUTH] "));
@@ -279,7 +279,7 @@ fn exchange(mechanism: Mechanism, name: &str, password: &[u8]) -> ClientExchange
     ClientExchange::new(mechanism, &credentials, &client::ClientSetup::new(nonce)).unwrap()
 }
 
-/// Logs in; returns the replies, and whether the client believes the server.
+/// Logs in. Returns the replies, and whether the client trusts the server.
 fn scram(server: &mut Server, mechanism: Mechanism, name: &str, password: &str) -> (Vec<String>, bool) {
     let mut exchange = exchange(mechanism, name, password.as_bytes());
     let initial = exchange.take_initial().unwrap();

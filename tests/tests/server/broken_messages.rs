@@ -1,4 +1,4 @@
-//! Messages that turn out not to be what was promised: no end is sent behind them.
+//! Messages that differ from what was promised: the server sends no final dot after them.
 
 use pop3_proto::Rejection;
 use pop3_proto::server::Close;
@@ -36,7 +36,7 @@ fn a_message_that_can_not_be_opened_is_refused() {
     }
 }
 
-// 1939-5.42: too short, too long, broken off, also where only the end is missing, or nothing comes.
+// 1939-5.42: too short, too long, broken off, with only the end missing, or empty.
 #[test]
 fn a_message_of_another_length_has_no_end() {
     for command in ["RETR 1", "TOP 1 3", "TOP 1 4", "TOP 1 99"] {
@@ -52,7 +52,7 @@ fn a_message_of_another_length_has_no_end() {
     breaks(Fault::Long(b"x".to_vec()), "TOP 1 4");
 }
 
-// The octets that TOP sends are those that were there: what is wrong behind them does not matter.
+// The octets that TOP sends are correct. Errors after them do not matter.
 #[test]
 fn top_does_not_care_for_what_it_does_not_send() {
     for fault in [Fault::Short(5), Fault::Long(b"x".to_vec()), Fault::Breaks(20)] {

@@ -1,10 +1,11 @@
-//! CAPA: what is announced in which state, on which channel.
+//! CAPA: what is announced in which state and on which channel.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
 
 use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, Expire, LoginDelay};
+use pop3_tests::configured;
 use pop3_tests::server::Server;
 use pop3_tests::store::{Account, Store};
 
@@ -49,10 +50,10 @@ fn the_list_is_right_for_each_channel() {
         (Channel::Tls, true, &["USER"]),
         (Channel::Tls, false, &["USER"]),
     ] {
-        let mut server = new(ServerConfig::new().with_starttls(starttls), channel);
+        let mut server = new(configured::<ServerConfig>(|it| it.starttls = starttls), channel);
         let expected = set(&[&ALWAYS, more].concat());
         assert_eq!(capabilities(&mut server), expected, "{channel:?} {starttls}");
-        // STLS is announced when it is taken, and only then.
+        // STLS is announced if, and only if, it is accepted.
         assert_eq!(server.say("STLS").starts_with("+OK "), expected.contains("STLS"));
         // 2595-4.18
         assert_eq!(
@@ -60,7 +61,7 @@ fn the_list_is_right_for_each_channel() {
             starttls && channel == Channel::Plaintext && server.handshakes() == 0
         );
         assert!(server.handshakes() == 0 || server.say("STLS").starts_with("-ERR "));
-        // USER is announced when it is taken, and only then.
+        // USER is announced if, and only if, it is accepted.
         let announced = capabilities(&mut server).contains("USER");
         assert_eq!(server.say("USER mrose").starts_with("+OK "), announced);
     }
@@ -69,12 +70,12 @@ fn the_list_is_right_for_each_channel() {
 // 2449-5.03, 2449-5.01, 2449-6.10, 2449-6.80, 2449-6.90, 2595-4.02
 #[test]
 fn what_is_announced_before_the_login_is_announced_after_it_but_for_stls() {
-    let config = ServerConfig::new()
-        .with_starttls(true)
-        .with_expire(Expire::new(None))
-        .with_login_delay(LoginDelay::new(Duration::from_secs(60)))
-        .with_implementation("name-1.0")
-        .with_capability("X-MINE yes");
+    let mut config = ServerConfig::default();
+    config.starttls = true;
+    config.expire = Some(Expire::new(None));
+    config.login_delay = Some(LoginDelay::new(Duration::from_secs(60)));
+    config.implementation = Some("name-1.0".into());
+    config.capabilities.push("X-MINE yes".into());
     let mut server = new(config, Channel::TrustedPlaintext);
     let mut before = capabilities(&mut server);
     for line in ["EXPIRE NEVER", "LOGIN-DELAY 60", "IMPLEMENTATION name-1.0", "X-MINE yes", "STLS"] {
@@ -91,7 +92,10 @@ fn the_users_own_values_are_told_after_the_login() {
     let per_user = |mut expire: Expire, mut delay: LoginDelay| {
         expire.per_user = true;
         delay.per_user = true;
-        ServerConfig::new().with_expire(expire).with_login_delay(delay)
+        configured::<ServerConfig>(|it| {
+            it.expire = Some(expire);
+            it.login_delay = Some(delay);
+        })
     };
     let seconds = |seconds| LoginDelay::new(Duration::from_secs(seconds));
     let config = per_user(Expire::new(Some(5)), seconds(900));
@@ -106,11 +110,12 @@ fn the_users_own_values_are_told_after_the_login() {
     assert!(before.contains("EXPIRE 5 USER") && before.contains("LOGIN-DELAY 900 USER"), "{before:?}");
     let after = capabilities(&mut server.log_in());
     assert!(after.contains("EXPIRE 30") && after.contains("LOGIN-DELAY 300"), "{after:?}");
-    // A user without values of his own has those of all, and they are his.
+    // A user without individual values gets the general ones.
     let config = per_user(Expire::new(Some(5)), seconds(900));
     let after = capabilities(&mut Server::with(Store::fixture(), config, Channel::Tls, None).log_in());
     assert!(after.contains("EXPIRE 5") && after.contains("LOGIN-DELAY 900"), "{after:?}");
-    let never_kept = ServerConfig::new().with_expire(Expire::new(Some(0)));
+    let mut never_kept = ServerConfig::default();
+    never_kept.expire = Some(Expire::new(Some(0)));
     assert!(capabilities(&mut new(never_kept, Channel::Tls)).contains("EXPIRE 0"));
 }
 
@@ -118,15 +123,15 @@ fn the_users_own_values_are_told_after_the_login() {
 #[test]
 fn the_operators_lines_can_not_break_the_list() {
     let long = "X".repeat(2000);
-    let config = ServerConfig::new()
-        .with_implementation(format!("a\r\n.\r\n+OK {}", "b".repeat(2000)))
-        .with_capability(".")
-        .with_capability("..X-DOT")
-        .with_capability("X-A\r\n.\r\n+OK forged")
-        .with_capability(" X-B\r\n")
-        .with_capability("")
-        .with_capability(long)
-        .with_capability("\u{e9}");
+    let mut config = ServerConfig::default();
+    config.implementation = Some(format!("a\r\n.\r\n+OK {}", "b".repeat(2000)));
+    config.capabilities.push(".".into());
+    config.capabilities.push("..X-DOT".into());
+    config.capabilities.push("X-A\r\n.\r\n+OK forged".into());
+    config.capabilities.push(" X-B\r\n".into());
+    config.capabilities.push("".into());
+    config.capabilities.push(long.into());
+    config.capabilities.push("\u{e9}".into());
     let list = capabilities(&mut new(config, Channel::Plaintext));
     let mut expected = set(&ALWAYS);
     expected.insert(format!("IMPLEMENTATION a.+OK {}", "b".repeat(510 - "IMPLEMENTATION a.+OK ".len())));
@@ -135,12 +140,12 @@ fn the_operators_lines_can_not_break_the_list() {
     assert_eq!(list, expected);
 }
 
-// 2449-5.10: what the operator adds must not look like a standard's.
+// 2449-5.10: lines that the operator adds must not look like standard ones.
 #[test]
 fn a_tag_of_the_operators_begins_with_x() {
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     for line in ["PIPELINING", "SASL PLAIN", "STLS", "MINE", "AX", "-X", "x-mine 1", "XYZ", "X"] {
-        config = config.with_capability(line);
+        config.capabilities.push(line.into());
     }
     let mut expected = set(&ALWAYS);
     expected.extend(set(&["x-mine 1", "XYZ", "X"]));

@@ -1,4 +1,4 @@
-//! Deadlines, by a clock that only the test moves.
+//! Deadlines, with a clock that only the test moves.
 
 use core::time::Duration;
 
@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use pop3_proto::server::{Accepted, Answer, Close, Limits, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
+use pop3_tests::configured;
 use pop3_tests::observed::Watch;
 use pop3_tests::server::Server;
 use pop3_tests::store::{Fault, Store};
@@ -15,7 +16,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 fn timed_out(server: &mut Server) -> bool {
-    // Nothing is said.
+    // The server sends nothing.
     let silent = server.take().is_empty();
     assert!(silent || server.closed().is_none());
     server.closed() == Some(Close::TimedOut)
@@ -40,7 +41,7 @@ fn the_login_has_to_come_in_time_however_busy_the_client_is() {
 // 1939-3.41, 1939-3.42, 1939-3.43, 1939-3.44
 #[test]
 fn the_autologout_timer_starts_anew_with_each_command() {
-    assert!(Limits::new().idle_timeout >= seconds(600));
+    assert!(Limits::default().idle_timeout >= seconds(600));
     let mut server = Server::logged_in(Store::fixture());
     server.say("DELE 1");
     for command in ["NOOP", "STAT", "XYZZY", "RETR 1", "LIST"] {
@@ -82,7 +83,7 @@ fn a_client_that_takes_its_octets_is_not_idle() {
         server.advance_writing(seconds(599));
         assert!(!timed_out(&mut server));
     }
-    // Before the login that does not help.
+    // Before the login this makes no difference.
     let mut server = Server::new(Store::fixture());
     server.advance_writing(seconds(59));
     server.take();
@@ -100,10 +101,10 @@ fn the_clock_of_the_session_begins_with_the_login() {
     assert!(!timed_out(&mut server));
 }
 
-// However long the store takes to answer, the client's time begins anew with the answer.
+// However long the store takes to answer, the client's time starts again after the answer.
 #[test]
 fn the_store_may_take_its_time() {
-    let mut core = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
+    let mut core = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
     let mut out = BytesMut::new();
     let mut input = Input::new(b"USER mrose\r\nPASS tanstaaf\r\n");
     assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Ask(_)));
@@ -139,8 +140,10 @@ fn the_deadline_of_the_last_reply_lies_ahead() {
 // 1939-3.46
 #[test]
 fn limits_are_the_operators() {
-    let limits = Limits::new().with_login_timeout(seconds(5)).with_idle_timeout(seconds(7));
-    let config = || ServerConfig::new().with_limits(limits);
+    let mut limits = Limits::default();
+    limits.login_timeout = seconds(5);
+    limits.idle_timeout = seconds(7);
+    let config = || configured::<ServerConfig>(|it| it.limits = limits);
     let mut server = Server::with(Store::fixture(), config(), Channel::Tls, None);
     server.advance(seconds(5));
     server.take();
@@ -150,15 +153,16 @@ fn limits_are_the_operators() {
     assert!(!timed_out(&mut server));
     server.advance(seconds(1));
     assert!(timed_out(&mut server));
-    // Times that can't be told do not overflow.
-    let limits = Limits::new().with_idle_timeout(Duration::MAX).with_failure_delay(Duration::MAX);
-    let config = ServerConfig::new().with_limits(limits);
+    // Times that cannot be represented do not overflow.
+    let mut config = ServerConfig::default();
+    config.limits.idle_timeout = Duration::MAX;
+    config.limits.failure_delay = Duration::MAX;
     let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
     server.advance(seconds(u64::MAX / 2));
     assert!(!timed_out(&mut server));
 }
 
-// A refusal that is held back longer than the login may take is not said any more.
+// A refusal whose delay exceeds the time limit for the login is not sent.
 #[test]
 fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
     let rejection = Rejection::temporary("later").with_delay(seconds(500));
@@ -169,13 +173,16 @@ fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
     assert_eq!(server.closed(), Some(Close::TimedOut));
 }
 
-// 1939-3.46: whatever delay a store asks for, the connection ends at its deadline, and nothing is said.
+// 1939-3.46: whatever delay a store requests, the connection ends at its deadline without a reply.
 #[test]
 fn a_delay_that_a_store_asks_for_does_not_outlast_the_login_deadline() {
     for (delay, failed_logins) in [(seconds(500), 3), (seconds(500), 1), (Duration::MAX, 3)] {
-        let limits = Limits::new().with_failed_logins(failed_logins);
-        let mut core =
-            ServerConnection::new(ServerConfig::new().with_limits(limits).into(), Channel::Tls, None, START);
+        let mut core = ServerConnection::new(
+            configured::<ServerConfig>(|it| it.limits.failed_logins = failed_logins).into(),
+            Channel::Tls,
+            None,
+            START,
+        );
         let mut out = BytesMut::new();
         let asked = START.after(seconds(50));
         let mut input = Input::new(b"USER mrose\r\nPASS wrong\r\nCAPA\r\n");
@@ -192,14 +199,14 @@ fn a_delay_that_a_store_asks_for_does_not_outlast_the_login_deadline() {
     }
 }
 
-// 1939-7.23, SEC-02: how long the store has looked is not to be seen.
+// 1939-7.23, SEC-02: the client cannot see how long the store took.
 #[test]
 fn a_refusal_comes_when_it_comes_however_long_the_store_has_looked() {
     for (took, delay, held) in
         [(0, 0, 1000), (300, 0, 1000), (300, 4000, 4000), (999, 0, 1000), (1500, 0, 1500)]
     {
         let millis = Duration::from_millis;
-        let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
+        let mut connection = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
         let mut out = BytesMut::new();
         let asked = START.after(seconds(5));
         let mut input = Input::new(b"USER mrose\r\nPASS wrong\r\n");
@@ -217,14 +224,15 @@ fn a_refusal_comes_when_it_comes_however_long_the_store_has_looked() {
     }
 }
 
-/// A core behind a login, at this time, with limits of the user's own.
-fn logged_in_with(config: Limits, own: Limits) -> (ServerConnection, BytesMut) {
-    let config = ServerConfig::new().with_limits(config);
+/// A core after a login at this time, with the user's own limits.
+fn logged_in_with(everybody: Limits, own: Limits) -> (ServerConnection, BytesMut) {
+    let config = configured::<ServerConfig>(|it| it.limits = everybody);
     let mut core = ServerConnection::new(config.into(), Channel::Tls, None, START);
     let mut out = BytesMut::new();
     let login = b"USER mrose\r\nPASS tanstaaf\r\n";
     let ServerStep::Ask(_) = core.poll(START, &mut Input::new(login), &mut out) else { panic!("a login") };
-    let accepted = Accepted::new(Store::fixture().maildrop()).with_limits(own);
+    let mut accepted = Accepted::from(Store::fixture().maildrop());
+    accepted.limits = Some(Box::new(own));
     core.answer(Answer::Accept(accepted), START, &mut out).unwrap();
     out.clear();
     (core, out)
@@ -232,15 +240,15 @@ fn logged_in_with(config: Limits, own: Limits) -> (ServerConnection, BytesMut) {
 
 #[test]
 fn a_user_may_have_limits_of_his_own() {
-    let most = Limits::new();
-    let own = most
-        .with_idle_timeout(seconds(1800))
-        .with_bad_commands(2)
-        .with_command_line(255)
-        .with_store_timeout(seconds(5))
-        // Too late to have an effect.
-        .with_failed_logins(0)
-        .with_login_timeout(Duration::ZERO);
+    let most = Limits::default();
+    let mut own = most;
+    own.idle_timeout = seconds(1800);
+    own.bad_commands = 2;
+    own.command_line = 255;
+    own.store_timeout = seconds(5);
+    // Too late to have an effect.
+    own.failed_logins = 0;
+    own.login_timeout = Duration::ZERO;
     let (mut core, mut out) = logged_in_with(most, own);
     assert_eq!(*core.session().limits(), own);
     assert_eq!(core.deadline(), START.after(seconds(1800)));
@@ -253,6 +261,6 @@ fn a_user_may_have_limits_of_his_own() {
     let step = core.poll(late, &mut Input::new(b"XYZZY\r\n"), &mut out);
     assert!(matches!(step, ServerStep::Close(Close::BadCommands)), "{step:?}");
     // Nobody else has them.
-    let other = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
+    let other = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
     assert_eq!(*other.session().limits(), most);
 }

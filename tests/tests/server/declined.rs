@@ -1,4 +1,4 @@
-//! Requests that the embedder does not know.
+//! Requests that the embedder does not handle.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use bytes::BytesMut;
@@ -14,10 +14,10 @@ fn maildrop() -> Snapshot {
     snapshot
 }
 
-/// The replies to these lines, where the store knows no request, except that the second login is accepted.
+/// The replies to these lines if the store handles no request, except that it accepts the second login.
 fn replies(lines: &str) -> (String, Vec<String>) {
     let plain = OfferedMechanism::new(MechanismName::parse(b"PLAIN").unwrap(), Needs::Privacy);
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     config.mechanisms = vec![plain];
     let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);
@@ -28,9 +28,9 @@ fn replies(lines: &str) -> (String, Vec<String>) {
             ServerStep::Ask(request) => {
                 let shown = format!("{request:?}");
                 asked.push(shown.split([' ', '(', '{']).next().unwrap().to_owned());
-                logins += usize::from(matches!(request, Request::Authenticate(_)));
+                logins += usize::from(matches!(request, Request::Password { .. }));
                 let answer = match request {
-                    Request::Authenticate(_) if logins == 2 => Answer::Accept(maildrop().into()),
+                    Request::Password { .. } if logins == 2 => Answer::Accept(maildrop().into()),
                     other => other.decline(),
                 };
                 core.answer(answer, now, &mut out).expect("it fits the request");
@@ -50,7 +50,7 @@ fn every_request_can_be_declined() {
         "XCLIENT ADDR=192.0.2.1\r\nAUTH PLAIN AGEAYg==\r\nUSER a\r\nPASS b\r\nUSER a\r\nPASS b\r\n\
          RETR 1\r\nTOP 1 0\r\nSTAT\r\nDELE 1\r\nQUIT\r\n",
     );
-    assert_eq!(asked, ["Proxied", "Sasl", "Authenticate", "Authenticate", "Fetch", "Fetch", "Commit"]);
+    assert_eq!(asked, ["Proxied", "Sasl", "Password", "Password", "Fetch", "Fetch", "Commit"]);
     let statuses: Vec<_> = out.lines().skip(1).map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(
         statuses,

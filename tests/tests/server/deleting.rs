@@ -1,7 +1,8 @@
-//! DELE, RSET and the update at QUIT: when messages are removed, and when not.
+//! DELE, RSET and the update at QUIT: when messages are removed, and when they are not.
 
 use pop3_proto::Channel;
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::{Fault, Store};
 
@@ -67,7 +68,7 @@ fn a_removal_that_fails_is_told() {
     }
 }
 
-// 1939-6.14: a message that is gone already counts as removed; that is what the store answers.
+// 1939-6.14: a message that no longer exists counts as removed. This is what the store answers.
 #[test]
 fn a_marked_message_that_is_gone_is_no_failure() {
     let mut server = Server::logged_in(Store::with([("a", &b"x\n"[..])]));
@@ -104,7 +105,7 @@ fn nothing_is_done_behind_quit() {
 // 1939-8.01, 1939-7.08
 #[test]
 fn a_policy_may_remove_what_was_retrieved() {
-    let config = || ServerConfig::new().with_delete_retrieved(true);
+    let config = || configured::<ServerConfig>(|it| it.delete_retrieved = true);
     let new = || Server::with(Store::fixture(), config(), Channel::Tls, None).log_in();
     let mut server = new();
     server.say("RETR 1");

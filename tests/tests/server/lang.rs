@@ -1,4 +1,4 @@
-//! LANG (RFC 6856 section 3): the language of what the server says.
+//! LANG (RFC 6856 section 3): the language of reply texts.
 
 use pop3_proto::server::{Language, ServerConfig};
 use pop3_proto::{Channel, Rejection, TextId};
@@ -10,7 +10,8 @@ fn dialect() -> Language {
 }
 
 fn with(store: Store, languages: &[Language]) -> Server {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.languages = languages.to_vec();
     let mut server = Server::with(store, config, Channel::TrustedPlaintext, None);
     server.take();
@@ -39,10 +40,10 @@ fn a_language_that_is_not_there_changes_nothing() {
     let mut server = new();
     assert_eq!(server.say("LANG uga"), "-ERR this language is not available\r\n");
     server.say("LANG de");
-    for bad in ["LANG MUL", "LANG fr", "LANG en-US-x-"] {
-        let reply = server.say(bad);
-        assert!(reply.starts_with("-ERR d"), "{bad}: {reply}");
+    for unknown in ["LANG MUL", "LANG fr"] {
+        assert_eq!(server.say(unknown), "-ERR diese Sprache ist nicht verf\u{fc}gbar\r\n", "{unknown}");
     }
+    assert_eq!(server.say("LANG en-US-x-"), "-ERR ung\u{fc}ltiges Sprachk\u{fc}rzel\r\n");
     assert!(server.say("XYZZY").starts_with("-ERR unbekannter Befehl"));
 }
 
@@ -102,7 +103,7 @@ fn only_texts_are_translated() {
     server.say("LANG de");
     server.say("USER mrose");
     let refused = server.say("PASS wrong");
-    assert_eq!(refused, "-ERR [AUTH] Name oder Passwort ist falsch\r\n");
+    assert_eq!(refused, "-ERR [AUTH] falscher Name oder falsches Passwort\r\n");
     server.say("USER mrose");
     assert_eq!(server.say("PASS tanstaaf"), "+OK 3 Nachrichten (67 Oktette)\r\n");
     assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
@@ -110,17 +111,18 @@ fn only_texts_are_translated() {
     assert_eq!(server.say("UIDL 1"), "+OK 1 aaa\r\n");
     assert_eq!(server.say("RETR 3"), "+OK 14 Oktette\r\nSubject: c\r\n\r\n.\r\n");
     assert_eq!(server.say("DELE 1"), "+OK als gel\u{f6}scht markiert\r\n");
-    assert!(server.say("CAPA").starts_with("+OK die F\u{e4}higkeiten folgen\r\nTOP\r\n"));
+    assert!(server.say("CAPA").starts_with("+OK es folgen die Erweiterungen\r\nTOP\r\n"));
     assert_eq!(server.say("QUIT"), "+OK auf Wiedersehen\r\n");
 }
 
-// A translation may be loaded at run time; what has none stays English, and so does what the client has in another.
+// Translations may be loaded at run time. A text without a translation stays English, and so does a text of the
+// store if the client chose a language that does not have it.
 #[test]
 fn a_language_may_be_loaded_at_run_time() {
     let mut dutch = Language::new("nl".to_owned(), "Nederlands".to_owned());
     for line in "Bye=tot ziens\nOctets={} octetten, graag gedaan".to_owned().lines() {
         let (name, text) = line.split_once('=').unwrap();
-        dutch = dutch.with_text(TextId::from_name(name).unwrap(), text.to_owned());
+        dutch = dutch.with_text(TextId::from_name(name).unwrap(), text.to_owned()).unwrap();
     }
     dutch = dutch.with_own_text("the disk is full", "de schijf is vol".to_owned());
     let mut server = with(Store::fixture(), &[Language::english(), dutch.clone()]).log_in();
@@ -140,7 +142,9 @@ fn what_a_language_is_loaded_with_breaks_no_line() {
     let hostile = |begin: &str| format!("{begin}\r\n+OK forged\r\n.\r\n{}", "x".repeat(600));
     let language = Language::new(hostile("nl"), hostile("Nederlands"))
         .with_text(TextId::LanguageChanged, hostile("taal"))
+        .unwrap()
         .with_text(TextId::NothingDone, hostile("niets"))
+        .unwrap()
         .with_own_text("the disk is full", hostile("vol"));
     let full = Fault::Unavailable(Rejection::temporary("the disk is full"));
     let mut server = with(Store::fixture().with_fault(full), &[language]).log_in();
@@ -172,6 +176,6 @@ fn texts_of_the_store_are_utf8_only_behind_lang_and_break_no_line() {
 fn stls_forgets_the_language() {
     let mut server = new();
     server.say("LANG de");
-    assert_eq!(server.say("STLS"), "+OK TLS beginnt\r\n");
+    assert_eq!(server.say("STLS"), "+OK TLS-Aushandlung beginnen\r\n");
     assert!(server.say("XYZZY").starts_with("-ERR unknown command"));
 }

@@ -1,4 +1,4 @@
-//! Memory: what a client sends or leaves unread takes no more of it than the limits say.
+//! Memory: what a client sends or leaves unread uses no more than the limits allow.
 
 use bytes::BytesMut;
 use pop3_observer::Side;
@@ -11,14 +11,14 @@ use pop3_tests::store::Store;
 
 const HIGH_WATER: usize = 32 * 1024;
 
-/// A core behind the login, with a maildrop of so many messages, and who watches it.
+/// A core after the login, with this many messages, and its observer.
 fn logged_in(messages: usize) -> (ServerConnection, Watch) {
     let uids: Vec<_> = (0..messages).map(|n| format!("uid-{n:064}")).collect();
     let store = Store::with(uids.iter().map(|uid| (&uid[..], &b"x\n"[..])));
-    let mut core = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
+    let mut core = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
     let login = b"USER mrose\r\nPASS tanstaaf\r\n";
     let (mut input, mut out) = (Input::new(login), BytesMut::new());
-    let ServerStep::Ask(Request::Authenticate(_)) = core.poll(START, &mut input, &mut out) else {
+    let ServerStep::Ask(Request::Password { .. }) = core.poll(START, &mut input, &mut out) else {
         panic!("credentials are to be checked");
     };
     core.answer(Answer::Accept(store.maildrop().into()), START, &mut out).unwrap();
@@ -32,13 +32,13 @@ fn logged_in(messages: usize) -> (ServerConnection, Watch) {
 #[test]
 fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
     let piece = vec![b'x'; 600];
-    let new = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
+    let new = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
     for (mut core, mut watch) in [logged_in(1), (new, Watch::new(Side::Server, Channel::Tls))] {
         let mut out = BytesMut::new();
         let _ = core.poll(START, &mut Input::new(b""), &mut out);
         watch.sent(Side::Server, &out);
         out.clear();
-        let limits = Limits::new();
+        let limits = Limits::default();
         let (mut sent, mut said, mut kept) = (0, Vec::new(), Vec::new());
         let step = loop {
             kept.extend_from_slice(&piece);
@@ -49,7 +49,7 @@ fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
             let consumed = input.consumed();
             kept.drain(..consumed);
             watch.sent(Side::Server, &out);
-            // As soon as the limit is reached: 600 octets at a time, with the second.
+            // As soon as the limit is reached: after the second piece of 600 octets.
             let refused = said.is_empty() && sent > 0;
             assert!(kept.len() < limits.command_line, "no more is to be kept than a line");
             assert_eq!(&out[..], if refused { &b"-ERR command line too long\r\n"[..] } else { b"" });
@@ -64,12 +64,12 @@ fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
     }
 }
 
-// A caller whose buffer holds the longest line never gets stuck.
+// A caller whose buffer fits the longest line never gets stuck.
 #[test]
 fn a_buffer_of_the_longest_line_is_enough() {
     let mut server = Server::logged_in(Store::fixture());
     server.feed(&[&vec![b'x'; 10_000][..], b"\r\nNOOP\r\n"].concat(), &[1]);
-    assert!(server.most_received() <= Limits::new().command_line, "{}", server.most_received());
+    assert!(server.most_received() <= Limits::default().command_line, "{}", server.most_received());
 }
 
 // 2449-6.60, 2449-6.62, SEC-04
@@ -81,11 +81,11 @@ fn a_hundred_thousand_commands_are_answered_in_portions() {
     let (mut flushes, mut seen) = (0, 0);
     while let ServerStep::Flush = core.poll(START, &mut input, &mut out) {
         assert!((HIGH_WATER..HIGH_WATER + 512).contains(&out.len()), "{}", out.len());
-        // Without room nothing more is taken, however often it is polled.
+        // Without space, nothing more is accepted, however often it is polled.
         let (taken, length) = (input.consumed(), out.len());
         assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Flush));
         assert_eq!((input.consumed(), out.len()), (taken, length));
-        // Who watches gives up where too many commands are under way.
+        // The observer gives up when too many commands are outstanding.
         watch.sent(Side::Client, &burst[seen..taken]);
         watch.sent(Side::Server, &out);
         seen = taken;
@@ -137,7 +137,7 @@ fn a_long_listing_stops_at_the_high_water_mark_and_goes_on() {
     }
 }
 
-// A mark put between two portions of a listing can't be: no command is read before its end.
+// No message can be marked between two parts of a listing, because no command is read before it ends.
 #[test]
 fn nothing_is_read_while_a_listing_is_under_way() {
     let (mut core, _) = logged_in(20_000);
@@ -149,7 +149,8 @@ fn nothing_is_read_while_a_listing_is_under_way() {
 #[test]
 fn the_smallest_high_water_mark_is_one_reply() {
     for high_water in [0, 1] {
-        let config = ServerConfig::new().with_limits(Limits::new().with_high_water(high_water));
+        let mut config = ServerConfig::default();
+        config.limits.high_water = high_water;
         let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
         let sent = server.say("STAT\r\nLIST\r\nRETR 2\r\nSTAT\r\nQUIT");
         assert_eq!(sent.lines().count(), 1 + 5 + 7 + 1 + 1);
@@ -157,7 +158,7 @@ fn the_smallest_high_water_mark_is_one_reply() {
     }
 }
 
-// 1939-5.44, 2449-6.62: of unread messages there is never more than one piece of the store in the output.
+// 1939-5.44, 2449-6.62: the output never contains more than one piece of a message that is not read.
 #[test]
 fn unread_messages_take_no_memory() {
     let message = vec![b'x'; 200_000];

@@ -10,7 +10,7 @@ fn logged_in() -> Server {
     Server::logged_in(Store::fixture())
 }
 
-/// How many lines were sent; each must be a reply.
+/// How many lines were sent. Each must be a reply.
 fn replies(sent: &[u8]) -> Vec<&str> {
     let lines: Vec<_> = sent.split_inclusive(|&octet| octet == b'\n').collect();
     for line in &lines {
@@ -28,19 +28,33 @@ fn is_negative(reply: &str) -> bool {
 fn the_server_speaks_first_in_one_line() {
     let mut server = Server::new(Store::fixture());
     assert_eq!(server.take(), b"+OK POP3 server ready\r\n");
-    let long = ServerConfig::new().with_greeting("x\r\n-ERR \u{1b}é".repeat(400));
+    let mut long = ServerConfig::default();
+    long.greeting = "x\r\n-ERR \u{1b}é".repeat(400);
     let mut server = Server::with(Store::fixture(), long, Channel::Plaintext, None);
     let greeting = server.take();
     assert!((500..=512).contains(&greeting.len()));
     check_line(&greeting).unwrap();
 }
 
-// 2449-6.40, 2449-8.07: a text that begins with a bracket is a response code, so none else does.
+// The least that RFC 2449 section 4 requires.
+#[test]
+fn a_line_of_255_octets_fits_whatever_the_limit() {
+    let mut config = ServerConfig::default();
+    config.limits.command_line = 0;
+    let mut server = Server::with(Store::fixture(), config, Channel::Tls, None);
+    server.take();
+    let name = "x".repeat(255 - "USER \r\n".len());
+    assert!(server.say(&format!("USER {name}")).starts_with("+OK"));
+    assert_eq!(server.say(&format!("USER {name}x")), "-ERR command line too long\r\n");
+}
+
+// 2449-6.40, 2449-8.07: text that begins with a bracket is a response code, so no other text does.
 #[test]
 fn no_text_looks_like_a_response_code() {
-    // Nor behind what is left out of it.
+    // Not even after the omitted part.
     for greeting in [" [IN-USE] hello", "\u{1}[IN-USE] hello", "<[IN-USE] hello", "\u{e9} [[IN-USE] hello"] {
-        let config = ServerConfig::new().with_greeting(greeting);
+        let mut config = ServerConfig::default();
+        config.greeting = greeting.into();
         let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
         assert_eq!(server.take(), b"+OK IN-USE] hello\r\n", "{greeting}");
     }
@@ -50,7 +64,7 @@ fn no_text_looks_like_a_response_code() {
     }
 }
 
-// 1939-3.10, 1939-3.02, 2449-8.07: whatever a store says.
+// 1939-3.10, 1939-3.02, 2449-8.07: whatever text a store returns.
 #[test]
 fn a_text_of_the_store_is_one_line_within_the_limit() {
     let text = "x\r\n.\r\n+OK \u{1b}[2J\u{e9}".repeat(200);
@@ -75,7 +89,7 @@ fn keywords_have_no_case_but_arguments_have() {
     assert!(server.say("nOoP").starts_with("+OK "));
 }
 
-// 1939-3.04: spaces around numbers are ignored, and so they are behind a command without argument.
+// 1939-3.04: spaces around numbers are ignored, and so are spaces after a command without an argument.
 #[test]
 fn surplus_spaces_are_ignored() {
     let mut server = logged_in();
@@ -149,10 +163,10 @@ fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
     }
 }
 
-// PRS-13: the bad commands before the login are none of the session behind it.
+// PRS-13: invalid commands before the login do not count for the session after it.
 #[test]
 fn bad_commands_before_the_login_do_not_count_behind_it() {
-    let limits = Limits::new();
+    let limits = Limits::default();
     let mut server = Server::new(Store::fixture());
     server.take();
     for _ in 1..limits.bad_commands_before_login {
@@ -195,7 +209,7 @@ fn a_line_over_the_limit_gets_one_refusal_and_its_tail_is_no_command() {
     }
 }
 
-// 1939-3.12, 1939-3.15, 1939-3.17: also next to spaces and line ends, where a careless reader trims.
+// 1939-3.12, 1939-3.15, 1939-3.17: also next to spaces and line ends, where a careless parser trims.
 #[test]
 fn control_octets_are_refused_wherever_they_stand() {
     let login: &[&[u8]] = &[
@@ -237,7 +251,7 @@ fn control_octets_are_refused_wherever_they_stand() {
     }
 }
 
-// 1939-3.14: a bare LF ends a command line. It does so everywhere, and a bare CR nowhere.
+// 1939-3.14: a bare LF ends a command line everywhere, and a bare CR nowhere.
 #[test]
 fn a_bare_line_feed_ends_a_line() {
     let mut server = logged_in();
@@ -270,7 +284,7 @@ fn replies_are_whole_lines_without_an_octet_of_the_client() {
     }
 }
 
-// 1957-1.02, 1939-3.09: also where there is nothing to say.
+// 1957-1.02, 1939-3.09: even if there is nothing to say.
 #[test]
 fn every_reply_has_a_text() {
     let commands = "USER nosuch, PASS wrong, USER mrose, PASS, PASS tanstaaf, CAPA, STAT, LIST, LIST 1, LIST 9, UIDL, UIDL 1, \
@@ -309,8 +323,9 @@ fn each_command_of_a_burst_gets_its_reply_in_order() {
 // SEC-01
 #[test]
 fn too_many_bad_commands_end_the_session() {
-    let limits = Limits::new().with_bad_commands_before_login(4).with_bad_commands(6);
-    let config = ServerConfig::new().with_limits(limits);
+    let mut config = ServerConfig::default();
+    config.limits.bad_commands_before_login = 4;
+    config.limits.bad_commands = 6;
     let new = || Server::with(Store::fixture(), config.clone(), Channel::TrustedPlaintext, None);
     // Unknown ones, malformed ones, ones for the other state, and a mixture.
     for lines in [&["X"][..], &["RETR"], &["USER a\0"], &["STAT"], &["X", "", "NOOP", "USER"]] {
@@ -332,13 +347,13 @@ fn too_many_bad_commands_end_the_session() {
         // 1939-6.01
         assert_eq!(server.store.messages.len(), 3);
     }
-    // A good command between them shows a client of this protocol.
+    // A valid command between them shows that the client speaks the protocol.
     let mut server = new().log_in();
     for _ in 0..20 {
         assert!(is_negative(&server.say("X")));
         assert!(server.say("NOOP").starts_with("+OK "));
     }
-    // A message number that does not exist is no bad command.
+    // A message number that does not exist is not an invalid command.
     for _ in 0..20 {
         assert!(is_negative(&server.say("RETR 99")));
     }

@@ -81,7 +81,8 @@ fn mail_that_arrives_during_the_session_is_not_in_it() {
 fn last_is_answered_only_if_wished_for() {
     let mut server = Server::logged_in(Store::fixture());
     assert!(server.say("LAST").starts_with("-ERR "));
-    let config = ServerConfig::new().with_last(true);
+    let mut config = ServerConfig::default();
+    config.last = true;
     let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
     assert_eq!(server.say("LAST"), "+OK 0\r\n");
     server.say("RETR 2");

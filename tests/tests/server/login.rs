@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::{Close, Limits, ServerConfig, ServerState};
+use pop3_proto::server::{Close, ServerConfig, ServerState};
 use pop3_proto::{Channel, Rejection};
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::{Fault, Store};
@@ -26,7 +26,7 @@ fn with_password(password: &[u8]) -> Server {
 #[test]
 fn user_and_pass_open_the_maildrop() {
     let mut server = new();
-    assert_eq!(server.say("USER mrose"), "+OK now the password\r\n");
+    assert_eq!(server.say("USER mrose"), "+OK password required\r\n");
     assert_eq!(server.say("PASS tanstaaf"), "+OK maildrop has 3 messages (67 octets)\r\n");
     assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
 }
@@ -108,7 +108,8 @@ fn a_name_may_hold_spaces_but_not_begin_or_end_with_them() {
 // 2595-2.01, 2449-6.20, 8314-4.10
 #[test]
 fn no_password_is_taken_on_a_channel_that_anybody_can_read() {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
     server.take();
     let replies: Vec<_> = ["USER mrose", "PASS tanstaaf", "USER nosuch", "PASS wrong"]
@@ -137,7 +138,8 @@ fn refusals_come_later_each_time_and_end_the_session() {
     assert_eq!(server.pauses(), [1, 2, 4].map(Duration::from_secs));
     assert_eq!(server.connection().session().totals().failed_logins, 3);
 
-    let config = ServerConfig::new().with_limits(Limits::new().with_failed_logins(1));
+    let mut config = ServerConfig::default();
+    config.limits.failed_logins = 1;
     let mut server = Server::with(Store::fixture(), config, Channel::Tls, None);
     server.take();
     assert!(server.send(b"USER x\r\nPASS y\r\nUSER mrose\r\nPASS tanstaaf\r\n").starts_with(b"+OK "));
@@ -191,7 +193,7 @@ fn faults_of_the_system_are_no_failed_logins() {
             assert!(server.say("PASS tanstaaf").starts_with(&format!("-ERR {code} ")), "{code}");
             assert_eq!(server.connection().session().state(), ServerState::Authorization);
         }
-        // The code is for those only whose credentials are right.
+        // The code is sent only if the credentials are correct.
         server.say("USER mrose");
         assert!(server.say("PASS wrong").starts_with("-ERR [AUTH] "), "{code}");
         server.store.fault = Fault::None;
@@ -215,7 +217,7 @@ fn quit_before_the_login_removes_nothing() {
     }
 }
 
-// SEC-11: the name is the store's to check, and arrives as it was sent.
+// SEC-11: the store checks the name, which arrives as it was sent.
 #[test]
 fn names_are_data() {
     let mut server = new();
@@ -232,7 +234,7 @@ fn no_secret_is_shown() {
     assert!(!format!("{:?}", server.connection()).contains("tanstaaf"));
 }
 
-// 1939-7.15: the password is not taken for another name than the last one.
+// 1939-7.15: the password is not accepted for any name but the last one.
 #[test]
 fn a_name_that_was_refused_takes_the_one_before_along() {
     let long = format!("user {}", "x".repeat(2000));

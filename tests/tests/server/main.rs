@@ -1,4 +1,4 @@
-//! The server core from outside: what it answers, keeps, refuses and bounds.
+//! The server core from outside: what it answers, stores, refuses and limits.
 
 mod announced;
 mod apop;

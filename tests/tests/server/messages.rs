@@ -66,7 +66,7 @@ fn awkward_messages_are_sent_as_they_are() {
     }
 }
 
-// 1939-3.33: whatever line ends the store has.
+// 1939-3.33: whatever line ends the store uses.
 #[test]
 fn line_ends_of_the_store_do_not_matter() {
     let wire = b"A: b\r\n\r\n..c\r\n\r\nd\r\n.\r\n";
@@ -76,7 +76,7 @@ fn line_ends_of_the_store_do_not_matter() {
     }
 }
 
-// 1939-3.30: lines whose dot falls on any edge of the store's pieces.
+// 1939-3.30: lines whose dot is at any edge of the pieces from the store.
 #[test]
 fn dots_are_found_on_every_edge() {
     for length in 60..70 {

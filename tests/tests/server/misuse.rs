@@ -1,7 +1,7 @@
-//! Calls that do not fit the state: refused, and nothing is changed by them.
+//! Calls that the state does not allow: they are refused and change nothing.
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, Close, ServerConfig, ServerConnection, ServerStep};
+use pop3_proto::server::{Answer, Close, ServerConfig, ServerConnection, ServerState, ServerStep};
 use pop3_proto::{Channel, Input, Rejection, Secret};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -23,9 +23,10 @@ fn answers() -> Vec<Answer> {
     ]
 }
 
-/// A core after some input, its requests answered as the list says.
+/// A core after some input, whose requests were answered with these answers.
 fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (ServerConnection, BytesMut) {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.mechanisms = offer(&["X"]);
     let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);
@@ -50,7 +51,7 @@ fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (ServerConnection, B
     (core, out)
 }
 
-/// Which of the answers above fit, whether octets of a message do, and whether a handshake does.
+/// Which of the answers above are allowed, and whether octets of a message and a handshake are.
 type Fits = (&'static [usize], bool, bool);
 
 #[test]
@@ -139,7 +140,7 @@ impl CloneAnswers for Vec<Answer> {
     }
 }
 
-// Polled again without what it waits for, a connection says the same again and takes nothing.
+// If a connection is polled again without what it waits for, it says the same again and accepts nothing.
 #[test]
 fn a_step_is_repeated_until_it_is_done() {
     const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
@@ -158,7 +159,7 @@ fn a_step_is_repeated_until_it_is_done() {
     }
 }
 
-// Once closed, nothing of an open message is taken.
+// After the close, nothing of an open message is accepted.
 #[test]
 fn a_closed_connection_takes_no_octets() {
     let accept = Answer::Accept(Store::fixture().maildrop().into());
@@ -169,7 +170,7 @@ fn a_closed_connection_takes_no_octets() {
     assert!(core.body(b"more", &mut out).is_err());
     assert!(core.answer(Answer::EndOfMessage, START, &mut out).is_err());
     assert_eq!(out.len(), length);
-    // The first reason stays.
+    // The first reason remains.
     core.close(Close::TimedOut);
-    assert_eq!(core.session().closed(), Some(Close::Stopped));
+    assert_eq!(core.session().state(), ServerState::Closed(Close::Stopped));
 }

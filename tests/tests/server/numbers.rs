@@ -10,7 +10,7 @@ fn refused(server: &mut Server, argument: &str) {
         let line = command.replace("{}", argument);
         let reply = server.say(&line);
         assert!(reply.starts_with("-ERR ") && reply.lines().count() == 1, "{line}: {reply}");
-        // So that a limit on bad commands does not end the session.
+        // So that a limit on invalid commands does not end the session.
         assert_eq!(server.say("STAT"), "+OK 3 67\r\n", "{line}");
     }
 }

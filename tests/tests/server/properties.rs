@@ -1,7 +1,7 @@
-//! What holds for any dialogue: the same at every split, and what the model says.
+//! Properties of any dialogue: it is the same at every split, and agrees with the model.
 
 use pop3_proto::Channel;
-use pop3_proto::server::{Close, Language, Limits, ServerConfig, Utf8};
+use pop3_proto::server::{Close, Language, ServerConfig};
 use pop3_tests::model::{Expected, Model, Valid};
 use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Seen, Server, run};
@@ -11,10 +11,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn server(store: &Store, high_water: usize) -> Server {
-    let limits = Limits::new().with_high_water(high_water).with_command_line(300).with_sasl_line(400);
-    let mut config =
-        ServerConfig::new().with_starttls(true).with_last(true).with_limits(limits.with_sasl_rounds(3));
-    config = config.with_utf8(Utf8::new(true)).with_language(Language::german());
+    let mut config = ServerConfig::default();
+    config.starttls = true;
+    config.last = true;
+    config.limits.high_water = high_water;
+    config.limits.command_line = 300;
+    config.limits.sasl_line = 400;
+    config.limits.sasl_rounds = 3;
+    config.utf8 = true;
+    config.utf8_user = true;
+    config.languages.push(Language::german());
     config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "XOAUTH2", ENDLESS]);
     Server::with(store.clone(), config, Channel::TrustedPlaintext, Some("<1.2@h>"))
 }
@@ -35,7 +41,7 @@ fn valid() -> impl Strategy<Value = Valid> {
     ]
 }
 
-/// Octets that make lines, dots and blank lines often.
+/// Octets that often form lines, dots and blank lines.
 fn content() -> impl Strategy<Value = Vec<u8>> {
     let octet = prop_oneof![
         4 => Just(b'\n'), 2 => Just(b'\r'), 3 => Just(b'.'), 3 => Just(b'a'), 1 => any::<u8>()
@@ -52,7 +58,7 @@ fn store() -> impl Strategy<Value = Store> {
     })
 }
 
-/// A line as it comes from anybody: valid or nearly so, or any octets.
+/// A line from any sender: valid or nearly valid, or any octets.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let argument = prop_oneof![
         Just(""),
@@ -159,7 +165,7 @@ proptest! {
         all_splits(|| server(&store, high_water), &flights, &lengths);
     }
 
-    // The same with a high-water mark that stops now and then: it must not be seen.
+    // The same with a high-water mark that stops sometimes. This must have no effect.
     #[test]
     fn the_high_water_mark_is_not_seen(
         store in store(), lines in vec(line(), 0..20), high_water in 1..200_usize,
@@ -169,7 +175,7 @@ proptest! {
         prop_assert_eq!(low, run(server(&store, 1 << 20), &[&flight], WHOLE, true));
     }
 
-    // 1939-4.08, 1939-5.21, 1939-5.28, 1939-5.53, 1939-6.12, 1939-7.03: against the model.
+    // 1939-4.08, 1939-5.21, 1939-5.28, 1939-5.53, 1939-6.12, 1939-7.03: compared with the model.
     #[test]
     fn valid_commands_are_answered_as_the_model_says(
         store in store(), commands in vec(valid(), 0..30), lengths in lengths(), quits: bool,

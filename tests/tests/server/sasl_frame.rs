@@ -1,8 +1,8 @@
-//! AUTH as a frame (RFC 5034 section 4): lines, states and limits, whatever the mechanism says in it.
+//! AUTH as a frame (RFC 5034 section 4): lines, states and limits, whatever the mechanism sends.
 
 use core::time::Duration;
 
-use pop3_proto::server::{Close, Limits, ServerConfig, ServerState};
+use pop3_proto::server::{Close, ServerConfig, ServerState};
 use pop3_proto::{Channel, encode_base64};
 use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Asked, Server};
@@ -12,7 +12,8 @@ use pop3_tests::store::Store;
 const GOOD: &str = "AG1yb3NlAHRhbnN0YWFm";
 
 fn config() -> ServerConfig {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "EXTERNAL", ENDLESS]);
     config
 }
@@ -59,7 +60,9 @@ fn what_is_not_offered_is_refused_at_once() {
         assert!(server.say(line).starts_with("-ERR "), "{line}");
     }
     assert_eq!(server.asked(), []);
-    assert!(with(ServerConfig::new(), Channel::Tls).say(&format!("AUTH PLAIN {GOOD}")).starts_with("-ERR "));
+    assert!(
+        with(ServerConfig::default(), Channel::Tls).say(&format!("AUTH PLAIN {GOOD}")).starts_with("-ERR ")
+    );
 }
 
 // 5034-4.03, 5034-4.05
@@ -115,7 +118,7 @@ fn a_star_cancels_and_nothing_has_happened() {
         assert_eq!(server.asked(), [begun(mechanism), Asked::Cancel]);
         assert_eq!(server.connection().session().totals().failed_logins, 0);
         assert_eq!(server.pauses(), []);
-        // As if AUTH had not been issued: the name is still there.
+        // As if AUTH had not been sent: the name is still there.
         assert!(server.say("PASS tanstaaf").starts_with("+OK "));
     }
 }
@@ -144,7 +147,7 @@ fn what_is_no_base64_ends_the_exchange() {
         let reply = server.say(bad);
         assert!(reply.starts_with("-ERR ") && !reply.contains("[AUTH]"), "{bad}: {reply}");
         assert_eq!(server.asked(), [begun("PLAIN"), Asked::Cancel], "{bad}");
-        // Spaces around an argument are none of it.
+        // Spaces around an argument do not belong to it.
         if !bad.contains(' ') {
             assert!(server.say(&format!("AUTH PLAIN {bad}")).starts_with("-ERR "), "{bad}");
         }
@@ -163,9 +166,10 @@ fn lines_of_auth_may_be_long_and_others_not() {
     assert_eq!(challenge, format!("+ {long}\r\n"));
     server.say("*");
     // At the limit, and one octet over it.
-    let limits = Limits::new().with_sasl_line(2002);
+    let mut config = config();
+    config.limits.sasl_line = 2002;
     for (octets, taken) in [(2000, true), (2004, false)] {
-        let mut server = with(config().with_limits(limits), Channel::TrustedPlaintext);
+        let mut server = with(config.clone(), Channel::TrustedPlaintext);
         server.say("AUTH X-ENDLESS");
         let reply = server.say(&"A".repeat(octets));
         assert_eq!(reply.starts_with("+ "), taken, "{octets}");
@@ -173,22 +177,24 @@ fn lines_of_auth_may_be_long_and_others_not() {
             assert!(reply.starts_with("-ERR ") && reply.matches("\r\n").count() == 1, "{reply}");
             assert_eq!(server.asked().last(), Some(&Asked::Cancel));
             assert!(server.say(&format!("AUTH PLAIN {GOOD}")).starts_with("+OK "));
-            // Behind the login no line is longer than others.
+            // After the login no line is longer than others.
             assert!(server.say(&format!("AUTH PLAIN {}", "A".repeat(1800))).contains("too long"));
         }
     }
-    // Only AUTH, and only where it may be used.
+    // Only AUTH, and only where it is available.
     assert!(new().say(&format!("USER {long}")).contains("too long"));
     assert!(new().say(&format!("AUTHX {long}")).contains("too long"));
-    assert!(with(ServerConfig::new(), Channel::Tls).say(&format!("AUTH PLAIN {long}")).contains("too long"));
+    assert!(
+        with(ServerConfig::default(), Channel::Tls).say(&format!("AUTH PLAIN {long}")).contains("too long")
+    );
 }
 
-// 5034-4.14: nothing is kept of a line that never ends.
+// 5034-4.14: nothing of a line that never ends is stored.
 #[test]
 fn a_response_without_end_is_not_kept() {
     let mut server = new();
     server.say("AUTH X-ENDLESS");
-    // It is refused when it is too long, and discarded from then on.
+    // The line is refused when it is too long, and discarded from then on.
     for sent in (0..60_000).step_by(1000) {
         let reply = String::from_utf8(server.send(&[b'A'; 1000])).unwrap();
         if (sent..sent + 1000).contains(&(16 * 1024)) {
@@ -200,7 +206,7 @@ fn a_response_without_end_is_not_kept() {
     assert!(server.most_received() <= 16 * 1024 + 1000, "{}", server.most_received());
     assert_eq!(server.say(""), "");
     assert!(server.say("CAPA").starts_with("+OK "));
-    // One that does not end then ends the connection.
+    // If it still does not end, the connection is closed.
     server.say("AUTH X-ENDLESS");
     for _ in 0..90 {
         server.send(&[b'A'; 1000]);
@@ -225,8 +231,9 @@ fn commands_are_not_recognised_within_an_exchange() {
 // SEC-09
 #[test]
 fn an_exchange_has_so_many_rounds() {
-    let limits = Limits::new().with_sasl_rounds(3);
-    let mut server = with(config().with_limits(limits), Channel::TrustedPlaintext);
+    let mut config = config();
+    config.limits.sasl_rounds = 3;
+    let mut server = with(config, Channel::TrustedPlaintext);
     assert_eq!(server.say("AUTH X-ENDLESS AAAA"), "+ AAAA\r\n");
     for _ in 0..3 {
         assert_eq!(server.say("AAAA"), "+ AAAA\r\n");
@@ -237,7 +244,7 @@ fn an_exchange_has_so_many_rounds() {
     assert!(server.say("AUTH X-ENDLESS").starts_with("+ "), "the next one counts anew");
 }
 
-// SEC-02: abandoned exchanges are no way around the limit of bad commands.
+// SEC-02: aborted exchanges do not circumvent the limit on invalid commands.
 #[test]
 fn exchanges_that_lead_to_nothing_are_bad_commands() {
     for bad in ["AUTH PLAIN\r\n*\r\n", "AUTH PLAIN\r\n!\r\n", "AUTH PLAIN AAAA\r\n", "AUTH FOO\r\n"] {
@@ -285,8 +292,9 @@ fn what_needs_privacy_or_tls_waits_for_it() {
         (Channel::TrustedPlaintext, &["SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"]),
         (Channel::Tls, &names),
     ] {
-        let limits = Limits::new().with_bad_commands_before_login(100);
-        let mut config = ServerConfig::new().with_starttls(true).with_limits(limits);
+        let mut config = ServerConfig::default();
+        config.starttls = true;
+        config.limits.bad_commands_before_login = 100;
         config.mechanisms = offer(&names);
         let mut server = with(config, channel);
         assert!(server.say("CAPA").contains(&format!("\r\nSASL {}\r\n", open.join(" "))), "{channel:?}");
@@ -306,8 +314,8 @@ fn what_needs_privacy_or_tls_waits_for_it() {
             assert!(server.say(&format!("AUTH PLAIN {GOOD}")).starts_with("+OK "));
         }
     }
-    // With nothing that can be used there is no line SASL.
-    let mut config = ServerConfig::new();
+    // If no mechanism is available, there is no line SASL.
+    let mut config = ServerConfig::default();
     config.mechanisms = offer(&["PLAIN"]);
     assert!(!with(config, Channel::Plaintext).say("CAPA").contains("SASL"));
 }
@@ -319,8 +327,10 @@ fn auth_alone_lists_the_mechanisms_unless_that_is_off() {
         new().say("AUTH"),
         "+OK mechanisms follow\r\nPLAIN\r\nLOGIN\r\nCRAM-MD5\r\nSCRAM-SHA-256\r\nX-ENDLESS\r\n.\r\n"
     );
-    assert!(with(config().with_auth_listing(false), Channel::Tls).say("AUTH").starts_with("-ERR "));
-    assert!(with(ServerConfig::new(), Channel::Tls).say("AUTH").starts_with("-ERR "));
+    let mut unlisted = config();
+    unlisted.auth_listing = false;
+    assert!(with(unlisted, Channel::Tls).say("AUTH").starts_with("-ERR "));
+    assert!(with(ServerConfig::default(), Channel::Tls).say("AUTH").starts_with("-ERR "));
 }
 
 // 2449-5.05
@@ -328,13 +338,13 @@ fn auth_alone_lists_the_mechanisms_unless_that_is_off() {
 fn the_line_sasl_has_512_octets_at_most() {
     let names: Vec<_> = (0..60).map(|number| format!("X-MECHANISM-{number:08}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     config.mechanisms = offer(&names);
     let mut server = with(config, Channel::Tls);
     let list = server.say("CAPA");
     let line = list.split_inclusive("\r\n").find(|line| line.starts_with("SASL ")).unwrap();
     assert_eq!(line.len(), "SASL".len() + 24 * " X-MECHANISM-00000000".len() + 2);
-    // All of them are taken, and in the list of AUTH.
+    // All of them are accepted, and are in the list of AUTH.
     assert_eq!(server.say("AUTH").lines().count(), 62);
     assert!(server.say("AUTH X-MECHANISM-00000059").starts_with("-ERR never heard of it"));
 }
@@ -352,7 +362,7 @@ fn tls_brings_back_what_the_settings_say() {
     );
 }
 
-// 1939-3.44: a client that never responds is in no login.
+// 1939-3.44: a client that never responds is not logged in.
 #[test]
 fn an_exchange_does_not_hold_up_the_deadline_of_the_login() {
     let mut server = new();

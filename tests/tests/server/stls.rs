@@ -1,4 +1,4 @@
-//! STLS: what was said before TLS is worth nothing behind it.
+//! STLS: what was sent before TLS counts for nothing after it.
 
 use bytes::BytesMut;
 use pop3_observer::Side;
@@ -10,7 +10,8 @@ use pop3_tests::server::Server;
 use pop3_tests::store::Store;
 
 fn new() -> Server {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
     server.take();
     server
@@ -39,7 +40,7 @@ impl LogIn for Server {
     }
 }
 
-// 2595-4.12: whole lines, a part of one, and at every split of the flight.
+// 2595-4.12: complete lines, a part of one, and at every split of the flight.
 #[test]
 fn octets_behind_stls_are_thrown_away() {
     for injected in
@@ -53,7 +54,7 @@ fn octets_behind_stls_are_thrown_away() {
             assert!(sent.ends_with(".\r\n+OK begin TLS negotiation\r\n"), "{sent}");
             assert_eq!((server.handshakes(), server.received()), (1, &b""[..]));
             assert_eq!(server.asked(), []);
-            // Nothing of it is in front of the first command under TLS.
+            // None of it precedes the first command under TLS.
             assert!(server.say("NOOP").starts_with("-ERR log in first"));
             assert!(server.say("CAPA").starts_with("+OK "));
             assert_eq!(server.connection().session().state(), ServerState::Authorization);
@@ -61,10 +62,11 @@ fn octets_behind_stls_are_thrown_away() {
     }
 }
 
-// 2595-4.12: the core itself empties the input, and takes nothing more before the handshake.
+// 2595-4.12: the core itself discards the input, and accepts nothing before the handshake.
 #[test]
 fn the_core_leaves_nothing_to_forget() {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut core = ServerConnection::new(config.into(), Channel::Plaintext, None, START);
     let (mut input, mut out) = (Input::new(b"STLS\r\nCAPA\r\nQUI"), BytesMut::new());
     assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::StartTls));
@@ -77,7 +79,7 @@ fn the_core_leaves_nothing_to_forget() {
     assert!(matches!(core.poll(START, &mut late, &mut out), ServerStep::StartTls));
     assert_eq!((late.consumed(), out.len()), (0, length));
     core.tls_established(START).unwrap();
-    // Half a line from before is not in front of this one.
+    // Half a line from before does not precede this one.
     let mut input = Input::new(b"T\r\n");
     assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Read));
     assert_eq!(&out[length..], b"-ERR unknown command\r\n");
@@ -112,7 +114,8 @@ fn stls_is_refused_where_it_makes_no_sense() {
     server.say("STLS");
     assert!(server.say("STLS").starts_with("-ERR "));
     for (starttls, channel) in [(true, Channel::Tls), (false, Channel::Plaintext), (false, Channel::Tls)] {
-        let config = ServerConfig::new().with_starttls(starttls);
+        let mut config = ServerConfig::default();
+        config.starttls = starttls;
         let mut server = Server::with(Store::fixture(), config, channel, None);
         server.take();
         assert!(server.say("STLS").starts_with("-ERR "));
@@ -121,7 +124,7 @@ fn stls_is_refused_where_it_makes_no_sense() {
     }
 }
 
-// SEC-10: the deadline of the login holds for the handshake as well.
+// SEC-10: the deadline for the login includes the handshake.
 #[test]
 fn the_handshake_has_the_logins_deadline() {
     let mut server = new();

@@ -1,34 +1,37 @@
 //! UTF8 (RFC 6856 section 2): the command, and UTF-8 in names and passwords.
 
-use pop3_proto::server::{ServerConfig, Utf8};
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, Rejection};
 use pop3_tests::sasl::offer;
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::{Fault, Store};
 
-fn with(store: Store, utf8: Option<Utf8>) -> Server {
-    let mut config = ServerConfig::new().with_starttls(true);
-    config.utf8 = utf8;
+/// A server that offers UTF8 if there is a value, and UTF8 USER if that is true.
+fn with(store: Store, utf8: Option<bool>) -> Server {
+    let mut config = ServerConfig::default();
+    config.starttls = true;
+    config.utf8 = utf8.is_some();
+    config.utf8_user = utf8.unwrap_or_default();
     config.mechanisms = offer(&["PLAIN"]);
     let mut server = Server::with(store, config, Channel::TrustedPlaintext, Some("<1.2@h>"));
     server.take();
     server
 }
 
-fn new(utf8: Option<Utf8>) -> Server {
+fn new(utf8: Option<bool>) -> Server {
     with(Store::fixture(), utf8)
 }
 
 fn jose() -> Server {
     let mut store = Store::fixture();
     (store.name, store.password) = ("jos\u{e9}".into(), "p\u{e4}ss".into());
-    with(store, Some(Utf8::new(true)))
+    with(store, Some(true))
 }
 
 // 6856-2.01
 #[test]
 fn utf8_is_announced_in_both_states_as_it_is_offered() {
-    for (utf8, line) in [(Some(Utf8::new(false)), "UTF8"), (Some(Utf8::new(true)), "UTF8 USER")] {
+    for (utf8, line) in [(Some(false), "UTF8"), (Some(true), "UTF8 USER")] {
         for mut server in [new(utf8), new(utf8).log_in()] {
             let list = server.say("CAPA");
             assert!(list.contains(&format!("\r\n{line}\r\n")), "{list}");
@@ -40,7 +43,7 @@ fn utf8_is_announced_in_both_states_as_it_is_offered() {
 // 6856-2.11
 #[test]
 fn utf8_comes_before_the_login_and_without_argument() {
-    let mut server = new(Some(Utf8::new(false)));
+    let mut server = new(Some(false));
     assert!(server.say("UTF8 x").starts_with("-ERR "));
     assert!(!server.connection().session().is_utf8());
     server.say("USER mrose");
@@ -55,12 +58,12 @@ fn utf8_comes_before_the_login_and_without_argument() {
     }
 }
 
-// 6856-2.12, 6856-2.14: sizes and surrogates are the store's, which is told.
+// 6856-2.12, 6856-2.14: sizes and surrogates come from the store, which knows the mode.
 #[test]
 fn the_store_learns_of_utf8_with_every_login() {
     for utf8 in [false, true] {
         for login in ["USER mrose\r\nPASS tanstaaf\r\n", "AUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\n"] {
-            let mut server = new(Some(Utf8::new(false)));
+            let mut server = new(Some(false));
             if utf8 {
                 server.say("UTF8");
             }
@@ -74,9 +77,9 @@ fn the_store_learns_of_utf8_with_every_login() {
 #[test]
 fn a_store_can_demand_utf8_of_a_message() {
     let store = Store::fixture().with_fault(Fault::Unavailable(Rejection::utf8()));
-    let mut server = with(store, Some(Utf8::new(false))).log_in();
-    assert_eq!(server.say("RETR 1"), "-ERR [UTF8] this message needs the command UTF8\r\n");
-    assert_eq!(server.say("TOP 1 0"), "-ERR [UTF8] this message needs the command UTF8\r\n");
+    let mut server = with(store, Some(false)).log_in();
+    assert_eq!(server.say("RETR 1"), "-ERR [UTF8] this message requires the UTF8 command\r\n");
+    assert_eq!(server.say("TOP 1 0"), "-ERR [UTF8] this message requires the UTF8 command\r\n");
     assert!(server.say("NOOP").starts_with("+OK "));
 }
 
@@ -85,7 +88,7 @@ fn a_store_can_demand_utf8_of_a_message() {
 fn eight_bit_bodies_pass_with_and_without_utf8() {
     for utf8 in [false, true] {
         let store = Store::with([("a", &b"Subject: x\r\n\r\n\xe9 \xc3\xa9\r\n"[..])]);
-        let mut server = with(store, Some(Utf8::new(false)));
+        let mut server = with(store, Some(false));
         if utf8 {
             server.say("UTF8");
         }
@@ -97,13 +100,13 @@ fn eight_bit_bodies_pass_with_and_without_utf8() {
 // 6856-2.02, 2595-4.02, 2595-4.16
 #[test]
 fn stls_is_refused_behind_utf8_and_forgets_it() {
-    let mut server = new(Some(Utf8::new(true)));
+    let mut server = new(Some(true));
     server.say("UTF8");
     assert!(!server.say("CAPA").contains("STLS"));
     assert!(server.say("STLS").starts_with("-ERR "));
     assert_eq!(server.handshakes(), 0);
-    // There is no way to TLS behind UTF8, so that nothing can be left over.
-    let mut server = new(Some(Utf8::new(true)));
+    // STLS is not possible after UTF8, so nothing can be left over.
+    let mut server = new(Some(true));
     server.say("STLS");
     assert!(!server.connection().session().is_utf8() && server.handshakes() == 1);
     assert!(server.say("UTF8").starts_with("+OK "));
@@ -125,10 +128,10 @@ fn names_and_passwords_may_be_utf8_where_that_is_announced() {
     assert_eq!(server.asked(), [Asked::Authenticate("jos\u{e9}".into())]);
 }
 
-// 6856-2.16: what was not announced is not taken.
+// 6856-2.16: what was not announced is not accepted.
 #[test]
 fn names_are_ascii_otherwise() {
-    for utf8 in [None, Some(Utf8::new(false))] {
+    for utf8 in [None, Some(false)] {
         let mut server = new(utf8);
         assert!(server.say("USER jos\u{e9}").starts_with("-ERR "));
         assert!(server.say("APOP jos\u{e9} c4c9334bac560ecc979e58001b3e22fb").starts_with("-ERR "));
@@ -149,7 +152,7 @@ fn what_is_no_utf8_is_refused() {
         b"a\x80",
         b"\xf8\x88\x80\x80\x80",
     ] {
-        let mut server = new(Some(Utf8::new(true)));
+        let mut server = new(Some(true));
         for (before, behind) in [("USER ", ""), ("APOP ", " c4c9334bac560ecc979e58001b3e22fb")] {
             let line = [before.as_bytes(), bad, behind.as_bytes(), b"\r\n"].concat();
             assert!(server.send(&line).starts_with(b"-ERR "), "{}", line.escape_ascii());
@@ -160,10 +163,10 @@ fn what_is_no_utf8_is_refused() {
     }
 }
 
-// 6856-2.19: the rest of SASLprep is the driver's and is tested there.
+// 6856-2.19: the driver does the rest of SASLprep and has its own tests.
 #[test]
 fn controls_are_in_no_name() {
-    let mut server = new(Some(Utf8::new(true)));
+    let mut server = new(Some(true));
     assert!(server.say("USER a\u{7}b").starts_with("-ERR "));
     assert!(server.say("USER a\u{7f}b").starts_with("-ERR "));
 }

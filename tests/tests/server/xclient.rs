@@ -1,4 +1,4 @@
-//! XCLIENT: a proxy tells for whom it speaks, if it is trusted.
+//! XCLIENT: a trusted proxy sends the address of its client.
 
 use core::net::IpAddr;
 
@@ -8,7 +8,7 @@ use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::Store;
 
 fn new() -> Server {
-    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::default());
     server.take();
     server
 }
@@ -23,14 +23,14 @@ fn nobody_is_a_proxy_by_default() {
     }
     assert_eq!(server.say("XCLIENT ADDR=1.2.3.4"), "-ERR unknown command\r\n");
     assert_eq!(server.asked(), []);
-    let mut server = Server::with(Store::fixture(), ServerConfig::new(), Channel::Tls, None).log_in();
+    let mut server = Server::with(Store::fixture(), ServerConfig::default(), Channel::Tls, None).log_in();
     assert_eq!(server.say("XCLIENT ADDR=1.2.3.4"), "-ERR unknown command\r\n");
 }
 
 // PRS-13
 #[test]
 fn a_trusted_proxy_is_told_so_and_believed_before_the_login() {
-    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::default());
     assert_eq!(server.take(), b"+OK [XCLIENT] POP3 server ready\r\n");
     server.say("USER other");
     let line = "xclient addr=192.0.2.7 PORT=4711 SESSION=a+b/1 LOGIN=mrose HELO=h.example TTL=4 X=y";
@@ -39,9 +39,9 @@ fn a_trusted_proxy_is_told_so_and_believed_before_the_login() {
     assert_eq!(info.address, Some("192.0.2.7".parse::<IpAddr>().unwrap()));
     assert_eq!((info.port, info.session.as_deref()), (Some(4711), Some("a+b/1")));
     assert_eq!((info.login.as_deref(), info.helo.as_deref()), (Some("mrose"), Some("h.example")));
-    // Once: what comes behind it may be the client's own words.
+    // Only once: what follows may come from the client.
     assert_eq!(server.say("XCLIENT ADDR=192.0.2.8"), "-ERR unknown command\r\n");
-    // What was said before was said by somebody else.
+    // What was sent before came from somebody else.
     assert!(server.say("PASS tanstaaf").starts_with("-ERR "));
     let mut server = server.log_in_behind();
     assert_eq!(server.say("XCLIENT ADDR=192.0.2.8"), "-ERR unknown command\r\n");
@@ -81,7 +81,7 @@ fn what_can_not_be_read_or_is_not_believed_is_refused() {
         assert_eq!(server.asked(), [], "{bad}");
         assert_eq!(server.connection().session().state(), ServerState::Authorization);
     }
-    // The embedder of this test wants an address.
+    // The embedder of this test requires an address.
     let mut server = new();
     assert_eq!(server.say("XCLIENT LOGIN=mrose"), "-ERR for whom do you speak?\r\n");
     assert!(server.say("USER mrose").starts_with("+OK "));

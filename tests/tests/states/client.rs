@@ -54,7 +54,7 @@ fn keyword(keyword: Keyword) -> String {
     }
 }
 
-/// What a signal does, with the state that follows.
+/// What a signal does, and the state that follows.
 fn signal(mut session: ClientSession, signal: Signal) -> String {
     let before = session;
     match session.step(signal) {

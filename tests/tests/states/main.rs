@@ -1,14 +1,14 @@
-//! The table of all states and events of both roles, as `docs/states.md` shows it.
+//! Generates and checks `docs/states.md`, the tables of all states and events of both roles.
 //!
-//! The test makes the table from the rules and compares it with the file. After a change of the
-//! rules, run it with `UPDATE_DOCS=1` and look at the difference.
+//! The test generates the tables from the rules and compares them with the file. After a change of the
+//! rules, run it with `UPDATE_DOCS=1` and check the difference.
 
 use std::path::Path;
 
 mod client;
 mod server;
 
-// Appendix A of the requirements, 1939-3.08
+// 1939-3.08
 #[test]
 fn docs_states_is_the_table_of_the_rules() {
     let mut made = "# States and events\n\nThis page shows how each session reacts to each event in each state. \

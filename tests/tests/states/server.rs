@@ -6,14 +6,14 @@ use core::time::Duration;
 use pop3_proto::apop::Timestamp;
 use pop3_proto::server::rules::{ServerAction, ServerSession};
 use pop3_proto::server::{
-    Answer, Close, Column, Extent, Language, Limits, Line, Request, SaslRequest, ServerConfig, ServerEvent,
-    ServerState, Utf8,
+    Answer, Close, Extent, Language, Line, Listing, ListingEntry, Request, SaslRequest, ServerConfig,
+    ServerEvent, ServerState,
 };
-use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret};
+use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, Secret};
 use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
-/// The states as the table names them.
+/// The states, as the table names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Authorization,
@@ -47,7 +47,7 @@ const STATES: [Place; 13] = [
     Place::Closed,
 ];
 
-/// Where a session is. A name that waits for its password has a column of its own.
+/// The state of a session. A name that waits for its password has its own column.
 fn place(session: &ServerSession) -> Place {
     match session.state() {
         ServerState::Authorization if session.name().is_some() => Place::Named,
@@ -66,11 +66,16 @@ fn place(session: &ServerSession) -> Place {
     }
 }
 
-/// A session in this state: three messages, the second marked as deleted.
+/// A session in this state. It has three messages, and the second is marked as deleted.
 fn session(state: Place, channel: Channel) -> ServerSession {
-    let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
-    let mut config = ServerConfig::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
-    config = config.with_language(Language::german()).with_language(Language::english());
+    let mut config = ServerConfig::default();
+    config.starttls = true;
+    config.limits.bad_commands = 9;
+    config.limits.failed_logins = 2;
+    config.utf8 = true;
+    config.utf8_user = true;
+    config.languages.push(Language::german());
+    config.languages.push(Language::english());
     config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
     let mut session = ServerSession::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
     session.set_trusted_proxy(true);
@@ -94,7 +99,7 @@ fn session(state: Place, channel: Channel) -> ServerSession {
             "accept" => ServerEvent::Answer(Answer::Accept(Store::fixture().maildrop().into())),
             "message" => ServerEvent::Answer(Answer::Message),
             "challenge" => ServerEvent::Answer(Answer::Challenge(Secret::new(b"hello".to_vec()))),
-            "cancel" => ServerEvent::Sasl(SaslResponse::Cancel),
+            "cancel" => ServerEvent::Cancel,
             line => ServerEvent::Command(Command::parse(line.as_bytes()).unwrap()),
         };
         let _ = session.step(event).unwrap();
@@ -105,7 +110,7 @@ fn session(state: Place, channel: Channel) -> ServerSession {
 
 type Make = fn() -> ServerEvent<'static>;
 
-/// A command as it is sent, read when it is needed.
+/// A command as it is sent, parsed when it is needed.
 macro_rules! commands {
     ($($line:literal),* $(,)?) => {
         vec![$((
@@ -162,8 +167,8 @@ fn commands() -> Vec<(&'static str, Make)> {
     }
     commands
         .push(("a name that is not UTF-8", || ServerEvent::Command(Command::parse(b"USER \xc3").unwrap())));
-    commands.push(("a response", || ServerEvent::Sasl(SaslResponse::Octets(Base64::EMPTY))));
-    commands.push(("a response of `*`", || ServerEvent::Sasl(SaslResponse::Cancel)));
+    commands.push(("a response", || ServerEvent::Respond(Base64::EMPTY)));
+    commands.push(("a response of `*`", || ServerEvent::Cancel));
     commands.push(("a response that is not base64", || ServerEvent::Malformed {
         keyword: None,
         error: CommandError::Base64,
@@ -201,10 +206,10 @@ fn line(line: &Line) -> String {
     format!("`{line}`")
 }
 
-fn column(column: Column) -> &'static str {
-    match column {
-        Column::Size => "scan listing",
-        Column::UniqueId => "unique-id listing",
+fn column(listing: &Listing) -> &'static str {
+    match listing.clone().next_entry().unwrap() {
+        ListingEntry::Size(..) => "scan listing",
+        ListingEntry::UniqueId(..) => "unique-id listing",
     }
 }
 
@@ -215,8 +220,8 @@ fn action(action: &ServerAction) -> String {
         ServerAction::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
         ServerAction::Refuse { reply, .. } => format!("{}, delayed", line(reply)),
         ServerAction::DropListing { .. } => "the number of messages and their size".into(),
-        ServerAction::Listing { listing, .. } => format!("all {}s", column(listing.column())),
-        ServerAction::Entry(listing) => column(listing.column()).into(),
+        ServerAction::Listing { listing, .. } => format!("all {}s", column(listing)),
+        ServerAction::Entry(listing) => column(listing).into(),
         ServerAction::Last(_) => "the highest number".into(),
         ServerAction::Capabilities { .. } => "capabilities".into(),
         ServerAction::Mechanisms { .. } => "the mechanisms".into(),
@@ -230,7 +235,8 @@ fn action(action: &ServerAction) -> String {
         ServerAction::Ask(Request::Sasl(SaslRequest::Respond(_))) => "asks: respond".into(),
         ServerAction::Ask(Request::Sasl(SaslRequest::Cancel)) => "asks: cancel".into(),
         ServerAction::Ask(Request::Proxied(_)) => "asks: proxied".into(),
-        ServerAction::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
+        ServerAction::Ask(Request::Password { .. }) => "asks: password".into(),
+        ServerAction::Ask(Request::Apop { .. }) => "asks: apop".into(),
         ServerAction::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
         ServerAction::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
         ServerAction::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the message follows".into(),
@@ -245,7 +251,7 @@ fn action(action: &ServerAction) -> String {
     }
 }
 
-/// What an event does in a state; `None` for a misuse, which must have changed nothing.
+/// What an event does in a state. `None` is a misuse, which must not change anything.
 fn outcome(state: Place, channel: Channel, event: ServerEvent<'static>) -> Option<String> {
     let mut session = session(state, channel);
     let before = format!("{session:?}");
@@ -264,7 +270,7 @@ fn outcome(state: Place, channel: Channel, event: ServerEvent<'static>) -> Optio
     }
 }
 
-/// A table of these events; states that take none of them are named below it.
+/// A table of these events. States that allow none of them are listed below it.
 fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
     let takes = |state: Place| events.iter().any(|(_, make)| outcome(state, channel, make()).is_some());
     let (taking, others): (Vec<_>, Vec<_>) = STATES.into_iter().partition(|state| takes(*state));
@@ -301,7 +307,7 @@ pub(crate) fn tables(out: &mut String) {
     let mut differing = Vec::new();
     for (name, make) in commands() {
         let differs = |state: &Place| {
-            // USER leads nowhere here, so that there is one state with commands before the login.
+            // Here USER does not change the state, so only one state before the login accepts commands.
             outcome(*state, Channel::Plaintext, make()) != outcome(*state, Channel::TrustedPlaintext, make())
         };
         if [Place::Authorization].iter().any(differs) {
@@ -331,6 +337,6 @@ pub(crate) fn tables(out: &mut String) {
         session.close(Close::TimedOut);
         assert_eq!(place(&session), Place::Closed);
         let why = if state == Place::Closed { Close::Quit } else { Close::TimedOut };
-        assert_eq!(session.closed(), Some(why), "the first reason stays");
+        assert_eq!(session.state(), ServerState::Closed(why), "the first reason stays");
     }
 }

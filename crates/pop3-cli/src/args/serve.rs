@@ -152,7 +152,7 @@ mod tests {
         let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
             panic!("not serve");
         };
-        let limits = pop3_proto::server::Limits::new();
+        let limits = pop3_proto::server::Limits::default();
         assert_eq!((serve.login_timeout, serve.idle_timeout), (limits.login_timeout, limits.idle_timeout));
     }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::{panic, process, thread};
 
-use pop3_serve::{MechanismPolicy, ReloadableCertificate, Stop, Users as _, UsersFile};
+use pop3_serve::{MechanismOffer, ReloadableCertificate, Stop, Users as _, UsersFile};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{error, info, warn};
 
@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_secs(1);
 pub(super) fn watch(
     stop: &Stop,
     users: &Arc<UsersFile>,
-    offer: &MechanismPolicy,
+    offer: &MechanismOffer,
     certificate: Option<Arc<ReloadableCertificate>>,
 ) -> Result<(), Failure> {
     let (stop, users, offer) = (stop.clone(), Arc::clone(users), offer.clone());
@@ -51,7 +51,7 @@ pub(super) fn watch(
 }
 
 /// Reads the users and the certificate again; what can't be read stays as it was.
-fn read_again(users: &UsersFile, offer: &MechanismPolicy, certificate: Option<&ReloadableCertificate>) {
+fn read_again(users: &UsersFile, offer: &MechanismOffer, certificate: Option<&ReloadableCertificate>) {
     match users.reload() {
         Ok(count) => {
             info!("reloaded the users file: {count} users");

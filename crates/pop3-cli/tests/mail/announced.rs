@@ -1,4 +1,4 @@
-//! LOGIN-DELAY, EXPIRE, IMPLEMENTATION: what is announced, and what holds.
+//! LOGIN-DELAY, EXPIRE and IMPLEMENTATION: what is announced, and what is enforced.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ fn found(talk: &mut Talk, word: &str) -> Vec<String> {
 
 // 2449-6.50, 2449-6.51, 2449-8.10
 #[test]
-fn logins_that_come_too_soon_are_refused() {
+fn logins_that_are_too_early_are_refused() {
     let house = House::new();
     let bob = house.path("mail/bob");
     for folder in ["new", "cur", "tmp"] {
@@ -29,7 +29,7 @@ fn logins_that_come_too_soon_are_refused() {
     let server = house.serve(&["--login-delay", "3600"]);
     let mut talk = Talk::plain(server.plain);
     assert_eq!(found(&mut talk, "LOGIN-DELAY"), ["LOGIN-DELAY 7200 USER"]);
-    // A failure does not count.
+    // A failed login does not count.
     assert!(!talk.auth(Mechanism::Plain, &Credentials::new("alice").with_password("wrong")).is_good());
     assert!(talk.auth(Mechanism::ScramSha256, &alice()).is_good());
     assert_eq!(found(&mut talk, "LOGIN-DELAY"), ["LOGIN-DELAY 3600"]);
@@ -43,7 +43,7 @@ fn logins_that_come_too_soon_are_refused() {
     let mut talk = Talk::plain(server.plain);
     assert!(talk.say("USER alice").starts_with("+OK"));
     assert!(talk.say(&format!("PASS {PASSWORD}")).starts_with("-ERR [LOGIN-DELAY] "));
-    // Nobody else has to wait.
+    // Other users do not have to wait.
     assert!(talk.auth(Mechanism::Plain, &Credentials::new("bob").with_password("x")).is_good());
     assert_eq!(found(&mut talk, "LOGIN-DELAY"), ["LOGIN-DELAY 7200"]);
 }
@@ -79,7 +79,7 @@ fn what_is_announced_may_differ_by_user() {
     }
 }
 
-// 1939-8.01, 1939-7.08: only with the option, only at QUIT, only what was retrieved whole.
+// 1939-8.01, 1939-7.08: only with the option, only at QUIT, and only messages that were retrieved completely.
 #[test]
 fn what_was_retrieved_expires_at_quit_if_that_is_enforced() {
     for (options, own, left) in [
@@ -97,7 +97,7 @@ fn what_was_retrieved_expires_at_quit_if_that_is_enforced() {
         assert!(talk.auth(Mechanism::Plain, &alice()).is_good());
         assert_eq!(talk.list("RETR 1"), ["a"]);
         drop(talk);
-        // A session that was cut removes nothing; it takes the server a moment to see the end.
+        // A session that was cut removes nothing. The server needs a moment to notice the end.
         let mut talk = loop {
             let mut talk = Talk::plain(server.plain);
             if talk.auth(Mechanism::Plain, &alice()).is_good() {
@@ -115,7 +115,7 @@ fn what_was_retrieved_expires_at_quit_if_that_is_enforced() {
         assert!(talk.say("QUIT").starts_with("+OK"));
         assert_eq!(house.stored().len(), left, "{options:?} {own}");
         if options.contains(&"30") {
-            // What was read is known as such, to expire when it is old.
+            // Messages that were retrieved are remembered, and expire when they are old.
             assert!(house.path("mail/alice/cur/1000.test.host:2,S").exists());
             assert!(house.path("mail/alice/new/1001.test.host").exists());
         }

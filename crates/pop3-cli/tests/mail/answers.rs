@@ -1,4 +1,4 @@
-//! What servers answer, as the errors tell it.
+//! How errors present the replies of servers.
 
 use crate::support::{House, PASSWORD, Scripted, code, errors, program, script};
 
@@ -6,7 +6,7 @@ fn mail() -> Vec<Vec<u8>> {
     vec![b"Subject: a\r\n\r\nfirst\r\n".to_vec(), b"Subject: b\r\n\r\nsecond\r\n".to_vec()]
 }
 
-/// A refusal for now has one exit code, whatever was refused.
+/// A temporary refusal has one exit code, whatever was refused.
 #[test]
 fn what_is_refused_for_now_is_told_as_that() {
     let conformance = || {
@@ -40,7 +40,7 @@ fn what_is_refused_for_now_is_told_as_that() {
     }
 }
 
-/// What can't be understood is shown, with the command that it answered, and never the password.
+/// An invalid reply is shown with the command, and never with the password.
 #[test]
 fn what_the_server_said_is_told() {
     let long = [&b"1 "[..], &[b'x'; 5000], b"\r\n"].concat();

@@ -1,4 +1,4 @@
-//! Guessers keep the server busy with checks, and nobody else notices much.
+//! Attackers who guess passwords keep the server busy with checks, and other users hardly notice.
 
 use core::time::Duration;
 use std::fs;
@@ -13,14 +13,14 @@ use pop3_sasl::client::Credentials;
 use crate::support::{House, RUNTIMES, Raw, Server, program};
 use crate::talk::Talk;
 
-/// From how many addresses the attack comes, and by how many connections from each.
+/// The number of attacking addresses, and of connections from each.
 const ADDRESSES: usize = 8;
 const CONNECTIONS: usize = 8;
 
 /// Users who do nothing wrong.
 const OTHERS: [&str; 3] = ["bob", "carol", "dave"];
 
-/// A house where alice and the others have the same password, kept as argon2id.
+/// A house where alice and the others have the same password, stored as argon2id.
 fn house() -> House {
     let house = House::new();
     house.deliver(&[b"Subject: a\n\nb\n".to_vec()]);
@@ -44,7 +44,7 @@ fn house() -> House {
     house
 }
 
-/// A connection that comes from this address; the greeting is read.
+/// A connection from this address, after the greeting.
 fn come_from(server: &Server, address: &str) -> Raw {
     let mut stream = TcpStream::connect(("127.0.0.1", server.plain)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
@@ -68,7 +68,7 @@ fn checked(house: &House) -> usize {
 }
 
 #[test]
-fn guessers_keep_nobody_from_his_mail() {
+fn guessers_do_not_keep_others_from_their_mail() {
     for runtime in RUNTIMES {
         attacked(runtime);
     }
@@ -76,8 +76,8 @@ fn guessers_keep_nobody_from_his_mail() {
 
 fn attacked(runtime: &str) {
     let house = house();
-    // Few threads, so that few connections take them all where they take any. It is async-std and smol that
-    // look at this.
+    // Few threads, so that few connections can occupy all of them, if they can occupy any. async-std and smol
+    // depend on this.
     let options = ["--runtime", runtime, "--proxy-from", "127.0.0.0/8", "--allow-insecure-auth"];
     let server = house.start(house.server(&options).env("BLOCKING_MAX_THREADS", "4"));
     let mut session = come_from(&server, "192.0.2.1");
@@ -94,7 +94,7 @@ fn attacked(runtime: &str) {
     for raw in &mut attack {
         raw.stream.write_all(b"PASS wrong\r\n").unwrap();
     }
-    // By then it is known of each address that it guesses.
+    // By then the server knows that each address is guessing.
     while checked(&house) < 2 * ADDRESSES {
         thread::yield_now();
     }
@@ -114,9 +114,9 @@ fn attacked(runtime: &str) {
     let done = checked(&house);
     assert!(done < ADDRESSES * CONNECTIONS, "{runtime}: all were checked, and the test has seen nothing");
     assert!(session.say("QUIT").starts_with("+OK"));
-    // Those that still wait hold up the end no more than the others.
+    // Connections that still wait do not delay the shutdown.
     assert!(server.ends_well(), "{runtime}");
-    // Who waited for his check when the server ended was told that this is no fault of his.
+    // A user whose check waited when the server ended was told that the credentials are not at fault.
     let mut replies = attack.iter_mut().map(|raw| {
         let mut reply = String::new();
         let _ = raw.reader.read_to_string(&mut reply);
@@ -126,7 +126,7 @@ fn attacked(runtime: &str) {
 }
 
 #[test]
-fn who_sends_bad_tokens_waits_and_others_do_not() {
+fn bad_tokens_delay_only_their_sender() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || {

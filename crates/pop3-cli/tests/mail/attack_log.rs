@@ -1,4 +1,4 @@
-//! What happens to the log of `pop3 serve` decides nothing, and nobody else writes in it.
+//! The state of the log of `pop3 serve` decides nothing, and nobody else can write lines in it.
 
 use core::iter;
 use core::time::Duration;
@@ -13,19 +13,19 @@ use base64ct::{Base64, Encoding as _};
 
 use crate::support::{House, PASSWORD, RUNTIMES, Server};
 
-/// All that the server says to these octets, until it closes.
+/// Everything that the server sends in reply to these octets, until it closes.
 fn answers(port: u16, octets: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut said = Vec::new();
-    // What is closed with octets unread ends in a reset.
+    // Closing with unread octets causes a reset.
     let _ = stream.write_all(octets);
     let _ = stream.read_to_end(&mut said);
     String::from_utf8(said).unwrap()
 }
 
-/// Wrong passwords of one connection are refused later and later, and the fourth login is none, though
-/// its password is right; then the server still serves, and still ends.
+/// Each wrong password on a connection is refused later than the one before, and the fourth login is not
+/// checked, even with the right password. The server continues to serve, and still ends on request.
 fn guess_and_end(house: &House, server: Server, what: &str) {
     let guesses = "USER alice\r\nPASS wrong\r\n".repeat(100);
     let said =
@@ -41,7 +41,7 @@ fn guess_and_end(house: &House, server: Server, what: &str) {
 }
 
 #[test]
-fn a_log_that_can_not_be_written_decides_nothing() {
+fn a_log_that_cannot_be_written_changes_nothing() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             for dead_pipe in [false, true] {
@@ -62,7 +62,7 @@ fn a_log_that_can_not_be_written_decides_nothing() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn a_log_that_nobody_reads_delays_nobody() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || {
@@ -70,7 +70,7 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
                 let house = House::new();
                 house.deliver(&[b"a\n".to_vec()]);
                 let server = house.start(house.server(&["--runtime", runtime]).stderr(log));
-                // Each is a line; a pipe takes 64 KiB.
+                // Each causes a line. A pipe holds 64 KiB.
                 for _ in 0..500 {
                     assert!(answers(server.plain, b"QUIT\r\n").contains("bye"), "{runtime}");
                 }
@@ -81,9 +81,9 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
     });
 }
 
-/// More lines than pipe and server hold: when somebody reads at last, the log says how many are missing.
+/// More lines than the pipe and the server can hold. When somebody reads again, the log says how many are missing.
 #[test]
-fn lines_that_are_dropped_are_counted() {
+fn dropped_lines_are_counted() {
     let (log, end) = io::pipe().unwrap();
     let house = House::new();
     let server = house.start(house.server(&[]).stderr(end));
@@ -98,7 +98,7 @@ fn lines_that_are_dropped_are_counted() {
         }
     });
     let mut lines = BufReader::new(log).lines().map(Result::unwrap);
-    // The reading has made room, after which it is told.
+    // Reading has made room. After that the missing lines are reported.
     let mut before = 0;
     let told = lines.by_ref().find(|line| {
         before += usize::from(line.contains("retr_octets"));
@@ -112,8 +112,8 @@ fn lines_that_are_dropped_are_counted() {
     assert_eq!(before + dropped + after, SESSIONS, "{before} {dropped} {after}");
 }
 
-/// The fields of a line in the text format, as a reader of logs takes it apart: `name=value`, where a
-/// value with blanks stands in quotes.
+/// The fields of a line in the text format, as a log parser reads them: `name=value`, where a value with
+/// blanks is in quotes.
 fn fields(line: &str) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     let mut rest = line;
@@ -143,11 +143,11 @@ fn fields(line: &str) -> BTreeMap<String, String> {
     fields
 }
 
-/// What clients may say for a name, sorted.
+/// Names that clients may send, sorted.
 const NAMES: [&str; 5] =
     ["=", "J\u{f6}rg", "back\\slash\\", "evil peer=10.9.8.7 user=root", "evil\" peer=\"10.9.8.7"];
 
-/// Everything of a client that gets into the log: names, traces, addresses, files.
+/// Everything from a client that appears in the log: names, traces, addresses, files.
 fn injected(format: &str) -> Vec<String> {
     let house = House::new();
     fs::write(house.path("users"), format!("alice:{{PLAIN}}{PASSWORD}\nanonymous:{{TOKEN}}\n")).unwrap();
@@ -183,12 +183,12 @@ fn injected(format: &str) -> Vec<String> {
 }
 
 #[test]
-fn clients_add_nothing_to_a_line_of_text() {
+fn clients_cannot_add_fields_to_a_log_line() {
     let lines = injected("text");
     let mut names = Vec::new();
     let mut peers = Vec::new();
     for line in &lines {
-        // Each line is one of ours, and no control stands in it.
+        // Each line is one of ours, and contains no control character.
         assert!(line.starts_with("20") && line.contains("Z ") && !line.contains(char::is_control), "{line}");
         let fields = fields(line);
         let values = iter::once(fields.get("peer")).chain(iter::once(fields.get("user"))).flatten();
@@ -207,11 +207,14 @@ fn clients_add_nothing_to_a_line_of_text() {
     for peer in ["203.0.113.5:4711", "203.0.113.6:4712"] {
         assert!(peers.iter().any(|shown| shown == peer), "{lines:#?}");
     }
-    assert!(lines.iter().any(|line| line.contains("not served") && line.contains("1.evil")), "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.contains("skipped a file") && line.contains("1.evil")),
+        "{lines:#?}"
+    );
 }
 
 #[test]
-fn what_clients_say_is_escaped_once_in_json() {
+fn text_from_clients_is_escaped_once_in_json() {
     let lines = injected("json");
     let mut names = Vec::new();
     for line in &lines {

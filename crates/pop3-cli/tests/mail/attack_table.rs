@@ -1,4 +1,4 @@
-//! Who holds connections and is silent keeps nobody out.
+//! Silent connections keep nobody out.
 
 use core::time::Duration;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::changes::until;
 use crate::crowd::{await_end, from, house_of, is_closed, log_in, retrieve, stream_from};
 use crate::support::{House, RUNTIMES, Server};
 
-/// The places of the server.
+/// How many connections the server accepts.
 const PLACES: usize = 12;
 
 /// Address of an attacker.
@@ -36,7 +36,7 @@ fn serve(house: &House, runtime: &str, options: &[&str]) -> Server {
     house.serve(&[&["--runtime", runtime, "--max-connections", &places], options].concat())
 }
 
-/// Twelve connections that hold a place and do nothing with it, each in another way.
+/// Twelve connections that hold a place and do nothing with it, each in a different way.
 fn silent(server: &Server) -> Vec<TcpStream> {
     let mut all = Vec::new();
     let said = |lines: &[&str]| {
@@ -48,12 +48,12 @@ fn silent(server: &Server) -> Vec<TcpStream> {
         raw.stream
     };
     for _ in 0..2 {
-        // Within a handshake, from the first octet and behind STLS.
+        // Inside a handshake, with implicit TLS and after STLS.
         all.push(stream_from(ATTACKER, server.tls));
         all.push(said(&["STLS"]));
-        // A proxy that does not say whom it speaks for.
+        // A proxy that does not send the address of its client.
         all.push(stream_from(PROXY, server.plain));
-        // Silent from the beginning, and behind a name.
+        // Silent from the beginning, and after a name.
         all.push(said(&[]));
         all.push(said(&["USER u0"]));
     }
@@ -61,7 +61,7 @@ fn silent(server: &Server) -> Vec<TcpStream> {
     let mut half = said(&[]);
     half.write_all(b"USER u0\r\nPASS sec").unwrap();
     all.push(half);
-    // A refusal that is held back.
+    // A refusal whose reply is delayed.
     let mut refused = said(&["USER nobody"]);
     refused.write_all(b"PASS wrong\r\n").unwrap();
     all.push(refused);
@@ -79,12 +79,12 @@ fn silent_connections_give_way() {
         let mut sessions = Vec::new();
         for user in 0..PLACES {
             sessions.push(log_in(10 + user as u8, server.plain, user));
-            // No more of them than were needed, but for those that were too slow.
+            // No more of them than necessary, except those that were too slow.
             let gave_way = || house.log().matches("closed to make room").count();
             until(&house, "one is closed", || gave_way() > user);
         }
         assert_eq!(closed(), PLACES, "{runtime}");
-        // Who is logged in stays, and who comes now is told so.
+        // Users who are logged in stay, and a new client is told to try later.
         for attempt in 0..20 {
             let (_, greeting) = from(if attempt % 2 == 0 { ATTACKER } else { 9 }, server.plain);
             assert!(greeting.starts_with("-ERR [SYS/TEMP] "), "{runtime}: {greeting}");
@@ -94,7 +94,7 @@ fn silent_connections_give_way() {
         }
         let log = house.log();
         assert!(log.contains("closed to make room"), "{log}");
-        // All places are given back.
+        // All places are free again.
         for session in &mut sessions {
             assert!(session.say("QUIT").starts_with("+OK"));
             assert_eq!(session.line(), "");
@@ -112,7 +112,7 @@ fn silent_connections_give_way() {
 
 // SEC-03
 #[test]
-fn those_who_come_back_at_once_keep_nobody_out() {
+fn clients_that_reconnect_at_once_keep_nobody_out() {
     on_all_runtimes(|runtime| {
         const LOGINS: usize = 30;
         let house = house_of(1);
@@ -140,7 +140,7 @@ fn those_who_come_back_at_once_keep_nobody_out() {
                 assert!(session.say("QUIT").starts_with("+OK"), "{runtime} {login}");
                 assert_eq!(session.line(), "");
             }
-            // The thread ends with this.
+            // This ends the thread.
             drop(stop);
         });
     });
@@ -148,14 +148,14 @@ fn those_who_come_back_at_once_keep_nobody_out() {
 
 // SEC-03
 #[test]
-fn who_waits_for_a_check_keeps_the_place() {
+fn a_client_that_waits_for_a_check_keeps_its_place() {
     on_all_runtimes(|runtime| {
         let house = house_of(0);
         fs::create_dir_all(house.path("mail/bob/new")).unwrap();
         fs::write(house.path("users"), "bob:{TOKEN}\n").unwrap();
         let (begun, go) = (house.path("begun"), house.path("go"));
         let command = format!("touch {}; read -r word < {}", begun.display(), go.display());
-        // Reading from it waits for who writes.
+        // Reading from it waits for a writer.
         assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
         let options = ["--token-command", &command, "--token-timeout", "120"];
         let server = serve(&house, runtime, &[&options[..], &["--login-timeout", "120"]].concat());
@@ -179,7 +179,7 @@ fn who_waits_for_a_check_keeps_the_place() {
     });
 }
 
-// SEC-03: behind one address there may be many people.
+// SEC-03: there may be many people behind one address.
 #[test]
 fn a_silent_neighbour_does_not_use_up_the_address() {
     on_all_runtimes(|runtime| {
@@ -192,10 +192,10 @@ fn a_silent_neighbour_does_not_use_up_the_address() {
             await_end(oldest);
         }
         assert!(!is_closed(&silent[2]), "{runtime}");
-        // One for one of the same address would be nothing won.
+        // Replacing a connection by one from the same address would gain nothing.
         let (_, greeting) = from(9, server.plain);
         assert!(greeting.starts_with("-ERR [SYS/TEMP] "), "{runtime}: {greeting}");
-        // Others are not concerned.
+        // Others are not affected.
         sessions.push(log_in(8, server.plain, 2));
         for (user, session) in sessions.iter_mut().enumerate() {
             retrieve(session, user);

@@ -1,4 +1,4 @@
-//! What attackers of `pop3 serve` get: nothing, and nobody else notices.
+//! Attacks on `pop3 serve`: they have no effect on other users.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs;
@@ -13,7 +13,7 @@ use pop3_sasl::client::Credentials;
 use crate::support::{House, PASSWORD, RUNTIMES};
 use crate::talk::Talk;
 
-/// What a hostile client sends behind the greeting, whatever the server says, and then is gone.
+/// What a hostile client sends after the greeting, whatever the server sends, before it disappears.
 fn hostile() -> Vec<Vec<u8>> {
     let encoded = |octets: &[u8]| Base64::encode_string(octets);
     let token = encoded(b"user=alice\x01auth=Bearer wrong\x01\x01");
@@ -48,7 +48,7 @@ fn hostile() -> Vec<Vec<u8>> {
 
 // SEC-02, SEC-04
 #[test]
-fn hostile_exchanges_disturb_nobody() {
+fn hostile_exchanges_do_not_disturb_others() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || disturbed(runtime));
@@ -71,7 +71,7 @@ fn disturbed(runtime: &str) {
         for attacker in 0..3 {
             let (port, over) = (server.plain, &over);
             scope.spawn(move || {
-                // Not too many: a connection whose refusal is held back keeps its place as long.
+                // Not too many: a connection with a delayed refusal keeps its place until then.
                 for (number, octets) in hostile().iter().cycle().take(120).enumerate() {
                     if over.load(Ordering::Acquire) && number > 40 {
                         break;
@@ -79,7 +79,7 @@ fn disturbed(runtime: &str) {
                     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
                     let last = number % 250;
                     let header = format!("PROXY TCP4 127.7.{attacker}.{last} 127.0.0.1 4711 110\r\n");
-                    // The server may be gone at any octet.
+                    // The server may close at any octet.
                     let _ = stream.write_all(header.as_bytes()).and_then(|()| stream.write_all(octets));
                     if number % 3 == 0 {
                         let _ = stream.shutdown(Shutdown::Write);
@@ -130,9 +130,9 @@ fn a_flood_of_exchanges_ends_the_connection() {
     }
 }
 
-// PRS-13: what anybody else says of an address is a bad command.
+// PRS-13: XCLIENT from anybody else is an invalid command.
 #[test]
-fn nobody_speaks_for_another_unless_he_is_a_proxy() {
+fn only_proxies_may_send_the_address_of_a_client() {
     let house = House::new();
     for options in [&[][..], &["--proxy-from", "192.0.2.0/24", "--xclient-from", "::ffff:0:0/96"]] {
         let server = house.serve(options);
@@ -142,7 +142,7 @@ fn nobody_speaks_for_another_unless_he_is_a_proxy() {
         assert_eq!(talk.say("PROXY TCP4 192.0.2.1 192.0.2.2 1 110"), "-ERR unknown command");
         assert!(talk.say("STAT").starts_with("-ERR"));
     }
-    // One address in two forms is one address.
+    // Two forms of one address count as one.
     let server = house.serve(&["--proxy-from", "127.0.0.0/8", "--max-connections-per-ip", "1"]);
     let greeting = |header: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", server.plain)).unwrap();

@@ -1,4 +1,4 @@
-//! AUTH: every mechanism against the program, and what failures tell.
+//! AUTH: every mechanism with the program, and what failures reveal.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ const PLUS: [Mechanism; 3] =
     [Mechanism::ScramSha1Plus, Mechanism::ScramSha256Plus, Mechanism::ScramSha512Plus];
 const PASSWORDS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
-/// The mechanisms that a user can have whose password is kept as `{PLAIN}`.
+/// The mechanisms available to a user whose password is stored as `{PLAIN}`.
 const ALL: &str = "--auth-mechanisms=PLAIN,LOGIN,CRAM-MD5,SCRAM-SHA-1,SCRAM-SHA-256,SCRAM-SHA-512";
 
 fn alice() -> Credentials {
@@ -84,7 +84,7 @@ fn passwd_makes_users_for_every_mechanism_but_one() {
     for folder in ["new", "cur", "tmp"] {
         fs::create_dir_all(house.path("mail").join(name).join(folder)).unwrap();
     }
-    // Decomposed here, composed below: SASLprep makes it the same.
+    // Decomposed here and composed below. SASLprep makes them equal.
     set_users(&house, &passwd("jo\u{308}rg", "pa\u{df}wort \u{2168}", &[]));
     let server = house.serve(&["--utf8"]);
     let mut talk = Talk::plain(server.plain);
@@ -122,7 +122,7 @@ fn a_user_with_nothing_but_keys_logs_in_with_a_password_too() {
     assert!(talk.say("PASS secret").starts_with("+OK"));
 }
 
-// 5034-4.16, 3206-5.01, 1939-7.23: nothing tells which of both was wrong, and the session goes on.
+// 5034-4.16, 3206-5.01, 1939-7.23: nothing reveals which of the two was wrong, and the session continues.
 #[test]
 fn a_wrong_password_and_an_unknown_user_look_the_same() {
     let house = House::new();
@@ -130,7 +130,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
     set_users(&house, &format!("alice:{{PLAIN}}{PASSWORD}\n{keys}"));
     let server = house.serve(&[ALL, "--proxy-from", "127.0.0.0/8"]);
     let mechanisms = [&SCRAM[..], &PASSWORDS, &[Mechanism::CramMd5]].concat();
-    // Each failure takes a second at least, so all at once, each from an address of its own.
+    // Each failure takes at least a second, so they run at the same time, each from an address of its own.
     thread::scope(|scope| {
         let mut tries = Vec::new();
         for (index, &mechanism) in mechanisms.iter().enumerate() {
@@ -140,7 +140,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
                 let attempt = move || {
                     let mut talk = Talk::proxied(port, address);
                     let login = talk.auth(mechanism, &Credentials::new(name).with_password("wrong"));
-                    // The session is as it was.
+                    // The session is unchanged.
                     assert!(talk.say("NOOP").starts_with("-ERR"));
                     let again = talk.auth(Mechanism::Plain, &alice());
                     assert!(again.is_good() || again.reply.contains("[IN-USE]"), "{again:?}");
@@ -164,7 +164,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
 
 // 5802-6.03
 #[test]
-fn every_name_has_one_salt_over_restarts() {
+fn every_name_keeps_its_salt_across_restarts() {
     let house = House::new();
     let keys = passwd("carol", "secret", &["--form", "scram-sha-256"]);
     set_users(&house, &format!("alice:{{PLAIN}}{PASSWORD}\n{keys}"));
@@ -182,7 +182,7 @@ fn every_name_has_one_salt_over_restarts() {
     different.sort();
     different.dedup();
     assert_eq!(different.len(), 4);
-    // All of the same form: 16 octets and the iterations of the file.
+    // All have the same form: 16 octets and the iteration count of the file.
     assert!(before.iter().all(|salt| salt.len() == 24 + ",i=4096".len() && salt.ends_with(",i=4096")));
     fs::remove_file(house.path("users.decoy-key")).unwrap();
     let after = look();
@@ -243,7 +243,7 @@ fn scram_is_left_out_where_somebody_has_no_keys() {
 
 // 5034-4.22, 5802-6.02, 7628-3.04
 #[test]
-fn no_secret_travels_without_tls_from_elsewhere() {
+fn no_secret_is_sent_without_tls_from_elsewhere() {
     let house = House::new();
     let server = house.serve(&[ALL, "--proxy-from", "127.0.0.0/8", "--token-command", "true"]);
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.plain)).unwrap();

@@ -1,4 +1,4 @@
-//! A server that offers -PLUS and does not know our type of binding, as Cyrus does; and who may use that.
+//! A server that offers -PLUS but not our type of binding, like Cyrus, and how an attacker could use that.
 
 use std::process::Output;
 
@@ -12,14 +12,14 @@ use crate::logins::{ALL, fetch, told};
 use crate::support::{House, PASSWORD, RUNTIMES, Server, code, errors, program};
 use crate::talk::Talk;
 
-/// What the server does at AUTH SCRAM-SHA-256-PLUS.
+/// How the server reacts to AUTH SCRAM-SHA-256-PLUS.
 #[derive(Clone, Copy, Debug)]
 enum Plus {
-    /// Refuses the line.
+    /// Refuses the command.
     Refuses(&'static str),
-    /// Says so in SCRAM's words, before a proof.
+    /// Refuses with an error of SCRAM, before a proof.
     Says(&'static str),
-    /// Takes the proof, and refuses then.
+    /// Accepts the proof, and refuses then.
     Late(&'static str),
 }
 
@@ -56,7 +56,7 @@ fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send 
     move |line| {
         let step = if let Some(first) = line.strip_prefix("AUTH SCRAM-SHA-256 ") {
             let first = Base64::decode_vec(first).unwrap();
-            // `y` would tell a server that offers -PLUS of an attack.
+            // `y` would tell a server that offers -PLUS about an attack.
             if !first.starts_with(b"n,,") {
                 return "-ERR [AUTH] not the flag n".to_owned();
             }
@@ -123,7 +123,7 @@ fn follow(exchange: &mut Option<ServerExchange>, mut step: ExchangeStep) -> Stri
 
 const BOTH: &str = "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN\r\nUSER";
 
-/// How Cyrus refuses a type of binding that it does not know.
+/// How Cyrus refuses an unknown type of binding.
 const CYRUS: Plus = Plus::Refuses("-ERR [AUTH] authenticating: bad protocol / cancel");
 
 // 5802-6.01
@@ -153,7 +153,7 @@ fn a_binding_that_the_server_does_not_know_is_left_out_and_told() {
             assert_eq!(logins[0], "AUTH SCRAM-SHA-256-PLUS");
         }
     }
-    // Cyrus refuses behind the proof, where it looks like a wrong password: it is known by its name.
+    // Cyrus refuses after the proof, which looks like a wrong password. It is recognised by its name.
     let cyrus = "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256\r\nIMPLEMENTATION Cyrus POP3 server v3.6.1";
     for runtime in RUNTIMES {
         let server = Odd::start(&house, cyrus, Plus::Late("-ERR [AUTH] bad protocol / cancel"));
@@ -165,7 +165,7 @@ fn a_binding_that_the_server_does_not_know_is_left_out_and_told() {
     let server = Odd::start(&house, cyrus, Plus::Late("-ERR [AUTH] bad protocol / cancel"));
     assert_eq!(code(&server.check(&house, &["--require-binding"])), 4);
     assert_eq!(server.logins(), ["AUTH SCRAM-SHA-256-PLUS"]);
-    // Who asks for it is not warned.
+    // There is no warning for a user who requests the mechanism.
     let server = Odd::start(&house, BOTH, CYRUS);
     let output = server.check(&house, &["--auth", "scram-sha-256"]);
     assert_eq!((code(&output), errors(&output)), (0, String::new()));
@@ -173,24 +173,24 @@ fn a_binding_that_the_server_does_not_know_is_left_out_and_told() {
 }
 
 #[test]
-fn a_binding_is_left_out_only_before_a_proof_and_unasked() {
+fn a_binding_is_omitted_only_before_a_proof_and_if_not_required() {
     let house = House::new();
     let only = "SASL SCRAM-SHA-256-PLUS PLAIN LOGIN\r\nUSER";
     for (list, plus, options) in [
-        // After a proof a refusal is one.
+        // After a proof, a refusal is final.
         (BOTH, Plus::Late("-ERR no"), &[][..]),
         (BOTH, Plus::Late("-ERR [AUTH] no"), &[]),
         (BOTH, Plus::Late("+ ZT11bnN1cHBvcnRlZC1jaGFubmVsLWJpbmRpbmctdHlwZQ=="), &[]),
-        // Another trouble.
+        // A different problem.
         (BOTH, Plus::Refuses("-ERR [SYS/TEMP] later"), &[]),
         (BOTH, Plus::Refuses("-ERR [IN-USE] later"), &[]),
-        // Somebody in between is noticed.
+        // A man in the middle is noticed.
         (BOTH, Plus::Says("e=channel-bindings-dont-match"), &[]),
-        // What the user or the standard says.
+        // The choice of the user, or of the standard.
         (BOTH, CYRUS, &["--require-binding"]),
         (BOTH, CYRUS, &["--strict"]),
         (BOTH, CYRUS, &["--auth", "scram-sha-256-plus"]),
-        // Nothing but the same mechanism will do.
+        // Only the same mechanism is acceptable.
         (only, CYRUS, &[]),
     ] {
         let server = Odd::start(&house, list, plus);
@@ -203,7 +203,7 @@ fn a_binding_is_left_out_only_before_a_proof_and_unasked() {
     }
 }
 
-// A list of which the refusal is all that somebody in between needs: he still gets no more than a proof.
+// A list in which a man in the middle needs only this refusal. Even then he gets only a proof.
 #[test]
 fn nothing_weaker_follows_a_login_that_is_not_bound() {
     let house = House::new();
@@ -216,7 +216,7 @@ fn nothing_weaker_follows_a_login_that_is_not_bound() {
     assert!(logins.contains(&"AUTH SCRAM-SHA-1".to_owned()), "{logins:?}");
 }
 
-// mutt 2.2 and neomutt choose -PLUS wherever it is offered, and then can't.
+// mutt 2.2 and neomutt choose -PLUS whenever it is offered, and then fail.
 #[test]
 fn serve_offers_bindings_on_demand_and_ours_uses_them() {
     let house = House::new();
@@ -243,7 +243,7 @@ fn serve_offers_bindings_on_demand_and_ours_uses_them() {
     assert_eq!(code(&output), 2);
 }
 
-/// Somebody in between whose certificate is believed, and who takes -PLUS off the list.
+/// A man in the middle whose certificate is trusted, and who removes -PLUS from the list.
 fn stripping(house: &House, behind: &Server) -> InTls {
     let mut back = Talk::tls(house, behind.tls, None);
     InTls::start(house, move |line| {
@@ -258,8 +258,8 @@ fn stripping(house: &House, behind: &Server) -> InTls {
     })
 }
 
-// 5802-6.01: with the option the client refuses; without it, it says that it could bind, and the real
-// server refuses, the initial response first and then the same behind a challenge. Neither gets weaker.
+// 5802-6.01: with the option, the client refuses. Without it, the client says that it supports channel binding, and
+// the real server refuses, first the initial response and then the same after a challenge. Neither becomes weaker.
 #[test]
 fn a_list_without_plus_is_noticed() {
     let house = House::new();

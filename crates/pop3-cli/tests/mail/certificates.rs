@@ -1,4 +1,4 @@
-//! Which certificates of servers are believed, and what is said of those that are not.
+//! Which server certificates are trusted, and how errors explain the others.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::{House, PASSWORD, RUNTIMES, Server, code, errors, program};
 
-/// A house whose server has a certificate of this making; also the certificate's fingerprint.
+/// A house whose server has a certificate made in this way. Also returns its fingerprint.
 fn house(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (House, String) {
     let house = House::new();
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
@@ -32,7 +32,7 @@ fn house(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (House,
     (house, digits.collect())
 }
 
-/// What `openssl req -x509` makes.
+/// Like the output of `openssl req -x509`.
 fn authority(params: &mut CertificateParams) {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
 }
@@ -42,12 +42,12 @@ fn expired(params: &mut CertificateParams) {
     params.not_after = date_time_ymd(2021, 2, 3);
 }
 
-/// Each way into TLS.
+/// Each way to use TLS.
 fn ways(server: &Server) -> [(String, &'static [&'static str]); 2] {
     [(server.url("pop3s"), &[]), (server.url("pop3"), &["--tls", "starttls"])]
 }
 
-/// Runs on each runtime, each way.
+/// Runs on each runtime and with each way to use TLS.
 fn everywhere(house: &House, server: &Server, options: &[&str], judge: impl Fn(&Output, &str)) {
     for runtime in RUNTIMES {
         for (url, way) in ways(server) {
@@ -69,7 +69,7 @@ fn a_certificate_that_is_named_is_believed_for_its_own_names() {
     let (house, _) = house(&["127.0.0.1"], authority);
     let server = house.serve(&[]);
     everywhere(&house, &server, &["--ca-file", "cert.pem"], succeeds);
-    // By no other name.
+    // Not with another name.
     let url = server.url("pop3s").replace("127.0.0.1", "localhost");
     let output = house.fetch(&url, &["--to", "-"]).output().unwrap();
     let text = errors(&output);
@@ -111,7 +111,7 @@ fn a_certificate_that_is_refused_is_shown_and_gets_no_name() {
     ] {
         let (house, digits) = house(names, change);
         let mut server = house.serve(&[]);
-        // Named or not, it is the same to what does not depend on it.
+        // The option makes no difference to what does not depend on it.
         let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         fs::write(house.path("other.pem"), other.cert.pem()).unwrap();
         let ca_file = if named { "cert.pem" } else { "other.pem" };
@@ -119,7 +119,7 @@ fn a_certificate_that_is_refused_is_shown_and_gets_no_name() {
             let (text, page) = (errors(output), String::from_utf8(output.stdout.clone()).unwrap());
             assert_eq!((code(output), text.lines().count()), (3, 1), "{place}: {text}");
             assert!(text.contains(what), "{place}: {what}: {text}");
-            // Only what can help is said.
+            // The error contains only advice that can help.
             assert_eq!(text.contains("--ca-file"), !named, "{place}: {text}");
             assert!(text.contains(&format!("--tls-fingerprint sha256:{digits}")), "{place}: {text}");
             assert!(page.contains(&format!("fingerprint sha256:{digits}\n")), "{place}: {page}");
@@ -133,7 +133,7 @@ fn a_certificate_that_is_refused_is_shown_and_gets_no_name() {
 
 #[test]
 fn a_fingerprint_is_enough_and_nothing_else_is() {
-    // Of another host, expired, and marked as an authority's.
+    // For a different host, expired, and marked as an authority.
     let (house, digits) = house(&["mail.example"], |params| {
         authority(params);
         expired(params);
@@ -152,7 +152,7 @@ fn a_fingerprint_is_enough_and_nothing_else_is() {
         );
         assert!(!String::from_utf8_lossy(&output.stdout).contains("logged in"), "{place}");
     });
-    // One of several, and in clear text nothing goes: a server on this machine is asked for TLS, too.
+    // One of several. Nothing is sent in plain text: TLS is required for a server on this machine, too.
     let pin = colons.join(":");
     let options = ["--tls-fingerprint", &other, "--tls-fingerprint", &pin, "--to", "-", "--json"];
     let output = house.fetch(&server.url("pop3"), &options).output().unwrap();
@@ -165,14 +165,14 @@ fn a_fingerprint_is_enough_and_nothing_else_is() {
         assert_eq!(code(&output), 2, "{}", errors(&output));
         assert!(errors(&output).contains("--tls-fingerprint"), "{}", errors(&output));
     }
-    // The conformance runner knows it by the same option.
+    // The conformance runner accepts it with the same option.
     let output = program()
         .args(["conformance", &server.url("pop3s"), "--only", "1939-5.28", "--tls-fingerprint", &digits])
         .env("POP3_PASSWORD", PASSWORD)
         .output()
         .unwrap();
     assert_eq!(code(&output), 0, "{} {}", errors(&output), String::from_utf8_lossy(&output.stdout));
-    // A certificate that is good by its issuer is not the one that was meant.
+    // A certificate from a trusted issuer is not enough if a different one is pinned.
     let good = House::new();
     let server = good.serve(&[]);
     let output =
@@ -180,7 +180,7 @@ fn a_fingerprint_is_enough_and_nothing_else_is() {
     assert_eq!(code(&output), 3, "{}", errors(&output));
 }
 
-/// Anybody can send a certificate that he has seen; its key is another matter.
+/// Anybody can present a certificate that he has seen, but not without its key.
 #[test]
 fn a_certificate_without_its_key_is_not_believed() {
     let (house, digits) = house(&["127.0.0.1"], authority);
@@ -218,7 +218,7 @@ fn a_fingerprint_is_enough_for_a_certificate_of_version_1() {
     assert!(text.contains("certificate is not valid") && server.join().unwrap().is_err(), "{text}");
 }
 
-/// What is said of a server that has nothing to say.
+/// The explanation for a server that sends nothing.
 fn shaken(house: &House, port: u16, trust: &[&str]) -> String {
     let mut command = program();
     command.args(["check", &format!("pop3s://alice@127.0.0.1:{port}")]).args(trust);
@@ -227,7 +227,7 @@ fn shaken(house: &House, port: u16, trust: &[&str]) -> String {
     errors(&output)
 }
 
-/// A server that shows this certificate, has this key, and does no more than a handshake.
+/// A server that presents this certificate, has this key, and does only a handshake.
 fn presenting(
     certificate: &CertificateDer<'static>,
     key: &KeyPair,
@@ -252,7 +252,7 @@ fn presenting(
     (port, server)
 }
 
-/// The certificate without its extensions and as one of version 1. Its signature is wrong then.
+/// The certificate without its extensions and as one of version 1. Its signature is then wrong.
 fn version_1(der: &[u8]) -> Vec<u8> {
     let (certificate, _) = element(der);
     let (content, behind) = element(certificate);
@@ -274,7 +274,7 @@ fn sequence(content: &[u8]) -> Vec<u8> {
     [&[0x30, 0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
 }
 
-/// The content of the element in front, and what is behind it.
+/// The content of the first element, and what follows it.
 fn element(der: &[u8]) -> (&[u8], &[u8]) {
     let (length, head) = match der[1] {
         length @ 0..=0x7f => (usize::from(length), 2),

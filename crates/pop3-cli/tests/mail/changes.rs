@@ -1,4 +1,4 @@
-//! Waiting for what programs do to files.
+//! Waits for what programs do to files.
 
 use core::mem::MaybeUninit;
 use core::time::Duration;
@@ -14,10 +14,10 @@ use crate::support::House;
 /// How long anything may take that should take no time at all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until it is so: it is looked at whenever a file in the folder of the house, as the log is, appears or
-/// is written to.
+/// Waits until a condition holds. It is checked whenever a file in the directory of the house, such as the log, appears
+/// or is written to.
 pub(crate) fn until(house: &House, what: &str, mut is_so: impl FnMut() -> bool) {
-    // From before the first look, so that nothing is missed.
+    // From before the first check, so that nothing is missed.
     let changes = changes(&house.path(""));
     let begun = Instant::now();
     while !is_so() {
@@ -26,12 +26,12 @@ pub(crate) fn until(house: &House, what: &str, mut is_so: impl FnMut() -> bool) 
     }
 }
 
-/// A word for each change of a folder from now on.
+/// A message for each change of a directory from now on.
 fn changes(folder: &Path) -> Receiver<()> {
     let inotify = init(CreateFlags::CLOEXEC).unwrap();
     add_watch(&inotify, folder, WatchFlags::CREATE | WatchFlags::MODIFY | WatchFlags::MOVED_TO).unwrap();
     let (seen, changes) = channel();
-    // It ends with the next change behind that, at the latest when the folder is removed.
+    // It ends with the next change after that, at the latest when the directory is removed.
     thread::spawn(move || {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut events = Reader::new(inotify, &mut buffer);

@@ -1,4 +1,4 @@
-//! `pop3 check` with servers that are odd and of use all the same.
+//! `pop3 check` with servers that are unusual but usable.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ fn mail() -> Vec<Vec<u8>> {
     vec![b"Subject: a\r\n\r\nx\r\n".to_vec()]
 }
 
-/// Checks a server, and returns the page.
+/// Checks a server, and returns the report.
 fn check(url: &str, options: &[&str]) -> String {
     let mut command = program();
     command.args(["check", url, "--timeout", "20"]).args(options).env("POP3_PASSWORD", PASSWORD);
@@ -42,7 +42,7 @@ fn a_server_that_hangs_up_at_quit_is_fine() {
     }
 }
 
-/// Within TLS, without the end of it.
+/// Under TLS, which is closed without close_notify.
 #[test]
 fn a_server_that_hangs_up_at_quit_within_tls_is_fine() {
     let house = House::new();

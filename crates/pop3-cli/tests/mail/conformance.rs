@@ -1,10 +1,10 @@
-//! `pop3 conformance`, on our own server and on our own fetcher.
+//! `pop3 conformance` with our own server and our own fetcher.
 
 use std::process::Stdio;
 
 use crate::support::{House, PASSWORD, program};
 
-/// Rows without a login that fails, which would be held back.
+/// Rows without a failed login, whose reply would be delayed.
 const QUICK: &str = "NUM,LST,RET,UID,MUL,1939-6.01,1939-6.10";
 
 #[test]
@@ -24,7 +24,7 @@ fn our_server_passes_and_keeps_its_messages() {
     assert!(text.contains("C: PASS ***") && !text.contains(PASSWORD), "{text}");
     assert!(text.lines().last().unwrap().contains(" passed, 0 failed, "), "{text}");
     assert_eq!(house.stored().len(), 2);
-    // With leave it removes the last one, and prints the same as JSON.
+    // If permitted, it removes the last message. It prints the same as JSON.
     let output = run(&["--destructive", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["failed"], 0, "{json:#}");
@@ -83,6 +83,6 @@ fn our_fetcher_passes() {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
-    // What is not applicable needs another login than the fetcher chooses.
+    // The rows that do not apply need a login method that the fetcher does not choose.
     assert!(text.lines().last().unwrap().starts_with("6"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! `kill -9` at any point: no message is lost, none is doubled, no lock stays.
+//! `kill -9` at any point: no message is lost or duplicated, and no lock remains.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -41,8 +41,8 @@ fn a_fetch_that_is_killed_is_taken_up_by_the_next() {
             let child = house.fetch(&url, &["--delete", "--to", &to]).stderr(Stdio::null()).spawn().unwrap();
             stalled.recv().unwrap();
             kill(child);
-            // The server has seen no QUIT, or not answered it: all is there still. The account of the
-            // state file has the port in it, so that the second server needs the same.
+            // The server has seen no QUIT, or has not answered it, so all messages are still there. The account in the
+            // state file contains the port, so the second server needs the same one.
             let listener = loop {
                 if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
                     break listener;
@@ -79,7 +79,7 @@ fn a_fetch_that_is_killed_is_taken_up_by_the_next() {
 // 1939-6.15
 #[test]
 fn a_lost_reply_to_quit_neither_repeats_nor_loses() {
-    // The server has removed the messages before its reply was lost, or it has not.
+    // Either the server removed the messages before its reply was lost, or it did not.
     for left in [vec![], messages(5)] {
         let house = House::new();
         let to = house.to("dir");
@@ -101,7 +101,7 @@ fn a_server_that_is_killed_leaves_the_maildrop_whole_and_free() {
     let house = House::new();
     let mail: Vec<Vec<u8>> = (0..500).map(|index| format!("{index}\n").into_bytes()).collect();
     house.deliver(&mail);
-    // In a session with marks.
+    // In a session with messages marked as deleted.
     let mut server = house.serve(&[]);
     let mut session = server.connect();
     assert!(session.log_in().starts_with("+OK"));
@@ -115,12 +115,12 @@ fn a_server_that_is_killed_leaves_the_maildrop_whole_and_free() {
     assert!(server.connect().log_in().starts_with("+OK"));
 }
 
-// 1939-6.12: what is left after a kill in the middle of the removals is whole, and the next server opens it at once.
+// 1939-6.12: after a kill in the middle of the removals, the rest is intact, and the next server opens it at once.
 #[test]
 fn a_server_that_is_killed_in_a_commit_leaves_whole_messages() {
     const MESSAGES: usize = 3000;
     let mail: Vec<Vec<u8>> = (0..MESSAGES).map(|index| format!("{index}\n").into_bytes()).collect();
-    // A kill may come behind the last removal; then it is tried again.
+    // A kill may come after the last removal. Then the test tries again.
     for attempt in 1.. {
         assert!(attempt < 20, "no kill has hit the commit");
         let house = House::new();
@@ -133,7 +133,7 @@ fn a_server_that_is_killed_in_a_commit_leaves_whole_messages() {
         for _ in 0..MESSAGES {
             assert!(session.line().starts_with("+OK"));
         }
-        // One that is neither among the first nor among the last.
+        // A message that is neither among the first nor among the last.
         let middle = house.path(&format!("mail/alice/new/{}.test.host", 1000 + MESSAGES / 4));
         assert!(middle.exists());
         session.stream.write_all(b"QUIT\r\n").unwrap();

@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use crate::changes::PATIENCE;
 use crate::support::{House, Raw};
 
-/// A house of these many users, `u0` and so on, with the password `secret`. Each has one small message.
+/// A house with this many users, `u0` and so on, with the password `secret`. Each has one small message.
 pub(crate) fn house_of(users: usize) -> House {
     let house = House::new();
     let mut lines = String::new();
@@ -29,7 +29,7 @@ pub(crate) fn house_of(users: usize) -> House {
     house
 }
 
-/// A connection from the address 127.0.0.`last`, which nothing was read from.
+/// A connection from the address 127.0.0.`last`, from which nothing was read.
 pub(crate) fn stream_from(last: u8, port: u16) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).unwrap();
@@ -68,7 +68,7 @@ pub(crate) fn retrieve(session: &mut Raw, user: usize) {
     assert!(lines.contains(&format!("for u{user}\r\n")), "u{user}: {lines:?}");
 }
 
-/// Whether the server has closed this connection by now. What it has sent is thrown away.
+/// Whether the server has closed this connection. What it has sent is discarded.
 pub(crate) fn is_closed(mut stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let mut buffer = [0; 4096];
@@ -83,7 +83,7 @@ pub(crate) fn is_closed(mut stream: &TcpStream) -> bool {
     closed
 }
 
-/// Waits until the server has closed this connection. What it sends is thrown away.
+/// Waits until the server has closed this connection. What it sends is discarded.
 pub(crate) fn await_end(mut stream: &TcpStream) {
     match io::copy(&mut stream, &mut io::sink()) {
         Ok(_) => {}

@@ -1,4 +1,4 @@
-//! The server near its limit of descriptors, and beyond.
+//! The server near its limit of descriptors, and at the limit.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use crate::changes::until;
 use crate::crowd::{from, house_of, is_closed, log_in, retrieve, stream_from};
 use crate::support::{House, RUNTIMES, Raw, Server};
 
-/// What an idle session may hold: its socket, the directory of its maildrop, the lock.
+/// What an idle session may hold: its socket, the directory of its maildrop, and the lock.
 const OF_A_SESSION: usize = 3;
 
 /// A server whose shell has set this limit.
@@ -24,12 +24,12 @@ fn serve(house: &House, limit: &str, options: &[&str]) -> Server {
     house.start(&mut shell)
 }
 
-/// How many descriptors the server has.
+/// How many descriptors the server has open.
 fn descriptors(server: &Server) -> usize {
     fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count()
 }
 
-/// The limit that is in force, and the one up to which it could be raised.
+/// The current limit, and the maximum to which it can be raised.
 fn limits(server: &Server) -> (String, String) {
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
@@ -37,14 +37,14 @@ fn limits(server: &Server) -> (String, String) {
     (words.next().unwrap(), words.next().unwrap())
 }
 
-/// Lets the server open nothing more, or as much as it may.
+/// Prevents the server from opening anything more, or allows it again.
 fn set_limit(server: &Server, limit: &str) {
     let pid = server.child.id().to_string();
     let set = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={limit}:")]).status().unwrap();
     assert!(set.success());
 }
 
-/// The places that the server says it has.
+/// How many connections the server says it accepts.
 fn places(house: &House) -> usize {
     let mut places = None;
     until(house, "the log tells the places", || {
@@ -69,7 +69,7 @@ fn the_limit_is_raised_as_far_as_it_goes() {
 
 // SEC-03
 #[test]
-fn all_that_are_let_in_are_served() {
+fn all_admitted_clients_are_served() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || crowded(runtime));
@@ -79,26 +79,26 @@ fn all_that_are_let_in_are_served() {
 
 fn crowded(runtime: &str) {
     let house = house_of(40);
-    // One message takes longer than a piece.
+    // One message takes longer to read than a piece.
     let long = format!("Subject: long\n\n{}for u0\n", "a line of a long message\n".repeat(40_000));
     fs::write(house.path("mail/u0/new/1.a.b"), long).unwrap();
     let server = serve(&house, "-n 100", &["--runtime", runtime, "--max-connections-per-ip", "1000"]);
     let places = places(&house);
     assert!((18..33).contains(&places), "{runtime}: {places}");
-    // What a runtime makes when it is used first is no session's.
+    // What a runtime opens on its first use does not belong to a session.
     drop(log_in(9, server.plain, 0));
     until(&house, "nobody is there", || house.log().contains(" session "));
     let before = descriptors(&server);
 
     let mut sessions = all_at_once(&server, places);
-    // What logging in takes is given back behind the reply to it.
+    // The descriptors of a login are closed after the reply to it.
     for session in &mut sessions {
         assert!(session.say("NOOP").starts_with("+OK"));
     }
     let held = descriptors(&server) - before;
     assert!((places..=places * OF_A_SESSION).contains(&held), "{runtime}: {held} for {places}");
 
-    // One does not read what it has asked for; all others fetch while connections rush in.
+    // One client does not read what it requested. All others fetch while more connections arrive.
     sessions[0].stream.write_all(b"RETR 1\r\n").unwrap();
     let (slow, others) = sessions.split_first_mut().unwrap();
     thread::scope(|scope| {
@@ -122,13 +122,13 @@ fn crowded(runtime: &str) {
     }
     assert_eq!(lines, 40_003, "{runtime}");
 
-    // Removing needs descriptors too.
+    // Removing needs descriptors, too.
     for session in &mut sessions {
         assert!(session.say("DELE 1").starts_with("+OK"));
         assert!(session.say("QUIT").starts_with("+OK"), "{runtime}");
         assert_eq!(session.line(), "");
     }
-    // All is given back: there is room for as many once more.
+    // Everything is closed: there is room for the same number again.
     let ended = || house.log().matches("end=quit").count() == places;
     until(&house, "all sessions have ended", ended);
     for (user, session) in all_at_once(&server, places).iter_mut().enumerate() {
@@ -137,7 +137,7 @@ fn crowded(runtime: &str) {
     assert!(!house.log().contains("ERROR"), "{}", house.log());
 }
 
-/// Logs in the first users, all at one time.
+/// Logs in the first users, all at the same time.
 fn all_at_once(server: &Server, users: usize) -> Vec<Raw> {
     thread::scope(|scope| {
         let port = server.plain;
@@ -160,7 +160,7 @@ fn starved(runtime: &str) {
     let server = house.serve(&["--runtime", runtime]);
     let mut sessions: Vec<_> = (0..4).map(|user| log_in(9, server.plain, user)).collect();
     set_limit(&server, "5");
-    // A message, a removal, and a connection that none is to be accepted for.
+    // A message, a removal, and a connection for which no descriptor is left.
     for session in &mut sessions[..2] {
         session.stream.write_all(b"RETR 1\r\n").unwrap();
     }
@@ -169,7 +169,7 @@ fn starved(runtime: &str) {
     let shortages =
         || house.log().lines().filter(|line| line.contains("no more files can be opened")).count();
     until(&house, "it is logged", || shortages() > 0);
-    // The others go on meanwhile.
+    // The other sessions continue.
     for _ in 0..200 {
         assert!(sessions[3].say("STAT").starts_with("+OK 1 "));
     }
@@ -188,7 +188,7 @@ fn starved(runtime: &str) {
     assert_eq!(shortages(), 1, "{runtime}: once a minute\n{}", house.log());
 }
 
-/// Whether the connection is closed; nothing is read from it.
+/// Whether the connection is closed. Nothing is read from it.
 fn is_closed_unread(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let closed = matches!(stream.peek(&mut [0]), Ok(0));

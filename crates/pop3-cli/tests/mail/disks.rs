@@ -1,5 +1,5 @@
-//! A full disk under the target or under the state file: nothing is lost, nothing counts that is not
-//! stored, and the error names the file.
+//! A full disk under the target or the state file: nothing is lost, nothing counts as stored that is not, and
+//! the error names the file.
 
 use std::env;
 use std::fs;
@@ -8,14 +8,14 @@ use std::process::{Command, Output};
 
 use crate::support::{House, PASSWORD, RUNTIMES, Scripted, code, contents, errors, program, script};
 
-/// So many messages of so many lines of 64 octets, each other than the rest.
+/// This many messages of this many lines of 64 octets, all of them different.
 #[derive(Clone, Copy, Debug)]
 struct Mail(usize, usize);
 
-/// A disk of some KiB has no room for them.
+/// A disk of a few KiB has no room for them.
 const LARGE: Mail = Mail(12, 130);
 
-/// Their notes have no room in a page.
+/// Their notes do not fit in one page.
 const MANY: Mail = Mail(60, 1);
 
 impl Mail {
@@ -28,13 +28,13 @@ impl Mail {
 /// How a disk gets full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Full {
-    /// A file system of so many KiB. Only the superuser can mount one.
+    /// A file system of this many KiB. Only root can mount one.
     Disk(usize),
-    /// No file may grow beyond so many KiB.
+    /// No file may grow beyond this many KiB.
     File(usize),
 }
 
-/// Whether this process may mount a small disk. The checks run as root, so that they may.
+/// Whether this process may mount a small disk. The checks run as root, so they may.
 fn may_mount() -> bool {
     let may = Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|status| status.success());
     assert!(may || env::var_os("CI").is_none(), "unshare -m is refused; the checks are to run as root");
@@ -44,13 +44,13 @@ fn may_mount() -> bool {
     may
 }
 
-/// Runs a fetch with little room, and copies what is in the folder `small` to `copy` in the end.
+/// Runs a fetch with little space, and finally copies the contents of the directory `small` to `copy`.
 fn fetch(house: &House, url: &str, full: Option<Full>, options: &[&str]) -> Output {
     let small = house.path("small");
     let copy = house.path("copy");
     fs::create_dir_all(&small).unwrap();
     fs::create_dir_all(&copy).unwrap();
-    // What an earlier run left is put on the small disk first.
+    // What an earlier run left is first copied to the small disk.
     let (prepare, prefix) = match full {
         Some(Full::Disk(room)) => (
             format!("mount -t tmpfs -o size={room}k small \"$SMALL\" && cp -a \"$COPY/.\" \"$SMALL\" && "),
@@ -78,7 +78,7 @@ fn fetch(house: &House, url: &str, full: Option<Full>, options: &[&str]) -> Outp
     command.output().unwrap()
 }
 
-/// How many of the messages are in the target, each whole; panics where there is anything else.
+/// How many of the messages are in the target, each complete. Panics if there is anything else.
 fn stored(mail: Mail, kind: &str, out: &Path) -> usize {
     let end = if kind == "dir" { "\r\n" } else { "\n" };
     let expected = mail.messages().into_iter();
@@ -119,7 +119,7 @@ fn survives(mail: Mail, full: Full, kind: &str, runtime: &str, is_target_small: 
     let to = format!("{kind}:{}", house.path(folder(is_target_small)).join("out").display());
     let state = house.path(folder(is_state_small)).join("state").display().to_string();
     let copied = if is_target_small { house.path("copy/out") } else { house.path("large/out") };
-    // Nothing is deleted before it is asked for; then the server has what was not deleted.
+    // Nothing is deleted without a request. Then the server has the messages that were not deleted.
     let server = Scripted::start(
         b"+OK\r\n",
         vec![script(mail.messages(), |_| None), script(mail.messages(), |_| None)],
@@ -130,7 +130,7 @@ fn survives(mail: Mail, full: Full, kind: &str, runtime: &str, is_target_small: 
     assert_eq!(code(&output), 1, "{what}: {text}");
     let before = stored(mail, kind, &copied);
     assert!(before < mail.0, "{what}: the disk was not full");
-    // A failure under the state file may come after messages have appeared; none of them is forgotten.
+    // A failure of the state file may come after messages have appeared. None of them is forgotten.
     assert_eq!(fetched(&output), before, "{what}: {text}");
     let blames = |name: &str| text.contains(name);
     assert!(blames("os error 28") || blames("os error 27"), "{what}: {text}");
@@ -140,7 +140,7 @@ fn survives(mail: Mail, full: Full, kind: &str, runtime: &str, is_target_small: 
     if !is_target_small {
         assert!(blames(&state) && !blames(&to), "{what}: {text}");
     }
-    // What is left to be fetched is fetched by the next run, and no more.
+    // The next run fetches what is missing, and nothing else.
     let output = fetch(&house, &server.url(), None, &options);
     assert_eq!(code(&output), 0, "{what}: {}", errors(&output));
     assert_eq!(fetched(&output), mail.0 - before, "{what}");
@@ -149,7 +149,7 @@ fn survives(mail: Mail, full: Full, kind: &str, runtime: &str, is_target_small: 
     let quits = said.iter().filter(|line| *line == "QUIT").count();
     let deleted = said.iter().filter(|line| line.starts_with("DELE ")).count();
     assert!(quits == 1 || deleted <= before, "{what}: {said:?}");
-    // Nothing is left over beside the messages.
+    // Nothing remains except the messages.
     let left = match kind {
         "mbox" => fs::read_dir(copied.parent().unwrap())
             .unwrap()
@@ -182,13 +182,13 @@ fn a_full_disk_under_target_and_state() {
 fn a_full_disk_under_the_state_file() {
     for (kind, runtime) in ["dir", "maildir", "mbox"].into_iter().zip(RUNTIMES) {
         if may_mount() {
-            // One page: the first note fits, the rest does not.
+            // One page: the first note fits, and the rest does not.
             survives(MANY, Full::Disk(4), kind, runtime, false, true);
         }
     }
 }
 
-/// Without the right to mount, too: a file that may not grow.
+/// This works without permission to mount, too: a file that may not grow.
 #[test]
 fn a_file_that_may_not_grow() {
     for runtime in RUNTIMES {

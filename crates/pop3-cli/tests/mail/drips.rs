@@ -1,4 +1,4 @@
-//! Servers that send octet by octet: a run ends all the same, and one on a slow line is left alone.
+//! Servers that send octet by octet: a run ends nevertheless, and a slow connection is tolerated.
 
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -8,11 +8,11 @@ use std::thread::{self, JoinHandle};
 
 use crate::support::{House, RUNTIMES, code, errors, script};
 
-/// A server that sends its answer to this command in such pieces, ten in a second, and the last one again
-/// and again if it is to go on for ever.
+/// A server that sends its reply to this command in these pieces, ten per second. If requested, it repeats the last
+/// one forever.
 struct Dripping {
     port: u16,
-    /// Dropped when nobody listens any more.
+    /// Dropped when nobody listens any longer.
     listened_to: Sender<()>,
     sent: JoinHandle<usize>,
 }
@@ -43,7 +43,7 @@ fn dripping(at: &'static str, pieces: Vec<&'static [u8]>, for_ever: bool) -> Dri
             }
             let again = pieces.last().copied().filter(|_| for_ever);
             for piece in pieces.iter().copied().chain(again.into_iter().cycle()) {
-                // It would go on for five minutes.
+                // It would continue for five minutes.
                 if sent > 3000 || stream.write_all(piece).is_err() {
                     return sent;
                 }
@@ -72,7 +72,7 @@ fn drips(at: &'static str, first: &'static [u8], options: &[&str], what: &str) {
         let text = errors(&output);
         assert_eq!(code(&output), 3, "{runtime}: {text}");
         assert!(text.contains(what) && text.lines().count() == 1, "{runtime}: {text}");
-        // The server was sending when it was given up.
+        // The server was still sending when the client gave up.
         assert!((5..3000).contains(&server.end()), "{runtime}");
         assert!(house.fetched().is_empty());
     }
@@ -94,7 +94,7 @@ fn listings_and_messages_that_drip_are_given_up() {
     drips("RETR 1", b"+OK\r\nSubject: ", options, "sends the reply to RETR too slowly");
 }
 
-/// A message that takes longer than the time for a first line, and comes with the least rate.
+/// A message that takes longer than the time limit for a first line, and arrives at the minimum rate.
 #[test]
 fn a_slow_line_is_no_fault() {
     let body: &[u8] = &[b'x'; 100];

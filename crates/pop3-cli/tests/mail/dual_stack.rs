@@ -1,4 +1,4 @@
-//! IPv4 and IPv6 at the same port.
+//! IPv4 and IPv6 on the same port.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io::{BufRead as _, BufReader};
@@ -10,14 +10,14 @@ use crate::changes::until;
 use crate::crowd::house_of;
 use crate::support::RUNTIMES;
 
-/// A port that is free for both, `None` where there is no IPv6.
+/// A port that is free for both. `None` if there is no IPv6.
 fn free_port() -> Option<u16> {
     for _ in 0..100 {
         let v6 = Socket::new(Domain::IPV6, Type::STREAM, None).ok()?;
         v6.set_only_v6(true).ok()?;
         v6.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into()).ok()?;
         let port = v6.local_addr().unwrap().as_socket().unwrap().port();
-        // On the loopback interface, too, as that is where it is tried.
+        // On the loopback interface, too, because the test uses it.
         let loopback = Socket::new(Domain::IPV6, Type::STREAM, None).ok()?;
         drop(v6);
         loopback.bind(&SocketAddr::from((Ipv6Addr::LOCALHOST, port)).into()).ok()?;
@@ -51,7 +51,7 @@ fn ipv4_and_ipv6_share_a_port() {
         }
         assert!(!house.log().contains("IPv6 only"), "{}", house.log());
         assert!(server.ends_well(), "{runtime}");
-        // The same port once more at once, though connections to it are just closed; the other order.
+        // The same port again at once, although its connections were only just closed, and in the other order.
         let _server = house.serve(&["--runtime", runtime, "--listen", &v6, "--listen", &v4]);
         assert!(greeting(Ipv6Addr::LOCALHOST, port).is_some_and(|line| line.starts_with("+OK")), "{runtime}");
     }

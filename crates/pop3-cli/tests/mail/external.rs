@@ -1,4 +1,4 @@
-//! EXTERNAL: the client's certificate says who it is.
+//! EXTERNAL: the client's certificate identifies the user.
 
 use std::fs;
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::support::{House, PASSWORD, RUNTIMES};
 use crate::talk::Talk;
 
-/// An authority that names clients.
+/// An authority for client certificates.
 pub(crate) struct Authority(Issuer<'static, KeyPair>, pub(crate) String);
 
 impl Authority {
@@ -70,7 +70,7 @@ fn a_good_certificate_logs_in() {
             assert_eq!(talk.say("STAT"), "+OK 0 0");
             assert!(talk.say("QUIT").starts_with("+OK"));
         }
-        // Not for another one, and then the session goes on.
+        // Not as another user. After that, the session continues.
         let mut talk = Talk::tls(&house, server.tls, client);
         let refused = talk.auth(Mechanism::External, &external(Some("bob")));
         assert_eq!(refused.reply, "-ERR [AUTH] invalid name or password");
@@ -78,7 +78,7 @@ fn a_good_certificate_logs_in() {
     }
 }
 
-// 8314-3.01, 8314-4.03: the certificate alone logs nobody in, and who has none is served as ever.
+// 8314-3.01, 8314-4.03: the certificate alone logs nobody in, and clients without one are served as usual.
 #[test]
 fn without_a_certificate_external_is_not_offered() {
     let authority = Authority::new();
@@ -93,14 +93,14 @@ fn without_a_certificate_external_is_not_offered() {
     let client = authority.client("alice", None);
     let mut talk = Talk::tls(&house, server.tls, Some((&client.0, &client.1)));
     assert!(talk.say("STAT").starts_with("-ERR"));
-    // Not asked for by default.
+    // By default the server does not ask for one.
     let server = house.serve(&[]);
     let mut talk = Talk::tls(&house, server.tls, Some((&client.0, &client.1)));
     assert!(!talk.mechanisms().contains(&Mechanism::External));
 }
 
 #[test]
-fn a_certificate_of_another_authority_ends_the_handshake() {
+fn a_certificate_from_another_authority_fails_the_handshake() {
     let authority = Authority::new();
     let (house, path) = house(&authority);
     let mut server = house.serve(&["--tls-client-ca", &path]);
@@ -126,15 +126,15 @@ fn the_users_file_may_name_certificates() {
     let mut talk = Talk::tls(&house, server.tls, Some((&device.0, &device.1)));
     assert!(talk.auth(Mechanism::External, &external(None)).is_good());
     talk.say("QUIT");
-    // From now on the name in a certificate does not count for alice.
+    // From now on the name in a certificate does not identify alice.
     let mut talk = Talk::tls(&house, server.tls, Some((&alice.0, &alice.1)));
     let refused = talk.auth(Mechanism::External, &external(None));
     assert!(refused.reply.starts_with("-ERR [AUTH]"), "{refused:?}");
 }
 
-// PRS-13, EXT-1.01: who is behind a proxy is not whom the proxy's certificate names.
+// PRS-13, EXT-1.01: the client behind a proxy is not the user named in the proxy's certificate.
 #[test]
-fn the_certificate_of_a_proxy_is_not_its_clients() {
+fn the_certificate_of_a_proxy_does_not_identify_its_client() {
     let authority = Authority::new();
     let proxy = authority.client("alice", None);
     let (house, path) = house(&authority);
@@ -147,7 +147,7 @@ fn the_certificate_of_a_proxy_is_not_its_clients() {
     assert!(!offered.iter().any(|mechanism| mechanism.needs_channel_binding()), "{offered:?}");
     assert!(!offered.contains(&Mechanism::External), "{offered:?}");
     assert!(talk.say("AUTH EXTERNAL =").starts_with("-ERR"));
-    // Its client could bind to the proxy, and says that it has not seen that offered.
+    // Its client supports channel binding to the proxy, and says that it has not seen -PLUS offered.
     let alice = Credentials::new("alice").with_password(PASSWORD);
     assert!(talk.auth_unbound(Mechanism::ScramSha256, &alice).is_good());
 }

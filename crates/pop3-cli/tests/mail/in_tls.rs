@@ -1,4 +1,4 @@
-//! A server of one connection in TLS, which a test gives its answers.
+//! A server for one TLS connection, with replies from the test.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ pub(crate) struct InTls {
 }
 
 impl InTls {
-    /// Each line that comes, without its end, is answered by this, and CRLF behind it.
+    /// The reply to each line, without line ends.
     pub(crate) fn start(house: &House, mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
         let chain = vec![CertificateDer::from_pem_file(house.path("cert.pem")).unwrap()];
         let key = PrivateKeyDer::from_pem_file(house.path("key.pem")).unwrap();
@@ -50,7 +50,7 @@ impl InTls {
         format!("pop3s://alice@127.0.0.1:{}", self.port)
     }
 
-    /// What was said to it.
+    /// What the client sent.
     pub(crate) fn said(self) -> Vec<String> {
         self.thread.join().unwrap()
     }

@@ -1,4 +1,4 @@
-//! The memory that a long listing takes.
+//! The memory that a long listing needs.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
@@ -13,8 +13,8 @@ use crate::support::{House, RUNTIMES};
 
 const MESSAGE: &[u8] = b"Subject: one of many\r\n\r\nx\r\n";
 
-/// A server of so many messages with unique-ids of 70 octets, for so many sessions. Each time a client
-/// has sent QUIT, it tells how many messages that client had, and lets it wait for the reply.
+/// A server with this many messages with unique-ids of 70 octets, for this many sessions. Each time a client
+/// has sent QUIT, it reports the number of messages for that client, and delays the reply.
 fn serve(messages: usize, sessions: usize) -> (u16, Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -63,7 +63,7 @@ fn serve(messages: usize, sessions: usize) -> (u16, Receiver<usize>) {
     (port, seen)
 }
 
-/// The most memory that a fetch takes until it has sent QUIT, in KiB.
+/// The peak memory of a fetch until it has sent QUIT, in KiB.
 fn peak(house: &House, port: u16, seen: &Receiver<usize>, options: &[&str], expected: usize) -> u64 {
     let url = format!("pop3://alice@127.0.0.1:{port}");
     let to = house.to("mbox");
@@ -77,15 +77,15 @@ fn peak(house: &House, port: u16, seen: &Receiver<usize>, options: &[&str], expe
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// The most memory for a million messages, in KiB.
+/// The peak memory for a million messages, in KiB.
 const BOUND: u64 = 96 * 1024;
 
-/// How many messages are listed: a million takes a build without optimisation a minute.
+/// How many messages are listed. A million would take a minute in a build without optimisation.
 const MESSAGES: usize = 50_000;
 
-/// Looks at what these messages take beside one, and reckons what a million would take.
+/// Measures what these messages need compared with one, and computes what a million would need.
 fn is_within_bound(small: u64, large: u64, runtime: &str) {
-    // In 1/1000 KiB; the slack is what buffers and heaps differ by.
+    // In 1/1000 KiB. The slack is the variation of buffers and heaps.
     let each = (large.saturating_sub(small + 512) * 1_000).div_ceil(MESSAGES as u64);
     let million = small + each * 1_000;
     assert!(
@@ -106,7 +106,7 @@ fn a_listing_takes_little_memory_for_each_message() {
     }
 }
 
-/// Messages that were fetched before are remembered, which takes its own memory.
+/// Messages that were fetched before are remembered, which needs memory of its own.
 #[test]
 fn messages_that_are_known_take_little_memory() {
     let runtime = RUNTIMES[0];
@@ -120,7 +120,7 @@ fn messages_that_are_known_take_little_memory() {
     is_within_bound(small, large, runtime);
 }
 
-/// A state file in which all messages of the server stand.
+/// A state file that contains all messages of the server.
 fn state_file(port: u16) -> String {
     let mut file = state_line(&format!("pop3-state-2 0123 alice@127.0.0.1:{port} -"));
     for number in 1..=MESSAGES {

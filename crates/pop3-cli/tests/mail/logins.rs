@@ -1,4 +1,4 @@
-//! The fetcher's logins: by every mechanism, to our server.
+//! The fetcher's logins to our server, with every mechanism.
 
 use std::fs;
 use std::process::Output;
@@ -13,13 +13,13 @@ pub(crate) const A: &[u8] = b"Subject: a\r\n\r\nfirst\r\n";
 
 pub(crate) const ALL: &str = "--auth-mechanisms=PLAIN,LOGIN,CRAM-MD5,SCRAM-SHA-1,SCRAM-SHA-256,SCRAM-SHA-512";
 
-/// A fetch of everything into a folder.
+/// A fetch of everything into a directory.
 pub(crate) fn fetch(house: &House, url: &str, options: &[&str]) -> Output {
     let to = house.to("dir");
     house.fetch(url, &[&["--all", "--to", &to], options].concat()).output().unwrap()
 }
 
-/// The one line that is told, with this exit code.
+/// The only line of output, with this exit code.
 pub(crate) fn told(output: &Output, exit: i32) -> String {
     let text = errors(output);
     assert_eq!((code(output), text.lines().count()), (exit, 1), "{text}");
@@ -27,7 +27,7 @@ pub(crate) fn told(output: &Output, exit: i32) -> String {
     text
 }
 
-/// Which way `check` logs in.
+/// The method by which `check` logs in.
 fn way(house: &House, url: &str, options: &[&str]) -> String {
     let output = program()
         .args(["check", url, "--ca-file"])
@@ -69,7 +69,7 @@ fn every_mechanism_of_passwords_fetches() {
     }
 }
 
-// 5034-4.28, 9266-2.01: the strongest by itself, on each runtime, bound to the connection.
+// 5034-4.28, 9266-2.01: by default the strongest, on each runtime, with channel binding.
 #[test]
 fn the_strongest_is_chosen_and_bound_to_the_connection() {
     let house = House::new();
@@ -86,7 +86,7 @@ fn the_strongest_is_chosen_and_bound_to_the_connection() {
         let options = ["--require-binding", "--runtime", runtime];
         assert_eq!(way(&house, &server.url("pop3s"), &options), "SCRAM-SHA-512-PLUS");
     }
-    // Without TLS there is nothing to be bound to.
+    // Without TLS there is no channel binding.
     let text = told(&fetch(&house, &server.url("pop3"), &["--require-binding"]), 4);
     assert!(text.contains("-PLUS"), "{text}");
 }
@@ -133,7 +133,7 @@ fn token_house() -> (House, Server) {
 
 // 7628-3.02, XOA-1.02
 #[test]
-fn a_token_fetches_and_a_wrong_one_is_told_as_such() {
+fn a_token_fetches_and_a_wrong_one_is_reported() {
     let (house, server) = token_house();
     for auth in ["auto", "oauthbearer", "xoauth2"] {
         for runtime in ["tokio", "std"] {
@@ -178,7 +178,7 @@ fn the_url_names_the_only_mechanism() {
         let url = format!("pop3s://alice;AUTH={auth}@127.0.0.1:{}", server.tls);
         assert_eq!(way(&house, &url, &[]), expected);
     }
-    // A server without it is not asked by other means.
+    // If a server does not offer it, the client tries nothing else.
     let scripted = Scripted::start(
         b"+OK\r\n",
         vec![auth_script("SASL PLAIN\r\nUSER", |line| {

@@ -1,4 +1,4 @@
-//! The program serves and fetches: through its binary, over real sockets, with real files.
+//! The program serves and fetches: its binary, over real sockets, with real files.
 
 mod announced;
 mod answers;

@@ -1,4 +1,4 @@
-//! The locks of an mbox, against the programs that take them.
+//! The locks of an mbox, together with the programs that use them.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -11,7 +11,7 @@ use crate::support::{House, RUNTIMES, Scripted, code, errors, script};
 
 const MAIL: &[u8] = b"Subject: a\r\n\r\nA\r\n";
 
-/// What a program in Python does with the mbox `path` under its lock, and how it takes that lock.
+/// What a program in Python does with the mbox `path` under its lock, and how it locks.
 const WAYS: [(&str, &str); 4] = [
     ("mailbox", "import mailbox; box = mailbox.mbox(path); box.lock()"),
     ("fcntl", "import fcntl; file = open(path, 'a'); fcntl.lockf(file, fcntl.LOCK_EX)"),
@@ -20,7 +20,7 @@ const WAYS: [(&str, &str); 4] = [
 ];
 
 /// A program in Python that holds the lock until its standard input ends, and then checks that nobody
-/// wrote to the mbox meanwhile.
+/// wrote to the mbox in the meantime.
 fn holder(path: &Path, way: &str) -> Child {
     let code = format!(
         "import os, sys\npath = sys.argv[1]\n{way}\nsize = os.path.getsize(path)\nprint('locked', flush=True)\n\
@@ -122,7 +122,7 @@ fn a_lock_file_of_a_killed_run_is_taken_over() {
     assert_eq!(beside(&house), ["out"]);
 }
 
-/// Where files can't be created, as in /var/mail without the group mail.
+/// Where files cannot be created, as in /var/mail without the group mail.
 #[test]
 fn a_folder_without_room_for_a_lock_file_is_told_with_what_to_do() {
     let house = House::new();
@@ -130,7 +130,7 @@ fn a_folder_without_room_for_a_lock_file_is_told_with_what_to_do() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("alice"), "").unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
-    // The superuser may do all until that is taken from it.
+    // Root may do everything until it drops that capability.
     let user = String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout).unwrap();
     let mut command = if user.trim() == "0" {
         let mut command = Command::new("setpriv");
@@ -155,7 +155,7 @@ fn a_folder_without_room_for_a_lock_file_is_told_with_what_to_do() {
     }
 }
 
-/// Other programs that write to the mbox while messages are fetched into it: nothing is torn.
+/// Other programs write to the mbox while messages are fetched into it, and no message is damaged.
 #[test]
 fn two_programs_write_to_one_mbox() {
     const EACH: usize = 30;

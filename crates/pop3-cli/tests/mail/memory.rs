@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::support::{House, RUNTIMES, stalling};
 
-/// The most memory that a fetch of one message of so many octets took, in KiB.
+/// The peak memory of a fetch of one message of this many octets, in KiB.
 fn peak(octets: usize, runtime: &str) -> u64 {
     let house = House::new();
     let (port, stalled) = stalling(vec![b"0123456789\r\n".repeat(octets / 12)], "QUIT", b"");
@@ -13,7 +13,7 @@ fn peak(octets: usize, runtime: &str) -> u64 {
     let url = format!("pop3://alice@127.0.0.1:{port}");
     let mut command = house.fetch(&url, &["--runtime", runtime, "--to", &to]);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-    // All is stored, and the program waits for the reply to QUIT.
+    // Everything is stored, and the program waits for the reply to QUIT.
     stalled.recv().unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     child.kill().unwrap();

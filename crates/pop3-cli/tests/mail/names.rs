@@ -1,8 +1,8 @@
-//! Host names outside ASCII.
+//! Host names with non-ASCII characters.
 
 use crate::support::{House, PASSWORD, RUNTIMES, code, errors, program};
 
-/// The converted name is what is dialled, what TLS asks for and checks, and what the state file knows.
+/// The converted name is used to connect, to verify the certificate, and in the state file.
 #[test]
 fn a_name_is_one_server_however_it_is_written() {
     let house = House::new();

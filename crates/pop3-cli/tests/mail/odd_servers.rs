@@ -1,5 +1,5 @@
 //! Servers that are broken or hostile: one clear line for each fault, the right exit code, and nothing
-//! deleted that is not stored.
+//! is deleted that is not stored.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -20,7 +20,7 @@ fn mail() -> Vec<Vec<u8>> {
     vec![A.to_vec(), B.to_vec()]
 }
 
-/// Fetches with `--delete` from a server whose answers are changed; returns what was said to it too.
+/// Fetches with `--delete` from a server whose replies are changed. Also returns what the client sent.
 fn fetch(house: &House, scripts: Vec<Script>, options: &[&str]) -> (Output, Vec<String>) {
     let server = Scripted::start(b"+OK ready\r\n", scripts);
     let to = house.to("dir");
@@ -44,10 +44,10 @@ fn what_does_not_arrive_whole_is_told_and_never_deleted() {
         // Refused: the others are fetched and deleted. Empty: they are fetched, and QUIT might remove it.
         (Some(&b"-ERR \x1b[31mno\r\n"[..]), 1, &["DELE 2", "QUIT"][..], "refused"),
         (Some(b"+OK\r\n.\r\n"), 1, &[], "empty"),
-        // Cut by the end of the connection, with and without a part of the terminator.
+        // The connection ends, with and without a part of the final dot.
         (Some(b"+OK\r\nSubject: a\r\n\r\nfir"), 3, &[], "closed"),
         (None, 3, &[], "closed"),
-        // An unstuffed dot ends the message too soon: the rest is no reply.
+        // An unstuffed dot ends the message too early: the rest is not a reply.
         (Some(b"+OK\r\nSubject: a\r\n\r\nfirst and\r\n.\r\nmore\r\n.\r\n"), 5, &[], "no command asked for"),
         (Some(b"* OK\r\n"), 5, &[], "neither with +OK"),
     ] {
@@ -86,7 +86,7 @@ fn a_server_with_neither_capa_nor_uidl_is_fetched_from_once() {
     server.said();
 }
 
-// 2449-5.11: nothing but RFC 1939 without its optional commands, and all is done.
+// 2449-5.11: RFC 1939 without its optional commands is enough.
 #[test]
 fn a_minimal_server_is_enough() {
     let basic = ["USER", "PASS", "STAT", "LIST", "RETR", "DELE", "NOOP", "RSET", "QUIT"];
@@ -101,7 +101,7 @@ fn a_minimal_server_is_enough() {
     assert_eq!(deleted(&said), ["DELE 1", "DELE 2", "QUIT"]);
 }
 
-// 1939-8.02, 2449-6.72: a server that says that it deletes by itself.
+// 1939-8.02, 2449-6.72: a server that announces that it deletes by itself.
 #[test]
 fn what_is_to_be_deleted_is_deleted_by_us() {
     let capa: &[u8] = b"+OK\r\nEXPIRE 0\r\nUIDL\r\nUSER\r\n.\r\n";
@@ -109,14 +109,14 @@ fn what_is_to_be_deleted_is_deleted_by_us() {
     let (output, said) = fetch(&house, changed("CAPA", Some(capa)), &[]);
     assert_eq!(code(&output), 0, "{}", errors(&output));
     assert_eq!(deleted(&said), ["DELE 1", "DELE 2", "QUIT"]);
-    // And nothing that was not to be.
+    // And nothing else.
     let server = Scripted::start(b"+OK\r\n", changed("CAPA", Some(capa)));
     let house = House::new();
     let output = house.fetch(&server.url(), &["--to", &house.to("dir")]).output().unwrap();
     assert_eq!((code(&output), deleted(&server.said())), (0, vec!["QUIT"]), "{}", errors(&output));
 }
 
-// 1939-5.30, TOL-13: sizes that are too small, zero or beyond any memory.
+// 1939-5.30, TOL-13: sizes that are too small, zero, or larger than any memory.
 #[test]
 fn sizes_that_are_wrong_end_no_message_and_take_no_memory() {
     for listed in ["5", "0", "9223372036854775807", "18446744073709551615"] {
@@ -130,8 +130,8 @@ fn sizes_that_are_wrong_end_no_message_and_take_no_memory() {
     }
 }
 
-/// A lone dot that was not stuffed, in front of lines that happen to be replies: all of them are taken for the
-/// replies to what is sent next.
+/// A single dot that was not stuffed, before lines that happen to be replies. All of them are mistaken for the
+/// replies to the next commands.
 #[test]
 fn a_message_that_is_cut_in_front_of_what_looks_like_a_reply_is_never_deleted() {
     let cut = b"+OK\r\nSubject: long\r\n\r\n0123456789\r\n.\r\n+OK it goes on\r\n.\r\n";
@@ -150,7 +150,7 @@ fn a_message_that_is_cut_in_front_of_what_looks_like_a_reply_is_never_deleted() 
 }
 
 /// TOL-10:
-/// What is fetched already, or never given, must not take the places of what is new in each run anew.
+/// Messages that were already fetched, or are never sent, must not displace new ones in every run.
 #[test]
 fn a_limit_lets_each_run_get_on() {
     type Change = fn(&str) -> Option<Option<Vec<u8>>>;
@@ -219,7 +219,7 @@ fn no_login_no_messages() {
         (b"-ERR [SYS/PERM] no such disk\r\n", "contact its administrator", 4),
         (b"-ERR [AUTH] no\r\n", "name or password is wrong", 4),
         (b"-ERR\r\n", "user name or password is wrong", 4),
-        // Words are not read.
+        // The text is not interpreted.
         (b"-ERR maildrop is locked, busy: wait\r\n", "user name or password is wrong", 4),
     ] {
         let house = House::new();
@@ -256,11 +256,11 @@ fn other_protocols_and_silence() {
     }
 }
 
-// 8314-5.01: by the server's log, and by all that a server gets to see.
+// 8314-5.01: checked with the log of the server, and with everything that a server receives.
 #[test]
 fn a_certificate_that_is_not_believed_gets_no_command() {
     let house = House::new();
-    // Trusts another authority only.
+    // Trusts only a different authority.
     let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     fs::write(house.path("other.pem"), other.cert.pem()).unwrap();
     let fetch = |url: &str, options: &[&str]| {
@@ -299,7 +299,7 @@ fn a_certificate_that_is_not_believed_gets_no_command() {
                     Err(fault) => break Some(fault.to_string()),
                 }
             };
-            // All that comes behind it.
+            // Everything that follows it.
             let mut rest = Vec::new();
             let _ = tcp.read_to_end(&mut rest);
             (clear, fault, rest, tls.is_handshaking())
@@ -309,7 +309,7 @@ fn a_certificate_that_is_not_believed_gets_no_command() {
         fetch(&format!("{scheme}://alice@127.0.0.1:{port}"), options);
         let (clear, fault, rest, handshaking) = seen.join().unwrap();
         assert_eq!(&clear, if stls { b"STLS\r\n" } else { &[0; 6] });
-        // The client's last word was an alert, so that it has no keys that a command could have been sent with.
+        // The last thing that the client sent was an alert, so it had no keys with which to send a command.
         assert!(fault.as_ref().is_some_and(|fault| fault.starts_with("received fatal alert")), "{fault:?}");
         assert!(handshaking && rest.is_empty(), "{rest:x?}");
     }

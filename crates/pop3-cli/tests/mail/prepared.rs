@@ -1,4 +1,4 @@
-//! Names and passwords that SASLprep changes, in all ways to log in.
+//! Names and passwords that SASLprep changes, with all login methods.
 
 use std::fs;
 use std::thread;
@@ -11,7 +11,7 @@ use crate::talk::Talk;
 
 const ALL: &str = "--auth-mechanisms=PLAIN,LOGIN,CRAM-MD5,SCRAM-SHA-256";
 
-// 2195-2.01, 6856-2.19: a password with a soft hyphen, typed with it and without.
+// 2195-2.01, 6856-2.19: a password with a soft hyphen, typed with and without it.
 #[test]
 fn a_password_that_preparation_changes_is_one_password_in_all_ways() {
     let house = House::new();
@@ -32,9 +32,9 @@ fn a_password_that_preparation_changes_is_one_password_in_all_ways() {
     }
 }
 
-// 6856-2.21: a letter that Unicode 3.2 does not know is not the one that a later Unicode makes of it.
+// 6856-2.21: a letter that Unicode 3.2 does not contain is not replaced by what a later Unicode makes of it.
 #[test]
-fn a_newer_letter_is_not_an_older_one() {
+fn a_newer_letter_does_not_become_an_older_one() {
     let house = House::new();
     fs::create_dir_all(house.path("mail/A/new")).unwrap();
     fs::create_dir_all(house.path("mail/A/cur")).unwrap();

@@ -1,4 +1,4 @@
-//! Who speaks for another, and what is believed of it.
+//! Proxies that speak for their clients, and what the server trusts.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -14,10 +14,10 @@ fn alice() -> Credentials {
     Credentials::new("alice").with_password(PASSWORD)
 }
 
-// PRS-13, EXT-1.01, 2595-4.16: neither the proxy's certificate nor the address from before come back with
-// the handshake.
+// PRS-13, EXT-1.01, 2595-4.16: after the handshake, neither the proxy's certificate nor the address from before is
+// used again.
 #[test]
-fn nothing_of_a_proxy_comes_back_with_stls() {
+fn nothing_from_a_proxy_survives_stls() {
     let authority = Authority::new();
     let proxy = authority.client("alice", None);
     for runtime in RUNTIMES {
@@ -43,9 +43,9 @@ fn nothing_of_a_proxy_comes_back_with_stls() {
     }
 }
 
-// EXT-1.01: where the header says that TLS with the client ends at the proxy, the TLS here is the proxy's.
+// EXT-1.01: if the header says that the client's TLS ends at the proxy, this TLS belongs to the proxy.
 #[test]
-fn the_certificate_of_a_proxy_that_ends_tls_is_not_its_clients() {
+fn the_certificate_of_a_proxy_that_ends_tls_does_not_identify_its_client() {
     let authority = Authority::new();
     let proxy = authority.client("alice", None);
     for (tls, own) in [(1, false), (0, true)] {

@@ -1,5 +1,5 @@
-//! By what messages are recognised in a later run, and that a server which fails once does not have
-//! all of them fetched again.
+//! How messages are recognised in a later run. A server that fails once does not cause
+//! all of them to be fetched again.
 
 use std::fs;
 use std::process::Output;
@@ -11,7 +11,7 @@ fn mail() -> Vec<Vec<u8>> {
     ["a", "b", "c"].map(|name| format!("Subject: {name}\r\n\r\nbody of {name}\r\n").into_bytes()).to_vec()
 }
 
-/// A server of the mail that gives these answers, each to one command.
+/// A server of this mail that sends these replies, each to one command.
 fn answering(answers: &[(&'static str, &'static str)]) -> Script {
     let answers = answers.to_vec();
     script(mail(), move |line| {
@@ -20,7 +20,7 @@ fn answering(answers: &[(&'static str, &'static str)]) -> Script {
     })
 }
 
-/// Plays the scripts for one fetch each; returns what the fetches printed, and what was said.
+/// Plays each script for one fetch. Returns what the fetches printed, and what they sent.
 fn fetches(house: &House, runs: Vec<(Script, &[&str])>) -> (Vec<Output>, Vec<String>) {
     let (scripts, options): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
     let server = Scripted::start(b"+OK\r\n", scripts);
@@ -47,7 +47,7 @@ fn a_uidl_that_is_refused_once_ends_the_run_before_anything_is_done() {
             (&[("UIDL", "-ERR not now\r\n")], 6, "refused UIDL"),
             (&[("UIDL", "-ERR [SYS/TEMP] not now\r\n"), NO_CAPA], 6, "refused UIDL"),
             (&[NO_UIDL, NO_CAPA], 5, "--recognise-by content"),
-            // It loses some, or all, or is not of one mind.
+            // The server loses some unique-ids, or all, or contradicts itself.
             (
                 &[("UIDL", "+OK\r\n1 uid-0\r\n3 uid-2\r\n.\r\n")],
                 5,
@@ -83,10 +83,10 @@ fn a_uidl_that_is_refused_once_ends_the_run_before_anything_is_done() {
 #[test]
 fn a_first_run_takes_no_refusal_for_a_lack_of_unique_ids() {
     for (refusal, exit) in [
-        // Announced by CAPA, or said to pass.
+        // Announced by CAPA, or said to be temporary.
         (&[NO_UIDL][..], 6),
         (&[NO_CAPA, ("UIDL", "-ERR [SYS/TEMP] no\r\n")], 6),
-        // Neither: the server has none.
+        // Neither: the server has no unique-ids.
         (&[NO_UIDL, NO_CAPA], 0),
     ] {
         let house = House::new();
@@ -112,23 +112,23 @@ fn an_account_stays_with_contents_when_the_server_gets_unique_ids() {
 
 #[test]
 fn how_messages_are_recognised_is_changed_on_demand() {
-    // The server loses UIDL for good: once told, all goes on.
+    // The server loses UIDL for good. Once the option is given, everything continues.
     let house = House::new();
     let plain = || answering(&[NO_UIDL, NO_CAPA]);
     let by_content: &[&str] = &["--recognise-by", "content"];
     let (outputs, _) =
         fetches(&house, vec![(answering(&[]), &[]), (plain(), &[]), (plain(), by_content), (plain(), &[])]);
     assert_eq!(outputs.iter().map(code).collect::<Vec<_>>(), [0, 5, 0, 0]);
-    // What is still there comes once more, and no third time.
+    // The messages that are still there are fetched once more, but not a third time.
     assert_eq!(house.fetched().len(), 6);
-    // And the other way.
+    // And the reverse.
     let (outputs, said) = fetches(
         &House::new(),
         vec![(plain(), &[]), (answering(&[]), &["--recognise-by", "unique-ids"]), (answering(&[]), &[])],
     );
     assert_eq!(outputs.iter().map(code).collect::<Vec<_>>(), [0, 0, 0]);
     assert_eq!(count(&said, "RETR"), 6);
-    // Where there are none, that is said.
+    // If there are none, the program says so.
     let (outputs, _) = fetches(&House::new(), vec![(plain(), &["--recognise-by", "unique-ids"])]);
     assert_eq!(code(&outputs[0]), 5);
 }
@@ -177,7 +177,7 @@ fn a_maildrop_that_is_empty_once_is_not_fetched_again() {
 fn what_came_back_is_deleted_after_a_look_and_not_stored_again() {
     let house = House::new();
     let delete: &[&str] = &["--delete"];
-    // The second message is another one now, of the same size and with the same unique-id.
+    // The second message is now a different one, with the same size and unique-id.
     let other = mail()[1].to_ascii_uppercase();
     let mut changed = mail();
     changed[1] = other.clone();
@@ -203,7 +203,7 @@ fn how_long_to_remember_is_the_users_choice() {
     assert_eq!((house.fetched().len(), count(&said, "RETR")), (6, 6));
 }
 
-/// A state file as the first version of the program wrote it is read, and the account goes on.
+/// A state file of the first version of the program can be read, and the account continues.
 #[test]
 fn a_state_file_of_the_first_version_is_read() {
     let house = House::new();
@@ -223,7 +223,7 @@ fn a_state_file_of_the_first_version_is_read() {
     assert_eq!(count(&server.said(), "RETR"), 3);
 }
 
-/// The line of a state file as the first version wrote it.
+/// A line of the state file as the first version wrote it.
 fn first_version(line: &str) -> Option<String> {
     let (_, text) = line.split_once(' ')?;
     let words = text.split(' ').collect::<Vec<_>>();

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::support::{House, RUNTIMES, code, contents, errors, program};
 
-/// Messages in stored form, and what they are in wire form.
+/// Messages in stored form and in wire form.
 fn corpus() -> Vec<(Vec<u8>, Vec<u8>)> {
     let long = [b"S: l\n\n".as_slice(), &[b'x'; 100_000], b"\n"].concat();
     [
@@ -161,7 +161,7 @@ fn the_demonstration_shows_that_all_is_well() {
         let output = program().args(["demo", "--runtime", runtime]).output().unwrap();
         assert_eq!(code(&output), 0, "{}", errors(&output));
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.contains("each octet is what was stored") && !text.contains("tanstaaf"), "{text}");
+        assert!(text.contains("each message is what was stored") && !text.contains("tanstaaf"), "{text}");
     }
 }
 
@@ -193,7 +193,7 @@ fn a_check_tells_capabilities_certificate_and_figures() {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        // On this machine passwords are taken without TLS too.
+        // On this machine, passwords are accepted without TLS, too.
         let odd = if scheme == "pop3s" {
             "nothing\n"
         } else {

@@ -1,4 +1,4 @@
-//! The fetcher's logins at servers that follow a script: they play false, refuse or hang up.
+//! The fetcher's logins to scripted servers, which cheat, refuse or hang up.
 
 use base64ct::{Base64, Encoding as _};
 use pop3_sasl::scram::Keys;
@@ -21,7 +21,7 @@ pub(crate) fn auth_script(
     })
 }
 
-/// Plays SCRAM with the right keys, and changes the server's proof.
+/// Plays SCRAM with the right keys, and changes the server's signature.
 fn tampering() -> impl FnMut(&str) -> Option<Option<Vec<u8>>> + Send + 'static {
     let mut exchange: Option<ServerExchange> = None;
     move |line| {
@@ -167,7 +167,7 @@ fn the_password_is_in_the_line_of_auth_on_demand() {
     }
 }
 
-// 3206-5.02, TOL-19: the text of a refusal is not guessed at.
+// 3206-5.02, TOL-19: the client does not guess from the text of a refusal.
 #[test]
 fn a_refusal_that_is_not_about_the_credentials_is_told_as_such() {
     for (capabilities, refusal, what) in [

@@ -1,4 +1,4 @@
-//! The server's process: signals, limits, locks and logs.
+//! The server process: signals, limits, locks and logs.
 
 use core::time::Duration;
 use std::fs;
@@ -23,17 +23,17 @@ fn a_signal_ends_it_while_sessions_are_open() {
         let begun = Instant::now();
         server.signal("-TERM");
         let status = server.child.wait().unwrap();
-        // Of itself, and not because it is cut off after its grace of three seconds.
+        // It ends by itself, and not because its grace period of three seconds is over.
         assert!(begun.elapsed() < Duration::from_secs(3), "{runtime}: {:?}", begun.elapsed());
         assert_eq!(status.code(), Some(0), "{runtime}");
         let mut rest = String::new();
-        // Whether the end comes as an end or as a reset does not matter.
+        // It does not matter whether the connection is closed or reset.
         let _ = session.reader.read_to_string(&mut rest);
         assert_eq!((rest.as_str(), house.stored().len()), ("", 1), "{runtime}");
     }
 }
 
-// PRS-14: a client that never reads what it asked for does not keep the server from its end.
+// PRS-14: a client that never reads what it requested does not delay the shutdown.
 #[test]
 fn a_signal_ends_it_while_a_client_does_not_read() {
     for runtime in RUNTIMES {
@@ -49,10 +49,10 @@ fn a_signal_ends_it_while_a_client_does_not_read() {
         let status = server.child.wait().unwrap();
         assert!(begun.elapsed() < Duration::from_secs(5), "{runtime}: {:?}", begun.elapsed());
         assert_eq!((status.code(), house.stored().len()), (Some(0), 2), "{runtime}");
-        // It is logged as any other.
+        // It is logged like any other.
         let log = house.log();
         assert!(log.contains("still busy when the grace period"), "{runtime}: {log}");
-        // What was sent is no whole message.
+        // What was sent is not a complete message.
         let mut rest = Vec::new();
         let _ = session.reader.read_to_end(&mut rest);
         assert!(!rest.ends_with(b"\r\n.\r\n"), "{runtime}");
@@ -66,7 +66,7 @@ fn users_are_read_again() {
     assert!(server.connect().log_in().starts_with("+OK"));
     fs::write(house.path("users"), "alice:{PLAIN}other\n").unwrap();
     server.signal("-HUP");
-    // The signal is on its way; each try is a new session, until the new password counts.
+    // The signal has been sent. Each attempt is a new session, until the new password is accepted.
     loop {
         let mut session = server.connect();
         session.say("USER alice");
@@ -105,14 +105,14 @@ fn a_lost_connection_frees_the_maildrop() {
         assert!(first.log_in().starts_with("+OK"));
         first.say("DELE 1");
         drop(first);
-        // It takes the server a moment to see the end.
+        // The server needs a moment to notice the end.
         let mut second = server.connect();
         while second.log_in().starts_with("-ERR [IN-USE]") {}
         assert_eq!(second.say("STAT"), "+OK 1 3\r\n", "{runtime}");
     }
 }
 
-// 1939-4.05, 1939-6.01: a connection that is closed with octets unread ends by a reset.
+// 1939-4.05, 1939-6.01: a connection that is closed with unread octets ends with a reset.
 #[test]
 fn a_reset_connection_frees_the_maildrop() {
     let house = House::new();
@@ -123,7 +123,7 @@ fn a_reset_connection_frees_the_maildrop() {
         assert!(first.log_in().starts_with("+OK"));
         assert!(first.say("DELE 1").starts_with("+OK"));
         first.stream.write_all(b"CAPA\r\n").unwrap();
-        // The reply has come, and stays unread.
+        // The reply has arrived and stays unread.
         assert_eq!(first.stream.peek(&mut [0]).unwrap(), 1);
         drop(first);
         let mut second = server.connect();
@@ -136,7 +136,7 @@ fn a_reset_connection_frees_the_maildrop() {
     }
 }
 
-// 1939-5.42: a file that becomes shorter while it is sent.
+// 1939-5.42: a file that becomes shorter while it is being sent.
 #[test]
 fn a_message_that_is_cut_while_it_is_sent_has_no_end() {
     for runtime in RUNTIMES {
@@ -146,14 +146,14 @@ fn a_message_that_is_cut_while_it_is_sent_has_no_end() {
         let mut session = server.connect();
         assert!(session.log_in().starts_with("+OK"));
         assert!(session.say("RETR 1").starts_with("+OK 20200000 "));
-        // The client has read a line, and all buffers are full: most of the file is still to be read.
+        // The client has read one line, and all buffers are full: most of the file is still unread.
         let file = fs::File::options().write(true).open(house.path("mail/alice/new/1000.test.host")).unwrap();
         file.set_len(19_000_000).unwrap();
         let mut rest = Vec::new();
         let _ = session.reader.read_to_end(&mut rest);
         assert!(rest.len() < 20_200_000, "{runtime}: {}", rest.len());
         assert!(!rest.ends_with(b"\r\n.\r\n"), "{runtime}");
-        // The maildrop is free, and the message has its new size.
+        // The maildrop is unlocked, and the message has its new size.
         let mut session = server.connect();
         while session.log_in().starts_with("-ERR [IN-USE]") {}
         assert_eq!(session.say("STAT"), "+OK 1 19190000\r\n", "{runtime}");
@@ -175,7 +175,10 @@ fn what_is_not_served_is_told_in_the_log() {
     server.child.wait().unwrap();
     let log = house.log();
     for name in ["1.link.host", "2.folder.host"] {
-        assert!(log.lines().any(|line| line.contains("not served") && line.contains(name)), "{name}: {log}");
+        assert!(
+            log.lines().any(|line| line.contains("skipped a file") && line.contains(name)),
+            "{name}: {log}"
+        );
     }
 }
 
@@ -278,7 +281,7 @@ fn apop_is_offered_if_asked_for() {
     }
 }
 
-// 8314-3.02: an end that nobody has cut.
+// 8314-3.02: the connection ended regularly.
 #[test]
 fn tls_ends_with_close_notify() {
     let house = House::new();
@@ -303,17 +306,17 @@ fn a_proxy_tells_whom_it_speaks_for() {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
             stream.write_all(header).unwrap();
             let mut said = String::new();
-            // What is closed with octets unread ends in a reset.
+            // Closing with unread octets causes a reset.
             let _ = stream.read_to_string(&mut said);
             said
         };
-        // From elsewhere no password is taken without TLS, whatever the proxy's address.
+        // From elsewhere no password is accepted without TLS, whatever the proxy's address.
         let far = begin(b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 110\r\nUSER alice\r\nQUIT\r\n");
-        assert!(far.contains("\r\n-ERR this needs TLS\r\n"), "{far}");
-        // A proxy that has taken the TLS off says so in version 2.
+        assert!(far.contains("\r\n-ERR TLS is required\r\n"), "{far}");
+        // A proxy that terminates TLS says so in version 2.
         let tls = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\xc0\0\x02\x08\xc6\x33\x64\x01\x12\x67\0\x6e\x20\0\x05\x01\0\0\0\0";
         let safe = begin(&[&tls[..], b"USER alice\r\nQUIT\r\n"].concat());
-        assert!(safe.contains("\r\n+OK now the password\r\n"), "{safe}");
+        assert!(safe.contains("\r\n+OK password required\r\n"), "{safe}");
         assert_eq!(begin(b"USER alice\r\nPASS x\r\nQUIT\r\n"), "");
         server.signal("-TERM");
         server.child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! Signals end a fetch in order, wherever it is.
+//! Signals end a fetch in an orderly way at any point.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -24,7 +24,7 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
-/// The same fetch with SIGHUP as it usually is, also where the tests run under nohup(1).
+/// The same fetch with the default handling of SIGHUP, even if the tests run under nohup(1).
 fn minding_hangups(fetch: &Command) -> Command {
     let mut env = Command::new("env");
     env.arg("--default-signal=HUP").arg(fetch.get_program()).args(fetch.get_args());
@@ -37,9 +37,9 @@ fn minding_hangups(fetch: &Command) -> Command {
     env
 }
 
-/// Waits until the process says that it knows of the signal.
+/// Waits until the process reports the signal.
 fn caught(child: &mut Child) {
-    // Octet by octet, as the rest is read by others.
+    // Octet by octet, because others read the rest.
     let mut stderr = BufReader::with_capacity(1, child.stderr.as_mut().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
@@ -59,7 +59,7 @@ fn end(child: Child, exit: i32, what: &str) -> Output {
 
 #[test]
 fn what_is_complete_is_kept_where_the_server_falls_silent() {
-    // At the same time, as each waits for the server for a while.
+    // At the same time, because each waits a while for the server.
     thread::scope(|scope| {
         for ((name, exit), runtime) in SIGNALS.into_iter().cycle().zip(RUNTIMES) {
             for (at, part, stored) in [
@@ -87,7 +87,7 @@ fn silent(name: &str, exit: i32, runtime: &str, at: &'static str, part: &'static
     assert!(text(&output).starts_with(&format!("{stored} messages fetched")), "{what}: {}", text(&output));
     assert_eq!(house.fetched(), mail(4)[..stored], "{what}");
     assert!(contents(&house.path("out/tmp")).is_empty(), "{what}");
-    // The next run takes it up, and neither repeats nor loses a message.
+    // The next run continues, and neither repeats nor loses a message.
     let server = loop {
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
             break Scripted::at(listener, b"+OK\r\n", vec![script(mail(4), |_| None)]);
@@ -100,7 +100,7 @@ fn silent(name: &str, exit: i32, runtime: &str, at: &'static str, part: &'static
     assert_eq!(said.iter().filter(|line| line.starts_with("RETR")).count(), 4 - stored, "{what}");
 }
 
-/// A server that waits for a word of ours before it answers this command.
+/// A server that waits for our permission before it answers this command.
 fn waiting(at: &'static str) -> (Scripted, Receiver<()>, Sender<()>) {
     let ((reached, seen), (go, gone)) = (channel(), channel());
     let answer = script(mail(4), move |line| {
@@ -156,7 +156,7 @@ fn before_the_session_it_ends_at_once() {
         let _ = connection.read_to_end(&mut said);
         assert_eq!(said, b"", "{runtime}");
 
-        // A password command, which ends too.
+        // A password command, which ends, too.
         let started = house.path("started");
         let command = format!("echo $$ > '{0}.new'; mv '{0}.new' '{0}'; exec sleep 1000", started.display());
         let mut fetch = house.fetch(&url, &[&options[..], &["--password-command", &command]].concat());
@@ -165,7 +165,7 @@ fn before_the_session_it_ends_at_once() {
         let id = fs::read_to_string(&started).unwrap();
         signal(&child, "TERM");
         end(child, 143, runtime);
-        // Its standard error was that of the fetch, which was read to its end.
+        // Its standard error was that of the fetch, which was read to the end.
         let process = format!("/proc/{}/cmdline", id.trim());
         assert_eq!(fs::read(&process).unwrap_or_default(), b"", "the command is gone");
     }
@@ -189,7 +189,7 @@ fn the_second_signal_ends_at_once() {
     let message = vec![b"0123456789\r\n".repeat(50_000)];
     let server = Scripted::start(b"+OK\r\n", vec![script(message, |_| None)]);
     let mut child = house.fetch(&server.url(), &["--to", "-"]).spawn().unwrap();
-    // The reader takes nothing more than the first line, so that the fetch blocks in writing.
+    // The reader reads only the first line, so the fetch blocks while it writes.
     let mut stdout = BufReader::with_capacity(16, child.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
     signal(&child, "INT");
@@ -218,8 +218,8 @@ fn under_nohup_a_hangup_is_none() {
     server.said();
 }
 
-/// A fetch on a terminal of its own, which script(1) makes, and what is run there behind it. The file `id` of
-/// the house has the number of its process.
+/// A fetch on a terminal of its own, made by script(1), and what runs after it. The file `id` of the house contains
+/// its process ID.
 fn on_terminal(house: &House, fetch: &Command, behind: &str) -> Command {
     let words = [fetch.get_program()].into_iter().chain(fetch.get_args());
     let words: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
@@ -237,7 +237,7 @@ fn interrupt(house: &House) {
     assert!(Command::new("kill").args(["-INT", id.trim()]).status().unwrap().success());
 }
 
-/// On a terminal, nothing of the progress bar is left in front of what is said.
+/// On a terminal, no part of the progress bar remains before the message.
 #[test]
 fn a_terminal_gets_clean_lines() {
     let house = House::new();
@@ -259,7 +259,7 @@ fn a_terminal_gets_clean_lines() {
     assert!(lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{lines:?}");
 }
 
-/// The prompt for a password turns the terminal's echo off, and a signal turns it on again.
+/// The prompt for a password turns off the echo of the terminal, and a signal turns it on again.
 #[test]
 fn a_terminal_echoes_behind_a_prompt_that_was_interrupted() {
     let house = House::new();

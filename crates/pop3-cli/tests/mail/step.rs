@@ -1,5 +1,5 @@
-//! Servers that lose step, guess sizes, or take back what they have sent: nothing is lost, nothing is stored
-//! that is something else.
+//! Servers that get out of step, estimate sizes, or delete what they have sent. Nothing is lost, and nothing wrong
+//! is stored.
 
 use std::fs;
 use std::process::Output;
@@ -9,7 +9,7 @@ use crate::support::{House, RUNTIMES, Script, Scripted, code, errors, script};
 const CAPA: &[u8] = b"+OK\r\nUIDL\r\nUSER\r\n.\r\n";
 const PIPELINING: &[u8] = b"+OK\r\nUIDL\r\nUSER\r\nPIPELINING\r\n.\r\n";
 
-/// Four messages, all of one size or each of another.
+/// Four messages, all of the same size or each of a different one.
 fn mail(one_size: bool) -> Vec<Vec<u8>> {
     let line = |index| if one_size { "x".to_owned() } else { "x".repeat(index) };
     (1..=4).map(|index| format!("Subject: {index}\r\n\r\n{}\r\n", line(index)).into_bytes()).collect()
@@ -19,7 +19,7 @@ fn retr(message: &[u8]) -> Vec<u8> {
     [format!("+OK {} octets\r\n", message.len()).as_bytes(), message, b".\r\n"].concat()
 }
 
-/// A server of these messages, with or without PIPELINING; `change` may answer otherwise first.
+/// A server of these messages, with or without PIPELINING. `change` may answer first.
 fn server(
     mail: Vec<Vec<u8>>,
     pipelining: bool,
@@ -48,18 +48,18 @@ fn count(said: &[String], what: &str) -> usize {
     said.iter().filter(|line| line.starts_with(what)).count()
 }
 
-/// Where a reply too many stands.
+/// Where a surplus reply is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    /// Behind the message, in one packet with it.
+    /// After the message, in the same packet.
     Behind(usize),
-    /// Where the reply to the next RETR is due.
+    /// Where the reply to the next RETR is expected.
     Before(usize),
-    /// In front of the reply to NOOP.
+    /// Before the reply to NOOP.
     Noop,
 }
 
-/// Fetches from a server that sends a reply too many, then from the same that has got over it.
+/// Fetches from a server that sends a surplus reply, and then from the same server without it.
 fn surplus(extra: &'static [u8], at: At, pipelining: bool, one_size: bool, runtime: &str) {
     let what = format!("{:?} {at:?} {pipelining} {one_size} {runtime}", extra.escape_ascii().to_string());
     let house = House::new();
@@ -103,9 +103,9 @@ fn surplus(extra: &'static [u8], at: At, pipelining: bool, one_size: bool, runti
 const LINE: &[u8] = b"+OK extra\r\n";
 const REFUSAL: &[u8] = b"-ERR extra\r\n";
 const WHOLE: &[u8] = b"+OK extra\r\nnot\r\na message\r\n.\r\n";
-/// The second of the messages of one size, once more.
+/// The second message of the same size, again.
 const AGAIN: &[u8] = b"+OK 17 octets\r\nSubject: 2\r\n\r\nx\r\n.\r\n";
-/// As a message of the other size.
+/// Sent as a message of the other size.
 const EMPTY: &[u8] = b"+OK\r\n.\r\n";
 
 #[test]
@@ -174,7 +174,7 @@ fn a_message_that_begins_as_a_reply_is_fetched_twice_and_stored() {
     }
 }
 
-/// With sizes that are listed for messages that have others.
+/// With listed sizes that belong to other messages.
 fn estimating(messages: &[Vec<u8>], sizes: &[usize], pipelining: bool) -> Script {
     let rows: String = (1..).zip(sizes).map(|(number, size)| format!("{number} {size}\r\n")).collect();
     server(messages.to_vec(), pipelining, move |line| {
@@ -208,7 +208,7 @@ fn complete_messages_are_stored_whatever_the_sizes_that_are_listed() {
                 }
                 let said = server.said();
                 assert_eq!((count(&said, "QUIT"), count(&said, "DELE")), (2, octets.len()));
-                // In the second run the sizes raise no doubt any more.
+                // In the second run the sizes are no longer suspicious.
                 let again = usize::from(pipelining && octets.len() > 1);
                 assert_eq!(count(&said, "RETR"), 2 * octets.len() + again, "{said:?}");
             }
@@ -241,7 +241,7 @@ fn what_was_sent_and_not_stored_is_not_removed() {
     }
 }
 
-/// The target is gone when the messages come.
+/// The target no longer exists when the messages arrive.
 #[test]
 fn what_the_target_refuses_is_not_removed() {
     for runtime in RUNTIMES {
@@ -278,7 +278,7 @@ fn standard_output_gets_nothing_that_is_in_doubt() {
     }
 }
 
-/// Messages of which some are larger than what is gathered in memory.
+/// Messages of which some are larger than what is collected in memory.
 #[test]
 fn standard_output_gets_all_octets() {
     let messages = vec![of_size(70_000), of_size(300), of_size(200_000)];

@@ -10,7 +10,7 @@ fn mail() -> Vec<Vec<u8>> {
     (1..=4).map(|size| [&b"Subject: x\r\n\r\n"[..], &b"0123456789\r\n".repeat(size)].concat()).collect()
 }
 
-/// Fetches from a server of four messages whose answer to one command is another one.
+/// Fetches from a server of four messages whose reply to one command is changed.
 fn fetch(at: &'static str, answer: &'static str, options: &[&str]) -> Output {
     let house = House::new();
     let changed = script(mail(), move |line| (line == at).then(|| Some(answer.as_bytes().to_vec())));
@@ -35,14 +35,14 @@ fn what_is_skipped_on_purpose_is_no_failure() {
             let output = fetch("", "", &[&options[..], &["--quiet"]].concat());
             assert_eq!((code(&output), errors(&output).as_str()), (0, ""), "{options:?}");
             assert!(output.stdout.is_empty());
-            // Who did not ask for quiet is told.
+            // Without --quiet, the program prints it.
             let output = fetch("", "", &options);
             let text = format!("{}{}", errors(&output), String::from_utf8_lossy(&output.stdout));
             assert_eq!(code(&output), 0, "{text}");
             assert!(text.contains("skipped") || text.contains("left for the next run"), "{text}");
         }
     }
-    // But what fails is told, and a failure.
+    // But failures are printed.
     let output = fetch("RETR 1", "-ERR no\r\n", &["--quiet", "--max-size", "40"]);
     assert_eq!((code(&output), errors(&output).lines().count()), (1, 1), "{}", errors(&output));
 }
@@ -76,7 +76,7 @@ fn json_is_printed_without_a_session_too() {
     let house = House::new();
     let to = house.to("dir");
     for (options, exit) in [(&["--to", &to][..], 3), (&["--to", "mbox:/", "--quiet"], 2)] {
-        // Nobody listens at port 1.
+        // Nobody listens on port 1.
         let output =
             house.fetch("pop3://alice@127.0.0.1:1", &[options, &["--json"]].concat()).output().unwrap();
         let told = json(&output.stdout);
@@ -87,7 +87,7 @@ fn json_is_printed_without_a_session_too() {
     let output =
         house.fetch("pop3://alice@127.0.0.1:1", &["--to", "-", "--delete", "--json"]).output().unwrap();
     assert_eq!(json(errors(&output).lines().next().unwrap().as_bytes())["exit"], 2);
-    // Where standard output is for messages, on standard error.
+    // If standard output is for messages, it is printed on standard error.
     let output = house.fetch("pop3://alice@127.0.0.1:1", &["--to", "-", "--json"]).output().unwrap();
     assert!(output.stdout.is_empty());
     assert_eq!(json(errors(&output).lines().next().unwrap().as_bytes())["exit"], 3);

@@ -19,15 +19,15 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// A folder with the Maildir of alice, a users file, a certificate, and room for what is fetched.
+/// A directory with the Maildir of alice, a users file, a certificate, and space for fetched mail.
 pub(crate) struct House {
     folder: tempfile::TempDir,
 }
 
-/// A server that ends with this value.
+/// A server that ends when this value is dropped.
 pub(crate) struct Server {
     pub(crate) child: Child,
-    /// Kept, as a server that can't write to it would not be one that a person started.
+    /// Kept open, because a server that cannot write to it would not be like one that a person started.
     stdout: BufReader<ChildStdout>,
     pub(crate) plain: u16,
     pub(crate) tls: u16,
@@ -59,7 +59,7 @@ impl House {
         }
     }
 
-    /// What lies in the Maildir of alice.
+    /// The files in the Maildir of alice.
     pub(crate) fn stored(&self) -> Vec<Vec<u8>> {
         let mut stored = contents(&self.path("mail/alice/new"));
         stored.extend(contents(&self.path("mail/alice/cur")));
@@ -70,7 +70,7 @@ impl House {
         self.start(&mut self.server(options))
     }
 
-    /// The same, still to be started.
+    /// The same, not yet started.
     pub(crate) fn server(&self, options: &[&str]) -> Command {
         let mut server = program();
         server
@@ -110,7 +110,7 @@ impl House {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
-    /// A fetch from a port, ready to be run, with a state file for that port.
+    /// A fetch from a port, ready to run, with a state file for that port.
     pub(crate) fn fetch(&self, url: &str, options: &[&str]) -> Command {
         let mut command = program();
         command
@@ -156,7 +156,7 @@ impl Server {
         Raw::connect(self.plain)
     }
 
-    /// Asks the server to end, and says whether it does so within a minute, with exit code 0.
+    /// Asks the server to end, and checks that it does so within a minute, with exit code 0.
     pub(crate) fn ends_well(mut self) -> bool {
         self.signal("-TERM");
         let (ended, end) = channel();
@@ -181,7 +181,7 @@ impl Drop for Server {
     }
 }
 
-/// A client that says what it is told to.
+/// A client that sends what it is told to.
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
     pub(crate) reader: BufReader<TcpStream>,
@@ -212,7 +212,7 @@ impl Raw {
     }
 }
 
-/// The contents of the files in a folder.
+/// The contents of the files in a directory.
 pub(crate) fn contents(folder: &Path) -> Vec<Vec<u8>> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
@@ -227,14 +227,14 @@ pub(crate) fn errors(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// What a scripted server does with a connection: answers commands, one call a line; `None` closes, and
-/// so does a reply that [`LAST`] stands in front of, once it is sent.
+/// What a scripted server does with a connection. It is called for each command and returns the reply. `None` closes,
+/// and so does a reply with [`LAST`] in front of it, after it is sent.
 pub(crate) type Script = Box<dyn FnMut(&str) -> Option<Vec<u8>> + Send>;
 
-/// Stands in front of the last reply; it is not sent.
+/// Marks the last reply. The mark itself is not sent.
 pub(crate) const LAST: &[u8] = b"\0last\0";
 
-/// A scripted server. Each script serves one connection; the thread returns what was said to it.
+/// A scripted server. Each script serves one connection. The thread returns what the clients sent.
 pub(crate) struct Scripted {
     pub(crate) port: u16,
     thread: JoinHandle<Vec<String>>,
@@ -245,7 +245,7 @@ impl Scripted {
         Self::at(TcpListener::bind("127.0.0.1:0").unwrap(), greeting, scripts)
     }
 
-    /// The same where a listener is there already.
+    /// The same with an existing listener.
     pub(crate) fn at(listener: TcpListener, greeting: &'static [u8], scripts: Vec<Script>) -> Self {
         let port = listener.local_addr().unwrap().port();
         let thread = thread::spawn(move || {
@@ -272,14 +272,14 @@ impl Scripted {
         format!("pop3://alice@127.0.0.1:{}", self.port)
     }
 
-    /// What was said, once all scripts have been played.
+    /// What the clients sent, after all scripts have been played.
     pub(crate) fn said(self) -> Vec<String> {
         self.thread.join().unwrap()
     }
 }
 
-/// A server of these messages that does as it should; `change` may answer otherwise first. Outer `None`
-/// leaves the answer to the server, inner `None` closes.
+/// A correct server of these messages. `change` may answer first. Outer `None` leaves the reply to the
+/// server, and inner `None` closes.
 pub(crate) fn script(
     messages: Vec<Vec<u8>>,
     mut change: impl FnMut(&str) -> Option<Option<Vec<u8>>> + Send + 'static,
@@ -308,8 +308,8 @@ pub(crate) fn script(
     })
 }
 
-/// A server that, at the given command, sends the beginning of an answer and then holds still until the
-/// client is gone. It tells when it holds still.
+/// A server that, at the given command, sends the beginning of a reply and then stops until the
+/// client has left. It reports when it stops.
 pub(crate) fn stalling(mail: Vec<Vec<u8>>, at: &'static str, part: &'static [u8]) -> (u16, Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

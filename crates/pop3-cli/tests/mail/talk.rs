@@ -1,4 +1,4 @@
-//! A client that logs in by AUTH, over any stream.
+//! A client that logs in with AUTH, over any stream.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -18,20 +18,20 @@ pub(crate) trait Stream: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Stream for S {}
 
-/// A connection, from the greeting on.
+/// A connection, beginning with the greeting.
 pub(crate) struct Talk {
     stream: BufReader<Box<dyn Stream>>,
     bindings: ChannelBindings,
 }
 
-/// How an exchange went.
+/// The result of an exchange.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Login {
     /// The last reply.
     pub(crate) reply: String,
     /// The challenges, decoded.
     pub(crate) challenges: Vec<String>,
-    /// What the client thinks of it.
+    /// The result from the client's point of view.
     pub(crate) verdict: Result<(), ExchangeError>,
 }
 
@@ -41,25 +41,25 @@ impl Talk {
         Self::begin(TcpStream::connect(("127.0.0.1", port)).unwrap(), ChannelBindings::none())
     }
 
-    /// Behind a proxy that speaks for this address of this machine, so that the failures of one test are
-    /// not counted to another.
+    /// Behind a proxy that speaks for this address of this machine, so that failures of one test do
+    /// not count for another.
     pub(crate) fn proxied(port: u16, last: u8) -> Self {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         write!(stream, "PROXY TCP4 127.0.1.{last} 127.0.0.1 4711 110\r\n").unwrap();
         Self::begin(stream, ChannelBindings::none())
     }
 
-    /// In TLS from the first octet.
+    /// With implicit TLS.
     pub(crate) fn tls(house: &House, port: u16, certificate: Option<(&str, &str)>) -> Self {
         Self::secure(TcpStream::connect(("127.0.0.1", port)).unwrap(), house, certificate).unwrap()
     }
 
-    /// In TLS by STLS.
+    /// With STLS.
     pub(crate) fn starttls(house: &House, port: u16) -> Self {
         Self::starttls_behind(house, port, &[], None)
     }
 
-    /// In TLS by STLS, behind commands that are to be accepted in clear.
+    /// With STLS, after commands that must be accepted in plain text.
     pub(crate) fn starttls_behind(
         house: &House,
         port: u16,
@@ -77,7 +77,7 @@ impl Talk {
         Self { stream: BufReader::new(stream), bindings }
     }
 
-    /// The same on a connection that is open.
+    /// The same on an open connection.
     pub(crate) fn secure(
         stream: TcpStream,
         house: &House,
@@ -85,7 +85,7 @@ impl Talk {
     ) -> std::io::Result<Self> {
         let (stream, bindings) = handshake(stream, house, certificate)?;
         let mut talk = Self { stream: BufReader::new(stream), bindings };
-        // A client's bad certificate shows here with TLS 1.3.
+        // With TLS 1.3, the refusal of a client certificate shows here.
         let mut greeting = String::new();
         talk.stream.read_line(&mut greeting)?;
         assert!(greeting.starts_with("+OK"), "{greeting}");
@@ -104,7 +104,7 @@ impl Talk {
         self.stream.get_mut().flush().unwrap();
     }
 
-    /// A line without its end.
+    /// A line without its line end.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).unwrap();
@@ -116,7 +116,7 @@ impl Talk {
         self.line()
     }
 
-    /// The lines behind a positive reply.
+    /// The lines after a positive reply.
     pub(crate) fn list(&mut self, command: &str) -> Vec<String> {
         let reply = self.say(command);
         assert!(reply.starts_with("+OK"), "{reply}");
@@ -137,13 +137,13 @@ impl Talk {
         words.map(|word| Mechanism::parse(word.as_bytes()).unwrap()).collect()
     }
 
-    /// Runs an exchange to its end. `initial` says whether the first message goes with the command.
+    /// Runs an exchange to its end. `initial` says whether the first message is sent with the command.
     pub(crate) fn auth_with(&mut self, mechanism: Mechanism, who: &Credentials, initial: bool) -> Login {
-        // A client that could bind must not say so with the flag `y` where -PLUS may be offered.
+        // A client that supports channel binding must not send the flag `y` if -PLUS may be offered.
         self.exchange(mechanism, who, initial, !self.bindings.is_empty())
     }
 
-    /// The same by a client that could bind and has not seen -PLUS offered.
+    /// The same for a client that supports channel binding and has not seen -PLUS offered.
     pub(crate) fn auth_unbound(&mut self, mechanism: Mechanism, who: &Credentials) -> Login {
         self.exchange(mechanism, who, true, false)
     }
@@ -180,7 +180,7 @@ impl Talk {
         self.auth_with(mechanism, who, true)
     }
 
-    /// The salt and the iterations of a name, of an exchange that goes no further.
+    /// The salt and the iteration count for a name, from an exchange that stops there.
     pub(crate) fn salt(&mut self, mechanism: Mechanism, name: &str) -> String {
         let first = Base64::encode_string(format!("n,,n={name},r=abcdefghijklmnop").as_bytes());
         let reply = self.say(&format!("AUTH {} {first}", mechanism.name()));

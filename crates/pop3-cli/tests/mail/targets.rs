@@ -1,4 +1,4 @@
-//! One target, however it is spelled: one state, one lock, and what a killed run left is cleaned up.
+//! One target, however it is written: one state, one lock, and the remains of a killed run are cleaned up.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use crate::support::{
     House, PASSWORD, RUNTIMES, Scripted, Server, code, contents, errors, program, script, stalling,
 };
 
-/// A fetch with the state where it is by default.
+/// A fetch with the default state file.
 fn fetch(house: &House, url: &str, to: &str, folder: &Path) -> Command {
     let mut command = program();
     command
@@ -91,7 +91,7 @@ fn a_target_has_one_state_however_it_is_spelled() {
     }
 }
 
-/// A state file of the version before, which named it after the path as it was spelled.
+/// A state file of the previous version, which named it after the path as written.
 #[test]
 fn a_state_file_of_an_old_name_is_taken_over() {
     let house = House::new();
@@ -106,7 +106,7 @@ fn a_state_file_of_an_old_name_is_taken_over() {
     );
     let [state] = states(&house).try_into().unwrap();
     for spelled in [format!("dir:{}/out/", here.display()), format!("dir:{}/out", link.display())] {
-        // Its name is a hash of account and target, and it names both in its first line.
+        // Its name is a hash of account and target, and its first line contains both.
         let account = format!("alice@127.0.0.1:{}", server.plain);
         let old = state.with_file_name(format!("{}.state", hash(&format!("{account}\0{spelled}"))));
         let text = fs::read_to_string(&state).unwrap();
@@ -169,7 +169,7 @@ fn an_overlapping_run_has_its_own_exit_code_and_advises_no_other_state() {
             assert!(text.contains("another fetch") && text.contains("is running"), "{text}");
             assert!(!text.contains("--state") && text.lines().count() == 1, "{text}");
         }
-        // Another account may fetch into the same target meanwhile.
+        // Another account may fetch into the same target in the meantime.
         if kind != "-" {
             let other = Scripted::start(b"+OK\r\n", vec![script(mail.clone(), |_| None)]);
             let output = fetch(&house, &other.url(), &to("here"), &house.path("here")).output().unwrap();
@@ -193,7 +193,7 @@ fn a_state_file_has_one_lock_however_it_is_spelled() {
         command.arg("--state").arg(house.path(state));
         command
     };
-    // The link leads nowhere yet.
+    // The link has no target yet.
     let mut child = run("state-link", "a").spawn().unwrap();
     stalled.recv().unwrap();
     assert!(house.path("state").is_file() && house.path("state-link").is_symlink());
@@ -217,7 +217,7 @@ fn what_killed_runs_left_is_removed_and_nothing_else() {
             };
             files(&tmp).into_iter().filter(is_ours).collect::<Vec<_>>()
         };
-        // Another account's run is going on, and another program is delivering.
+        // A run of another account is active, and another program is delivering.
         let start = || {
             let (port, stalled) = stalling(mail.clone(), "RETR 1", b"+OK\r\nSubject");
             let url = format!("pop3://alice@127.0.0.1:{port}");
@@ -240,7 +240,7 @@ fn what_killed_runs_left_is_removed_and_nothing_else() {
         killed.kill().unwrap();
         killed.wait().unwrap();
         assert_eq!(ours().len(), before.len() + 2);
-        // The next run of the same account removes what the killed one left, whether it gets mail or not.
+        // The next run of the same account removes what the killed one left, whether or not there is mail.
         let output = house.fetch(&url, &["--to", &to, "--runtime", runtime]).output().unwrap();
         assert_ne!(code(&output), 0, "{kind}: nothing listens at {port}");
         assert_eq!(ours(), before, "{kind}");

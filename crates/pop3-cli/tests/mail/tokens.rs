@@ -16,7 +16,7 @@ fn with_token(name: &str, token: &str) -> Credentials {
     Credentials::new(name).with_token(token).with_endpoint("mail.example", 995)
 }
 
-/// A house where alice has a password, and carol no Maildir.
+/// A house where alice has a password, and carol has no Maildir.
 fn house() -> House {
     let house = House::new();
     fs::write(house.path("users"), "alice:{PLAIN}x\nalice:{TOKEN}\ncarol:{TOKEN}\n").unwrap();
@@ -55,7 +55,7 @@ fn without_a_command_there_are_no_tokens() {
     assert!(talk.say("AUTH XOAUTH2 eA==").starts_with("-ERR"));
 }
 
-// 7628-3.02, XOA-1.02: told in the words of OAuth first, refused then, and the session goes on.
+// 7628-3.02, XOA-1.02: the failure is first reported as JSON and then refused, and the session continues.
 #[test]
 fn a_bad_token_is_refused_like_a_bad_password() {
     let house = house();
@@ -63,7 +63,7 @@ fn a_bad_token_is_refused_like_a_bad_password() {
         house.serve(&["--token-command", "read -r token; test $token = good", "--proxy-from", "127.0.0.0/8"]);
     for (index, mechanism) in BOTH.into_iter().enumerate() {
         let mut talk = Talk::proxied(server.plain, u8::try_from(index + 1).unwrap());
-        // In the second round the token is good, and there is no such user.
+        // In the second round the token is valid, but the user does not exist.
         for (name, token) in [("alice", "bad"), ("nobody", "good")] {
             let login = talk.auth(mechanism, &with_token(name, token));
             assert_eq!(login.reply, "-ERR [AUTH] invalid name or password", "{mechanism:?} {name}");
@@ -99,7 +99,7 @@ fn the_command_may_say_whose_token_it_is() {
     }
 }
 
-// 3206-4.01, 3206-5.03: a fault of ours says nothing about the token.
+// 3206-4.01, 3206-5.03: a fault of the server says nothing about the token.
 #[test]
 fn a_command_that_fails_is_a_temporary_fault() {
     for (command, log) in [
@@ -115,7 +115,7 @@ fn a_command_that_fails_is_a_temporary_fault() {
         let login = talk.auth(Mechanism::XOAuth2, &with_token("alice", "a-token"));
         assert!(login.reply.starts_with("-ERR [SYS/TEMP] "), "{command}: {login:?}");
         assert!(begun.elapsed() < Duration::from_secs(60));
-        // Nothing else is held up, and the session goes on.
+        // Nothing else is delayed, and the session continues.
         let other = Credentials::new("alice").with_password("x");
         assert!(talk.auth(Mechanism::Plain, &other).is_good());
         assert!(server.ends_well());

@@ -6,11 +6,20 @@ use crate::row::RequirementLevel::{Must, Practice, Should};
 use crate::row::{Row, row};
 use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 
-pub(super) const IN_PIECES: &[Row] =
-    &[row("1939-3.19", Must, "Replies that arrive octet by octet mean the same.", Judge(Heard::took_all))];
+pub(super) const IN_PIECES: &[Row] = &[row(
+    "1939-3.19",
+    Must,
+    "Replies that arrive octet by octet have the same meaning.",
+    Judge(Heard::took_all),
+)];
 
 pub(super) const DOTS: &[Row] = &[
-    row("1939-3.30", Must, "The end of a reply is found when it arrives in pieces.", Judge(Heard::took_all)),
+    row(
+        "1939-3.30",
+        Must,
+        "The end of a reply is recognised when it arrives in pieces.",
+        Judge(Heard::took_all),
+    ),
     row(
         "1939-3.31",
         Must,
@@ -38,7 +47,7 @@ pub(super) const EMPTY: &[Row] = &[row(
         ensure(heard.has("STAT") || heard.has("LIST") || heard.has("UIDL"), || {
             format!("the client sent {}", heard.commands())
         })?;
-        ensure(!heard.has("RETR") && !heard.has("DELE"), || "a message was asked for".to_owned())?;
+        ensure(!heard.has("RETR") && !heard.has("DELE"), || "the client requested a message".to_owned())?;
         ensure(heard.has("QUIT"), || "the client did not send QUIT".to_owned())?;
         ensure(heard.succeeded != Some(false), || "the client ended with an error".to_owned())?;
         done()
@@ -49,7 +58,7 @@ pub(super) const PIPELINING: &[Row] = &[
     row(
         "2449-6.61",
         Must,
-        "Replies are paired with commands in their order.",
+        "Replies are matched to commands in order.",
         Judge(|heard| {
             heard.deleted_only(&[1, 3])?;
             heard.reached("DELE")?;
@@ -77,7 +86,7 @@ pub(super) const PIPELINING: &[Row] = &[
 pub(super) const EXPIRE: &[Row] = &[row(
     "1939-8.02",
     Must,
-    "The client deletes by itself, whatever the server's policy.",
+    "The client sends DELE, whatever the server's policy.",
     Judge(|heard| {
         heard.reached("CAPA")?;
         heard.took_all()
@@ -87,7 +96,7 @@ pub(super) const EXPIRE: &[Row] = &[row(
 pub(super) const TRUNCATED: &[Row] = &[row(
     "1939-3.37",
     Practice,
-    "A truncated message is not deleted, nor treated as complete.",
+    "A truncated message is neither deleted nor treated as complete.",
     Judge(|heard| {
         heard.reached("RETR")?;
         // The connection ends in message 2: what was deleted before can't be committed any more.
@@ -104,7 +113,7 @@ pub(super) const UNSTUFFED: &[Row] = &[row(
     Judge(|heard| {
         heard.reached("RETR")?;
         let committed = heard.numbers("DELE").contains(&1) && heard.has("QUIT");
-        ensure(!committed, || "message 1 was deleted, and came in part".to_owned())?;
+        ensure(!committed, || "message 1 was deleted, although it was incomplete".to_owned())?;
         heard.noticed()?;
         done()
     }),
@@ -112,7 +121,7 @@ pub(super) const UNSTUFFED: &[Row] = &[row(
 
 pub(super) const EXTRA_FIELDS: &[Row] = &[
     row("1939-5.23", Must, "Text after the size is ignored.", Judge(Heard::took_all)),
-    row("TOL-08", Practice, "Lines of LIST may have more fields.", Judge(Heard::took_all)),
+    row("TOL-08", Practice, "Lines of LIST may have further fields.", Judge(Heard::took_all)),
 ];
 
 pub(super) const GAPS: &[Row] =
@@ -138,7 +147,7 @@ pub(super) const LONG_UID: &[Row] =
 pub(super) const NO_UID: &[Row] = &[row(
     "TOL-10",
     Practice,
-    "A line of UIDL without a unique-id deletes no message unseen.",
+    "If a line of UIDL has no unique-id, no message is deleted unread.",
     Judge(either),
 )];
 
@@ -148,10 +157,10 @@ pub(super) const SIZES: &[Row] =
 pub(super) const HUGE_SIZE: &[Row] = &[row(
     "1939-5.30",
     Practice,
-    "A huge size causes no allocation and no waiting.",
+    "A huge size causes neither an allocation nor a delay.",
     Judge(|heard| {
         heard.reached("PASS").or_else(|_| heard.reached("AUTH"))?;
-        ensure(!heard.waited, || "the client waits for more".to_owned())?;
+        ensure(!heard.waited, || "the client waits for more octets".to_owned())?;
         either(heard)
     }),
 )];
@@ -180,7 +189,7 @@ pub(super) const NOT_REMOVED: &[Row] = &[row(
 pub(super) const NO_FAREWELL: &[Row] = &[row(
     "TOL-07",
     Practice,
-    "A connection that ends without the reply to QUIT is reported.",
+    "A connection that ends without a reply to QUIT is reported.",
     Judge(|heard| {
         heard.reached("DELE")?;
         heard.reached("QUIT")?;
@@ -193,7 +202,7 @@ pub(super) const UNENDED_FAREWELL: &[Row] =
 
 /// Both is right: to go through, or to stop with an error; not to hang, nor to delete what was not fetched.
 pub(super) fn either(heard: &Heard) -> Verdict {
-    ensure(heard.connections > 0, || "the client did not come".to_owned())?;
+    ensure(heard.connections > 0, || "the client did not connect".to_owned())?;
     ensure(!heard.waited, || "the client waits".to_owned())?;
     let all: Vec<usize> = (1..=heard.messages).collect();
     heard.deleted_only(&all)?;
@@ -207,8 +216,8 @@ pub(super) fn either(heard: &Heard) -> Verdict {
 /// By the exit code alone.
 fn by_exit(heard: &Heard) -> Verdict {
     match heard.succeeded {
-        None => skip("can be told by the exit code only: needs --exec"),
-        Some(true) => fail("the client ended as if all had gone well"),
+        None => skip("shows only in the exit code: needs --exec"),
+        Some(true) => fail("the client reported success"),
         Some(false) => done(),
     }
 }

@@ -255,7 +255,7 @@ impl<'a> Player<'a> {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 heard.waited = true;
-                heard.transcript.push(format!("{} * nothing came within the time", heard.connections));
+                heard.transcript.push(format!("{} * nothing arrived in time", heard.connections));
                 return None;
             }
             match self.fill(left) {

@@ -23,7 +23,7 @@ pub(super) const PLAIN: &[Row] = &[
     row(
         "1939-3.03",
         Must,
-        "Words are separated by one space, and no space follows the last.",
+        "Words are separated by one space, and no space follows the last one.",
         Judge(|heard| {
             heard.each(|line| {
                 let bare = crate::wire::trimmed(&line.raw);
@@ -42,7 +42,7 @@ pub(super) const PLAIN: &[Row] = &[
                 line.keyword.is_empty() || letters && (3..=4).contains(&line.keyword.len())
             })?;
             let upper = heard.lines.iter().all(|line| line.raw.starts_with(line.keyword.as_bytes()));
-            note(if upper { "in upper case" } else { "not all in upper case" })
+            note(if upper { "in upper case" } else { "not always in upper case" })
         }),
     ),
     row(
@@ -71,7 +71,7 @@ pub(super) const PLAIN: &[Row] = &[
     row(
         "1939-5.10",
         Practice,
-        "The client uses no number that is 0 or above the last one.",
+        "The client does not use number 0 or a number above the last one.",
         Judge(|heard| {
             for keyword in ["RETR", "DELE", "TOP", "LIST", "UIDL"] {
                 for number in heard.numbers(keyword) {
@@ -91,7 +91,7 @@ pub(super) const SPACES: &[Row] = &[row(
         heard.reached("PASS")?;
         let Some(password) = &heard.password else { return skip("the password is not known") };
         let sent = heard.all("PASS").next().map(|line| &line.argument);
-        ensure(sent == Some(password), || "another password was sent".to_owned())?;
+        ensure(sent == Some(password), || "a different password was sent".to_owned())?;
         done()
     }),
 )];
@@ -99,7 +99,7 @@ pub(super) const SPACES: &[Row] = &[row(
 pub(super) const NON_ASCII: &[Row] = &[row(
     "6856-2.17",
     Must,
-    "Without UTF8 USER, passwords beyond ASCII are not sent.",
+    "Without UTF8 USER, non-ASCII passwords are not sent.",
     Judge(|heard| {
         if heard.password.is_none() {
             return skip("the password is not known");
@@ -107,7 +107,7 @@ pub(super) const NON_ASCII: &[Row] = &[row(
         for line in
             heard.lines.iter().filter(|line| ["USER", "PASS", "APOP"].contains(&line.keyword.as_str()))
         {
-            ensure(line.argument.is_ascii(), || format!("{} with octets outside of ASCII", line.keyword))?;
+            ensure(line.argument.is_ascii(), || format!("{} with non-ASCII octets", line.keyword))?;
         }
         done()
     }),
@@ -118,7 +118,7 @@ pub(super) const TURNED_AWAY: &[Row] = &[row(
     Must,
     "Nothing is sent before the greeting, or after a negative one.",
     Judge(|heard| {
-        ensure(heard.before_greeting.is_empty(), || "something came before the greeting".to_owned())?;
+        ensure(heard.before_greeting.is_empty(), || "the client sent octets before the greeting".to_owned())?;
         ensure(heard.lines.iter().all(|line| line.keyword == "QUIT"), || {
             format!("the client sent {}", heard.commands())
         })?;
@@ -150,14 +150,14 @@ pub(super) const ENDLESS_LINE: &[Row] = &[row(
         if heard.taken == 0 {
             return skip("the client did not log in");
         }
-        ensure(heard.taken < ENDLESS, || format!("the client took {ENDLESS} octets"))?;
+        ensure(heard.taken < ENDLESS, || format!("the client read {ENDLESS} octets"))?;
         heard.noticed()?;
-        note(format!("given up after {} octets at most", heard.taken))
+        note(format!("the client gave up after {} octets at most", heard.taken))
     }),
 )];
 
 pub(super) const BARE_STATUS: &[Row] =
-    &[row("1957-1.01", Must, "The status may stand alone.", Judge(Heard::took_all))];
+    &[row("1957-1.01", Must, "The status may be the whole reply.", Judge(Heard::took_all))];
 pub(super) const ODD_TEXTS: &[Row] = &[row(
     "1939-3.16",
     Must,
@@ -181,7 +181,7 @@ pub(super) const OLD: &[Row] = &[
 ];
 
 pub(super) const ODD_CAPA: &[Row] = &[
-    row("2449-5.07", Must, "Unknown tags are ignored.", Judge(Heard::took_all)),
+    row("2449-5.07", Must, "Unknown capabilities are ignored.", Judge(Heard::took_all)),
     row("TOL-15", Practice, "Empty lines, tabs and lower case in CAPA do no harm.", Judge(Heard::took_all)),
 ];
 
@@ -219,11 +219,11 @@ pub(super) const WRONG_PASSWORD: &[Row] = &[row(
 pub(super) const EXTRA_REPLY: &[Row] = &[row(
     "SEC-07",
     Practice,
-    "A reply that no command asked for is noticed.",
+    "An unsolicited reply is noticed.",
     Judge(|heard| {
         heard.reached("USER")?;
         ensure(!heard.believed_login(), || {
-            format!("the login was refused, the client sent {}", heard.commands())
+            format!("the login was refused, but the client sent {}", heard.commands())
         })?;
         heard.noticed()?;
         done()
@@ -235,7 +235,7 @@ pub(super) const BAD_TIMESTAMP: &[Row] = &[row(
     Practice,
     "A timestamp that is not a msg-id is not used.",
     Judge(|heard| {
-        ensure(!heard.lines.is_empty(), || "the client did not come".to_owned())?;
+        ensure(!heard.lines.is_empty(), || "the client did not connect".to_owned())?;
         ensure(!heard.has("APOP"), || "APOP was sent".to_owned())?;
         done()
     }),
@@ -253,7 +253,7 @@ pub(super) const BLANK_LINE: &[Row] =
 pub(super) const EMPTY_CHALLENGE: &[Row] = &[row(
     "5034-4.04",
     Practice,
-    "A plus alone is the empty challenge.",
+    "A plus sign alone is an empty challenge.",
     Judge(|heard| {
         heard.reached("AUTH")?;
         // With an initial response there is nothing left to say: then it is a challenge too many.
@@ -314,8 +314,10 @@ pub(super) const STLS: &[Row] = &[
         "After STLS, the client sends only the handshake.",
         Judge(|heard| {
             heard.reached("STLS")?;
-            ensure(heard.before_handshake.is_empty(), || "something else came".to_owned())?;
-            ensure(!heard.all("STLS").any(|line| line.pipelined), || "STLS was sent ahead".to_owned())?;
+            ensure(heard.before_handshake.is_empty(), || "the client sent something else".to_owned())?;
+            ensure(!heard.all("STLS").any(|line| line.pipelined), || {
+                "STLS was sent before the previous reply".to_owned()
+            })?;
             if heard.tls.is_none() {
                 return skip("there was no handshake; is the certificate trusted?");
             }
@@ -330,7 +332,9 @@ pub(super) const STLS: &[Row] = &[
             if heard.tls.is_none() {
                 return skip("there was no handshake; is the certificate trusted?");
             }
-            ensure(!heard.has("AUTH"), || "AUTH was sent, which is announced in clear text only".to_owned())?;
+            ensure(!heard.has("AUTH"), || {
+                "AUTH was sent, although only the list from before TLS announces it".to_owned()
+            })?;
             let again = heard.all("CAPA").any(|line| line.tls);
             note(if again { "CAPA is sent again" } else { "CAPA is not sent again" })
         }),

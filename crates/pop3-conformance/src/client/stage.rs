@@ -1,4 +1,4 @@
-//! Plays the scripts, one after the other, and makes the report.
+//! Runs the scripts one after the other, and creates the report.
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +21,13 @@ use crate::row::{Check, Row};
 use crate::verdict::{Outcome, Stop};
 use crate::{Group, Selection};
 
-/// How often is looked whether a client has come.
+/// The interval at which the stage checks for a client.
 const POLL: Duration = Duration::from_millis(10);
 
-/// The name that a client is told to log in with. Any is taken.
+/// The name with which a client is told to log in. Any name is accepted.
 const USER: &str = "mrose";
 
-/// A listener on which the scripts are played.
+/// A listener that runs the scripts.
 #[derive(Debug)]
 pub struct Stage {
     listener: TcpListener,
@@ -38,58 +38,58 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Listens.
+    /// Listens on an address.
     ///
     /// # Errors
-    /// When that can't be.
+    /// Returns an error if the address is not available.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         Ok(Self { listener, tls: None, command: None, timeout: Duration::from_secs(20), once: false })
     }
 
-    /// Where it listens.
+    /// Returns the address of the listener.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// Returns an error if the system does not report it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// With a certificate, so that the scripts with STLS are played too.
+    /// Sets a certificate. Without one, the scripts with STLS are skipped.
     #[must_use]
     pub fn with_tls(mut self, config: Arc<ServerConfig>) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// With a shell command that runs a client for each script. In its environment are `POP3_HOST`,
-    /// `POP3_PORT`, `POP3_USER`, `POP3_PASSWORD`, `POP3_SCENARIO` with the script's name, and `POP3_TLS`:
-    /// `starttls` where the client is to demand STLS, else `off`.
+    /// Sets a shell command that runs a client for each script. Its environment contains `POP3_HOST`, `POP3_PORT`,
+    /// `POP3_USER`, `POP3_PASSWORD`, `POP3_SCENARIO` with the name of the script, and `POP3_TLS`, which is
+    /// `starttls` if the client must require STLS, and `off` otherwise.
     #[must_use]
     pub fn with_command(mut self, command: &str) -> Self {
         self.command = Some(command.to_owned());
         self
     }
 
-    /// With another time that a client may be silent, or that its command may take. Default: 20 s.
+    /// Sets how long a client may be silent, or its command may take. Default: 20 s.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Ends behind the first script.
+    /// Sets whether to stop after the first script.
     #[must_use]
     pub const fn once(mut self, once: bool) -> Self {
         self.once = once;
         self
     }
 
-    /// Plays the scripts that have a chosen row; `stop` ends it early, with the rows that were played.
+    /// Runs the scripts that contain a selected row. `stop` ends the run early and keeps the rows so far.
     ///
     /// # Errors
-    /// When the listener fails or the command can't be run.
+    /// Returns an error if the listener fails or the command cannot be run.
     pub fn run(
         &self,
         selection: &Selection,
@@ -128,7 +128,7 @@ impl Stage {
         Ok(report)
     }
 
-    /// Plays one script: to one client, or to all connections of the command.
+    /// Runs one script, with one client or with all connections of the command.
     fn play(&self, group: &Group, script: &Script, stop: &AtomicBool) -> io::Result<Option<Heard>> {
         let unique: String =
             crate::sasl::unique().iter().take(4).map(|octet| format!("{octet:02x}")).collect();
@@ -146,7 +146,7 @@ impl Stage {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false)?;
-                    // The last thing that a turned-away or stuck client sees is the end.
+                    // The last thing that a refused or stuck client sees is the end.
                     let timeout = self.timeout / 2;
                     Player::new(stream, script, &mail, self.tls.clone(), timeout).play(&mut heard);
                     if child.is_none() {

@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
                 return skip("there is a timestamp in the greeting");
             }
             let listed = bench.facts.before.as_ref().is_some_and(|list| list.has("APOP"));
-            ensure(!listed, || "CAPA lists APOP, which is no capability".to_owned())?;
+            ensure(!listed, || "CAPA lists APOP, which is not a capability".to_owned())?;
             bench.refused_before(&[format!("APOP {} {}", bench.user(), "0".repeat(32))])?;
             done()
         }),
@@ -56,14 +56,14 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "1939-7.34",
         Practice,
-        "The digest may be in upper case, or not.",
+        "The digest may be accepted in upper case.",
         With(|bench| {
             log_in(bench)?.quit();
             let mut wire = bench.open()?;
             let digest = digest(bench, &wire)?.to_uppercase();
             let reply = apop(bench, &mut wire, &digest)?;
             wire.quit();
-            note(if reply.positive { "taken in upper case" } else { "not taken in upper case" })
+            note(if reply.positive { "taken in upper case" } else { "refused in upper case" })
         }),
     ),
     row(
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
             wire.quit();
             let mut wire = bench.open()?;
             let reply = apop(bench, &mut wire, &"0".repeat(32))?;
-            ensure(!reply.positive, || "a wrong digest was taken".to_owned())?;
+            ensure(!reply.positive, || "a wrong digest was accepted".to_owned())?;
             if !wire.is_over() {
                 wire.refused("STAT")?;
             }
@@ -106,19 +106,19 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| {
             let mut wire = log_in(bench)?;
             let again = apop(bench, &mut wire, &"0".repeat(32))?;
-            ensure(!again.positive, || "APOP was taken after the login".to_owned())?;
+            ensure(!again.positive, || "APOP was accepted after the login".to_owned())?;
             wire.logged_in = true;
             wire.accepted("STAT")?;
             wire.quit();
             done()
         }),
     ),
-    row("1939-7.38", Should, "A user has either PASS or APOP.", Outside("the site's choice")),
+    row("1939-7.38", Should, "A user can use either PASS or APOP.", Outside("the site's choice")),
     row(
         "6856-2.20",
         Must,
-        "Names and secrets are prepared before the digest.",
-        Outside("needs such a secret"),
+        "Names and secrets are prepared before the digest is computed.",
+        Outside("needs such an account"),
     ),
 ];
 
@@ -128,7 +128,7 @@ fn different(bench: &mut Bench<'_>) -> Verdict {
     for _ in 0..GREETINGS {
         let wire = bench.open()?;
         let Some(timestamp) = timestamp(&wire.greeting) else {
-            return skip("after STLS there is no greeting");
+            return skip("there is no greeting after STLS");
         };
         wire.quit();
         ensure(!seen.contains(&timestamp), || format!("{} came twice", escaped(timestamp.as_bytes())))?;

@@ -1,4 +1,4 @@
-//! AUTH and the frame of SASL.
+//! AUTH and SASL exchanges.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.01",
         Must,
-        "AUTH is accepted before the login; names of mechanisms have no case.",
+        "AUTH is accepted before the login; mechanism names are case-insensitive.",
         With(|bench| {
             let mut wire = plain_login(bench, "AUTH pLaIn")?;
             wire.refused("AUTH PLAIN")?;
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.02",
         Must,
-        "An unsupported mechanism is refused at once.",
+        "An unsupported mechanism is refused without a challenge.",
         RefusedBefore(&["AUTH FOO", "AUTH FOO ="]),
     ),
     row(
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.08",
         Must,
-        "If the server begins a mechanism, an initial response is refused.",
+        "If the mechanism begins with the server, an initial response is refused.",
         Open(|wire, facts| {
             facts.offers("CRAM-MD5")?;
             wire.refused("AUTH CRAM-MD5 dQ==")?;
@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
             let line = format!("AUTH PLAIN {}", "YWFh".repeat(500));
             wire.send_as("AUTH PLAIN (2000 octets)", format!("{line}\r\n").as_bytes())?;
             let reply = wire.read_reply("AUTH PLAIN with 2000 octets")?;
-            ensure(!reply.positive, || "a message that is none was accepted".to_owned())?;
+            ensure(!reply.positive, || "an invalid message was accepted".to_owned())?;
             ensure(!wire.is_over(), || "the connection was closed".to_owned())?;
             note(reply.text)
         }),
@@ -129,7 +129,9 @@ pub(super) const ROWS: &[Row] = &[
         "Stray bits at the end of base64 may be refused.",
         With(|bench| {
             let (_, tried) = mangled(bench).into_iter().last().ok_or(Stop::NotApplicable(String::new()))?;
-            let Some(tried) = tried else { return skip("no length of this account's message has such bits") };
+            let Some(tried) = tried else {
+                return skip("the message of this account has no such bits at any length");
+            };
             let reply = try_plain(bench, &tried)?;
             note(if reply.positive { "ignored" } else { "refused" })
         }),
@@ -137,7 +139,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.14",
         Must,
-        "A response of 12288 octets is read as one line.",
+        "A response of 12288 octets is accepted as one line.",
         Open(|wire, facts| {
             facts.offers("PLAIN")?;
             super::syn::long_response(wire, 12_288)
@@ -172,24 +174,24 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "5034-4.20",
         Should,
-        "An authorization identity that is empty once prepared is refused.",
+        "An authorization identity that is empty after preparation is refused.",
         With(|bench| {
             let message = plain("\u{ad}".as_bytes(), &bench.connect.user, &bench.connect.password);
             let reply = try_plain(bench, &message)?;
-            ensure(!reply.positive, || "a soft hyphen was taken as authorization identity".to_owned())?;
+            ensure(!reply.positive, || "a soft hyphen was accepted as authorization identity".to_owned())?;
             done()
         }),
     ),
     row(
         "5034-4.21",
         Must,
-        "PLAIN works in TLS.",
+        "PLAIN works under TLS.",
         With(|bench| {
             let mut wire = bench.tls()?;
             let list = crate::facts::capabilities(&mut wire)?.unwrap_or_default();
             let Some(names) = list.get("SASL") else { return skip("no SASL offered") };
             let offered = names.iter().any(|name| name == "PLAIN");
-            ensure(offered, || "PLAIN is not offered in TLS".to_owned())?;
+            ensure(offered, || "PLAIN is not offered under TLS".to_owned())?;
             bench.end_session();
             let message = good(bench);
             let reply = wire.reply_secretly("AUTH PLAIN ***", format!("AUTH PLAIN {message}").as_bytes())?;
@@ -205,7 +207,7 @@ pub(super) const ROWS: &[Row] = &[
         "A plaintext mechanism that is not listed without TLS is refused.",
         With(unlisted),
     ),
-    row("5034-4.24", Must, "The service is called pop.", Outside("no such mechanism is tried")),
+    row("5034-4.24", Must, "The service name is pop.", Outside("no such mechanism is tried")),
     row(
         "5034-4.25",
         Must,
@@ -228,19 +230,19 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.26",
         Must,
-        "A mechanism has 1 to 20 characters of A-Z, 0-9, hyphen, underscore.",
+        "A mechanism name has 1 to 20 characters from A-Z, 0-9, hyphen and underscore.",
         RefusedBefore(&["AUTH AAAAAAAAAAAAAAAAAAAAA", "AUTH PL@IN"]),
     ),
     row(
         "5034-4.27",
         Practice,
-        "Within an exchange, no command is executed.",
+        "During an exchange, no command is executed.",
         Open(|wire, facts| {
             facts.offers("PLAIN")?;
             begin(wire, "AUTH PLAIN")?;
             // It is base64, of three octets that are no message of PLAIN.
             wire.refused("QUIT")?;
-            ensure(!wire.is_over(), || "QUIT was carried out in the exchange".to_owned())?;
+            ensure(!wire.is_over(), || "QUIT was executed during the exchange".to_owned())?;
             wire.reply("NOOP")?;
             done()
         }),
@@ -249,7 +251,7 @@ pub(super) const ROWS: &[Row] = &[
         "5034-4.30",
         Practice,
         "Credentials are masked in logs.",
-        Outside("needs a look at the server's log"),
+        Outside("cannot be seen from outside's log"),
     ),
 ];
 
@@ -338,7 +340,7 @@ fn mangled(bench: &Bench<'_>) -> Vec<(&'static str, Option<String>)> {
         ("a space inside", Some(format!("{front} {back}"))),
         ("four more equals signs", Some(format!("{short}===="))),
         ("no padding", padded.map(|text| text.trim_end_matches('=').to_owned())),
-        ("bits behind the end", bits),
+        ("stray bits at the end", bits),
     ]
 }
 
@@ -361,14 +363,14 @@ fn after_failure(bench: &mut Bench<'_>) -> Verdict {
     bench.end_session();
     let mut wire = begin_plain(bench)?;
     let reply = respond(&mut wire, &plain(b"", &bench.connect.user, &bench.wrong_password()))?;
-    ensure(!reply.positive, || "a wrong password was taken".to_owned())?;
+    ensure(!reply.positive, || "a wrong password was accepted".to_owned())?;
     if wire.is_over() {
-        return note("the server closes after a failed login");
+        return note("the server closes the connection after a failed login");
     }
     wire.refused("STAT")?;
     let again = bench.try_log_in(&mut wire)?;
     wire.quit();
-    ensure(again.positive, || format!("the good login behind it was refused: {}", escaped(&again.raw)))?;
+    ensure(again.positive, || format!("a valid login after it was refused: {}", escaped(&again.raw)))?;
     let announced = bench.facts.before.as_ref().is_some_and(|list| list.has("AUTH-RESP-CODE"));
     ensure(!announced || reply.has_code("AUTH"), || {
         format!("a wrong password gets {}", escaped(&reply.raw))
@@ -378,7 +380,7 @@ fn after_failure(bench: &mut Bench<'_>) -> Verdict {
 
 fn unlisted(bench: &mut Bench<'_>) -> Verdict {
     if bench.connect.tls == TestedTls::Implicit {
-        return skip("TLS is there from the first octet");
+        return skip("the connection uses implicit TLS");
     }
     let names = bench.facts.clear.as_ref().and_then(|list| list.get("SASL")).unwrap_or_default();
     if names.iter().any(|name| name == "PLAIN") {

@@ -38,10 +38,10 @@ pub(super) const ROWS: &[Row] = &[
         Must,
         "CAPA works before and after the login.",
         With(|bench| match (&bench.facts.before, &bench.facts.after) {
-            (None, None) => skip("there is no CAPA"),
+            (None, None) => skip("the server does not support CAPA"),
             (Some(_), Some(_)) => done(),
             (before, _) => fail(format!(
-                "CAPA works {} the login only",
+                "CAPA works only {} the login",
                 if before.is_some() { "before" } else { "after" }
             )),
         }),
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-5.06",
         Must,
-        "A tag is printable and contains no dot.",
+        "A capability name is printable and contains no dot.",
         Known(|facts| {
             each_line(facts, |line| {
                 let tag = trimmed(line).split(|octet| *octet == b' ').next().unwrap_or_default();
@@ -153,9 +153,11 @@ pub(super) const ROWS: &[Row] = &[
                 let Some(reply) = Reply::parse(&seen.line) else { continue };
                 if reply.text.starts_with('[') {
                     ensure(announced, || {
-                        format!("{} has a code, RESP-CODES is not announced", escaped(&seen.line))
+                        format!("{} has a code, but RESP-CODES is not announced", escaped(&seen.line))
                     })?;
-                    ensure(reply.code().is_some(), || format!("{} has no whole code", escaped(&seen.line)))?;
+                    ensure(reply.code().is_some(), || {
+                        format!("{} has an incomplete code", escaped(&seen.line))
+                    })?;
                 }
             }
             if announced { done() } else { skip("RESP-CODES is not announced") }
@@ -164,7 +166,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-6.50",
         Must,
-        "LOGIN-DELAY has seconds; USER appears only before the login.",
+        "LOGIN-DELAY is a number of seconds; USER follows it only before the login.",
         Known(|facts| varying(facts, "LOGIN-DELAY", &[])),
     ),
     late(
@@ -174,7 +176,7 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| {
             let seconds = bench.facts.announced("LOGIN-DELAY")?;
             if seconds.first().is_none_or(|seconds| seconds == "0") {
-                return skip("there is no delay");
+                return skip("the delay is zero");
             }
             bench.fresh()?.quit();
             let mut wire = bench.open()?;
@@ -189,7 +191,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-6.60",
         Must,
-        "With PIPELINING, many commands in flight are answered in order.",
+        "With PIPELINING, many outstanding commands are answered in order.",
         With(pipelining),
     ),
     row(
@@ -211,7 +213,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-6.70",
         Must,
-        "EXPIRE has days or NEVER; USER appears only before the login.",
+        "EXPIRE is a number of days or NEVER; USER follows it only before the login.",
         Known(|facts| varying(facts, "EXPIRE", &["NEVER"])),
     ),
     row("2449-6.71", Should, "A site that removes mail announces EXPIRE.", Outside("the site's choice")),
@@ -233,7 +235,7 @@ pub(super) const ROWS: &[Row] = &[
             match after.get("IMPLEMENTATION").or_else(|| before.get("IMPLEMENTATION")) {
                 None => skip("IMPLEMENTATION is not announced"),
                 Some(words) => {
-                    ensure(!words.is_empty(), || "IMPLEMENTATION has no name".to_owned())?;
+                    ensure(!words.is_empty(), || "IMPLEMENTATION has no argument".to_owned())?;
                     note(words.join(" ").to_lowercase())
                 }
             }
@@ -265,7 +267,7 @@ pub(super) const ROWS: &[Row] = &[
             }
             for tag in ["AUTH-RESP-CODE", "RESP-CODES"] {
                 let announced = bench.facts.before.as_ref().is_some_and(|list| list.has(tag));
-                ensure(announced, || format!("[AUTH] is sent, {tag} is not announced"))?;
+                ensure(announced, || format!("[AUTH] is sent, but {tag} is not announced"))?;
             }
             done()
         }),
@@ -284,22 +286,22 @@ pub(super) const ROWS: &[Row] = &[
                     wire.quit();
                     skip("no STLS offered")
                 }
-                (true, false) => fail("STLS is announced and refused"),
-                (false, true) => fail("STLS is accepted and not announced"),
+                (true, false) => fail("STLS is announced but refused"),
+                (false, true) => fail("STLS is accepted but not announced"),
             }
         }),
     ),
     row(
         "2595-4.02",
         Must,
-        "STLS is announced neither within TLS nor after the login.",
+        "STLS is announced neither under TLS nor after the login.",
         With(|bench| {
             let listed = bench.facts.after.as_ref().is_some_and(|list| list.has("STLS"));
             ensure(!listed, || "STLS is announced after the login".to_owned())?;
             let mut wire = bench.tls()?;
             let list = capabilities(&mut wire)?.unwrap_or_default();
             wire.quit();
-            ensure(!list.has("STLS"), || "STLS is announced in TLS".to_owned())?;
+            ensure(!list.has("STLS"), || "STLS is announced under TLS".to_owned())?;
             done()
         }),
     ),
@@ -313,7 +315,7 @@ pub(super) const ROWS: &[Row] = &[
             for tag in ["UTF8", "LANG"] {
                 let (first, second) = (before.has(tag), after.has(tag));
                 seen |= first || second;
-                ensure(first == second, || format!("{tag} is announced in one state only"))?;
+                ensure(first == second, || format!("{tag} is announced in only one state"))?;
             }
             if seen { done() } else { skip("neither UTF8 nor LANG is announced") }
         }),
@@ -344,8 +346,8 @@ fn each_line(facts: &Facts, good: impl Fn(&[u8]) -> bool) -> Verdict {
 
 fn agree(tag: &str, list: &Capabilities, works: bool) -> Result<String, Stop> {
     match (list.has(tag), works) {
-        (true, false) => fail(format!("{tag} is announced and refused")),
-        (false, true) => fail(format!("{tag} works and is not announced")),
+        (true, false) => fail(format!("{tag} is announced but refused")),
+        (false, true) => fail(format!("{tag} works but is not announced")),
         (true, true) | (false, false) => done(),
     }
 }
@@ -383,6 +385,6 @@ fn pipelining(bench: &mut Bench<'_>) -> Verdict {
         ensure(stat.raw == bench.facts.stat_line, || format!("{} where STAT was due", escaped(&stat.raw)))?;
     }
     let quit = wire.read_reply("QUIT")?;
-    ensure(quit.positive && wire.ends(wire.timeout), || "QUIT did not end it".to_owned())?;
+    ensure(quit.positive && wire.ends(wire.timeout), || "QUIT did not end the session".to_owned())?;
     done()
 }

@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.52",
         Must,
-        "NOOP works after the login, and only there.",
+        "NOOP works only after the login.",
         With(|bench| {
             bench.refused_before(&["NOOP"])?;
             let mut wire = bench.session()?;
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.54",
         Must,
-        "RSET is accepted if nothing is marked.",
+        "RSET is accepted if no message is marked.",
         Session(|wire, _| {
             wire.accepted("RSET")?;
             done()
@@ -58,16 +58,16 @@ pub(super) const ROWS: &[Row] = &[
     last(
         "1939-6.10",
         Must,
-        "QUIT removes marked messages, answers, and closes.",
+        "QUIT removes marked messages, sends a reply, and closes the connection.",
         With(|bench| {
             let removal = bench.removal()?;
             ensure(removal.quit.positive, || format!("QUIT gets {}", escaped(&removal.quit.raw)))?;
-            ensure(removal.ended, || "the connection stays open behind QUIT".to_owned())?;
+            ensure(removal.ended, || "the connection stays open after QUIT".to_owned())?;
             ensure(removal.count_after + 1 == bench.facts.count, || {
                 format!("of {} messages {} are left", bench.facts.count, removal.count_after)
             })?;
             let octets = removal.octets_after + removal.size;
-            ensure(octets == bench.facts.octets, || format!("{} octets are left", removal.octets_after))?;
+            ensure(octets == bench.facts.octets, || format!("{} octets remain", removal.octets_after))?;
             ensure(removal.others_kept.is_none_or(|(gone, _)| gone), || {
                 "the unique-id of the message is still there".to_owned()
             })?;
@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-6.11",
         Must,
-        "QUIT reports it if something was not removed.",
+        "QUIT reports if a message was not removed.",
         Outside("needs a fault in the store"),
     ),
     last(
@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| match bench.removal()?.others_kept {
             None => skip("UIDL is not known"),
             Some((_, kept)) => {
-                ensure(kept, || "another message is gone too".to_owned())?;
+                ensure(kept, || "another message is missing, too".to_owned())?;
                 done()
             }
         }),
@@ -104,7 +104,7 @@ pub(super) const ROWS: &[Row] = &[
             ensure(quit.positive, || format!("QUIT gets {}", escaped(&quit.raw)))?;
             // A reset takes the place of FIN here, as there is input that nobody reads.
             ensure(wire.ends(wire.timeout), || {
-                format!("{} comes behind the reply to QUIT", escaped(&wire.take_unread()))
+                format!("{} follows the reply to QUIT", escaped(&wire.take_unread()))
             })?;
             done()
         }),
@@ -112,8 +112,8 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-6.14",
         Practice,
-        "A marked message that is already gone counts as removed.",
-        Outside("needs a look at the store"),
+        "A marked message that no longer exists counts as removed.",
+        Outside("cannot be seen from outside"),
     ),
     row(
         "1939-8.01",

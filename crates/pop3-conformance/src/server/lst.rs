@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.20",
         Must,
-        "STAT is +OK, the count, the octets, and nothing else.",
+        "The reply to STAT is +OK, the count, the octets, and nothing else.",
         Known(|facts| {
             let exact = format!("+OK {} {}", facts.count, facts.octets);
             ensure(trimmed(&facts.stat_line) == exact.as_bytes(), || {
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-5.21", Must, "Marked messages are in neither number of STAT.", Session(marked)),
+    row("1939-5.21", Must, "STAT does not count marked messages.", Session(marked)),
     row(
         "1939-5.22",
         Must,
@@ -44,13 +44,13 @@ pub(super) const ROWS: &[Row] = &[
         Known(|facts| {
             ensure(facts.sizes.len() == facts.list_lines.len(), || {
                 let odd = facts.list_lines.iter().find(|line| two_numbers(line).is_none());
-                format!("{} is no listing", escaped(odd.map_or(b"", |line| line)))
+                format!("{} is not a scan listing", escaped(odd.map_or(b"", |line| line)))
             })?;
             ensure(facts.sizes.len() as u64 == facts.count, || {
                 format!("STAT counts {}, LIST {}", facts.count, facts.sizes.len())
             })?;
             let ascending = facts.sizes.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a < b));
-            ensure(ascending, || "the numbers do not ascend".to_owned())?;
+            ensure(ascending, || "the numbers are not in ascending order".to_owned())?;
             done()
         }),
     ),
@@ -72,7 +72,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.28",
         Must,
-        "A size counts the octets as sent, without stuffing.",
+        "A size counts the octets as they are sent, without dot-stuffing.",
         Known(|facts| {
             // Two octets less are the end of an unfinished last line, which is the next row.
             differences(facts, |sent, said| sent != said && sent != said + 2)
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.29",
         Practice,
-        "The CRLF that ends an unfinished last line is counted.",
+        "The size includes the CRLF that is added to an unfinished last line.",
         Known(|facts| differences(facts, |sent, said| sent == said + 2)),
     ),
     row(
@@ -100,7 +100,10 @@ fn marked(wire: &mut Wire, facts: &Facts) -> Verdict {
     ensure(count + 1 == facts.count, || format!("STAT counts {count} of {} behind DELE", facts.count))?;
     // STAT may be less exact than LIST (RFC 6856 section 2.1), but not by the message.
     ensure(octets + size == facts.octets, || {
-        format!("STAT says {octets} octets behind DELE, and {} before; the message has {size}", facts.octets)
+        format!(
+            "STAT reports {octets} octets after DELE, and {} before; the message has {size}",
+            facts.octets
+        )
     })?;
     wire.accepted("RSET")?;
     done()
@@ -114,7 +117,7 @@ fn single(wire: &mut Wire, facts: &Facts) -> Verdict {
             format!("LIST says {size}, LIST {number} says {}", escaped(&reply.raw))
         })?;
     }
-    ensure(wire.quiet(wire.pause), || "something follows the reply".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "there are further octets after the reply".to_owned())?;
     wire.accepted("NOOP")?;
     done()
 }

@@ -18,13 +18,13 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| {
             let mut wire = begin_plain(bench)?;
             let reply = respond(&mut wire, &plain(b"", &[b'a'; 255], &[b'b'; 255]))?;
-            ensure(!reply.positive, || "a login that nobody has was taken".to_owned())?;
+            ensure(!reply.positive, || "an invalid login was accepted".to_owned())?;
             ensure(!wire.is_over(), || "the connection was closed".to_owned())?;
             wire.quit();
             done()
         }),
     ),
-    swarm("4616-2.02", Must, "A malformed message of PLAIN is refused.", With(malformed)),
+    swarm("4616-2.02", Must, "A malformed PLAIN message is refused.", With(malformed)),
     swarm(
         "4616-2.03",
         Must,
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[
             let message = plain(b"nobody-of-this-name", &bench.connect.user, &bench.connect.password);
             let reply = try_plain(bench, &message)?;
             ensure(!reply.positive, || {
-                "the login as another user was taken, or that name ignored".to_owned()
+                "the login as another user was accepted, or its name was ignored".to_owned()
             })?;
             done()
         }),
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2195-2.02",
         Must,
-        "Each exchange of CRAM-MD5 has a different challenge.",
+        "Each CRAM-MD5 exchange has a different challenge.",
         With(|bench| {
             bench.facts.offers("CRAM-MD5")?;
             let mut seen = Vec::new();
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "7628-3.02",
         Must,
-        "An invalid token gets JSON, and then the refusal.",
+        "An invalid token gets JSON and then a refusal.",
         With(|bench| {
             let message = format!("n,a={},\x01auth=Bearer bad\x01\x01", bench.user());
             token(bench, "OAUTHBEARER", &message, "AQ==")
@@ -103,7 +103,7 @@ pub(super) const ROWS: &[Row] = &[
         Must,
         "Tokens are accepted only over TLS.",
         With(|bench| {
-            let Some(list) = &bench.facts.clear else { return skip("there is no CAPA in clear text") };
+            let Some(list) = &bench.facts.clear else { return skip("CAPA does not work before TLS") };
             let names = list.get("SASL").unwrap_or_default();
             let token = names.iter().find(|name| ["OAUTHBEARER", "XOAUTH2"].contains(&name.as_str()));
             if let Some(name) = token {
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "XOA-1.01",
         Practice,
-        "XOAUTH2 with an invalid token ends in a refusal.",
+        "XOAUTH2 with an invalid token is refused.",
         With(|bench| {
             let message = format!("user={}\x01auth=Bearer bad\x01\x01", bench.user());
             token(bench, "XOAUTH2", &message, "")
@@ -130,7 +130,7 @@ pub(super) const ROWS: &[Row] = &[
         "EXTERNAL without a client certificate is refused.",
         Open(|wire, facts| {
             let listed = facts.mechanisms().iter().any(|name| name == "EXTERNAL");
-            ensure(!listed, || "EXTERNAL is offered to who has shown no certificate".to_owned())?;
+            ensure(!listed, || "EXTERNAL is offered without a client certificate".to_owned())?;
             wire.refused("AUTH EXTERNAL =")?;
             done()
         }),
@@ -158,14 +158,14 @@ fn malformed(bench: &mut Bench<'_>) -> Verdict {
         ("three NULs", [b"\0", user, b"\0", password, b"\0"].concat()),
         ("no name", [b"\0\0", password].concat()),
         ("no password", [b"\0", user, b"\0"].concat()),
-        ("a name that is no UTF-8", [b"\0\xff\0", password].concat()),
+        ("a name that is not UTF-8", [b"\0\xff\0", password].concat()),
     ];
     for (what, message) in tries {
         let mut wire = begin_plain(bench)?;
         let reply = respond(&mut wire, &base64(&message))?;
         wire.logged_in = reply.positive;
         wire.quit();
-        ensure(!reply.positive, || format!("a message with {what} was taken"))?;
+        ensure(!reply.positive, || format!("a message with {what} was accepted"))?;
     }
     done()
 }
@@ -177,7 +177,7 @@ fn login(bench: &mut Bench<'_>) -> Verdict {
     begin(&mut wire, "AUTH LOGIN")?;
     wire.send(format!("{}\r\n", base64(&bench.connect.user)).as_bytes())?;
     let Answer::Challenge(prompt, _) = wire.read_answer("the name")? else {
-        return fail("the name was not followed by a prompt");
+        return fail("there was no prompt after the name");
     };
     let reply = respond(&mut wire, &base64(&bench.connect.password))?;
     wire.logged_in = reply.positive;
@@ -191,7 +191,7 @@ fn cram_challenge(wire: &mut Wire) -> Result<Vec<u8>, Stop> {
     let text = String::from_utf8_lossy(crate::wire::trimmed(&line).get(2..).unwrap_or_default()).into_owned();
     match decoded(&text) {
         Some(challenge) => Ok(challenge),
-        None => fail(format!("{} is no base64", escaped(text.as_bytes()))),
+        None => fail(format!("{} is not base64", escaped(text.as_bytes()))),
     }
 }
 
@@ -209,13 +209,13 @@ fn token(bench: &mut Bench<'_>, mechanism: &str, message: &str, answer: &str) ->
             let json = decoded(&text).unwrap_or_default();
             ensure(json.starts_with(b"{"), || format!("the challenge is {}", escaped(&json)))?;
             wire.send(format!("{answer}\r\n").as_bytes())?;
-            let reply = wire.read_reply("the answer to it")?;
-            ensure(!reply.positive, || "a token that nobody has given was taken".to_owned())?;
+            let reply = wire.read_reply("the reply to the response")?;
+            ensure(!reply.positive, || "an invalid token was accepted".to_owned())?;
             wire.quit();
             return done();
         }
     };
     wire.quit();
-    ensure(!reply.positive, || "a token that nobody has given was taken".to_owned())?;
-    fail(format!("no challenge tells what is wrong: {}", escaped(&reply.raw)))
+    ensure(!reply.positive, || "an invalid token was accepted".to_owned())?;
+    fail(format!("no challenge reports the error: {}", escaped(&reply.raw)))
 }

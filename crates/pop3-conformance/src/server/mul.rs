@@ -19,14 +19,14 @@ pub(super) const ROWS: &[Row] = &[
         Session(|wire, facts| {
             let lines = wire.multiline("LIST")?;
             ensure(lines.len() as u64 == facts.count, || format!("{} lines before the dot", lines.len()))?;
-            ensure(wire.quiet(wire.pause), || "something follows the dot".to_owned())?;
+            ensure(wire.quiet(wire.pause), || "there are further octets after the final dot".to_owned())?;
             wire.accepted("NOOP")?;
             done()
         }),
     ),
-    row("1939-3.21", Must, "A line that begins with a dot is sent with one more.", Known(stuffed)),
-    row("1939-3.22", Must, "A line that consists of a dot is sent as two.", Known(lone_dots)),
-    row("1939-3.23", Must, "Dots are also stuffed in headers and by TOP.", Session(stuffed_by_top)),
+    row("1939-3.21", Must, "A line that begins with a dot is sent with an extra dot.", Known(stuffed)),
+    row("1939-3.22", Must, "A line that is a single dot is sent as two dots.", Known(lone_dots)),
+    row("1939-3.23", Must, "Dots are stuffed in headers and by TOP, too.", Session(stuffed_by_top)),
     row("1939-3.26", Must, "An empty listing is +OK and the dot.", Session(empty_listing)),
     row(
         "1939-3.27",
@@ -37,13 +37,15 @@ pub(super) const ROWS: &[Row] = &[
             for command in ["RETR", "TOP", "LIST", "UIDL"] {
                 let lines = if command == "TOP" { " 0" } else { "" };
                 wire.refused(&format!("{command} {beyond}{lines}"))?;
-                ensure(wire.quiet(wire.pause / 2), || format!("something follows the refusal of {command}"))?;
+                ensure(wire.quiet(wire.pause / 2), || {
+                    format!("there are further octets after the refusal of {command}")
+                })?;
             }
             wire.accepted("NOOP")?;
             done()
         }),
     ),
-    row("1939-3.30", Must, "The end of a reply is found at any split.", Outside("binds who reads replies")),
+    row("1939-3.30", Must, "The end of a reply is recognised at any split.", Outside("applies to clients")),
     row(
         "1939-3.32",
         Must,
@@ -83,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-3.36",
         Practice,
-        "No dot follows a bare LF, where a lenient client would see the end.",
+        "No dot follows a bare LF, which a lenient client could mistake for the end.",
         Known(|facts| {
             facts.message()?;
             for message in facts.fetched() {
@@ -91,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
                     let [line, next] = pair else { continue };
                     let bare = !line.ends_with(b"\r\n");
                     ensure(!(bare && next.starts_with(b".") && !next.starts_with(b"..")), || {
-                        format!("message {} has a dot behind a bare LF: {}", message.number, escaped(next))
+                        format!("message {} has a dot after a bare LF: {}", message.number, escaped(next))
                     })?;
                 }
             }
@@ -127,11 +129,7 @@ fn stuffed(facts: &Facts) -> Verdict {
         for line in message.lines.iter().filter(|line| line.starts_with(b".")) {
             seen += 1;
             ensure(line.starts_with(b".."), || {
-                format!(
-                    "message {} has a line with a dot that is not stuffed: {}",
-                    message.number,
-                    escaped(line)
-                )
+                format!("message {} has a line with an unstuffed dot: {}", message.number, escaped(line))
             })?;
         }
     }
@@ -150,7 +148,7 @@ fn lone_dots(facts: &Facts) -> Verdict {
     }
     let dots = facts.fetched().flat_map(|message| &message.lines).filter(|line| *line == b"..\r\n").count();
     if dots == 0 {
-        return skip("no message has a line that is a dot");
+        return skip("no message has a line that is a single dot");
     }
     note(format!("{dots} lines"))
 }
@@ -180,7 +178,7 @@ fn stuffed_by_top(wire: &mut Wire, facts: &Facts) -> Verdict {
 
 fn empty_listing(wire: &mut Wire, facts: &Facts) -> Verdict {
     if facts.sizes.len() > MOST_MARKED {
-        return skip("there are too many messages to mark them all");
+        return skip("the maildrop has too many messages to mark them all");
     }
     for (number, _) in &facts.sizes {
         wire.accepted(&format!("DELE {number}"))?;
@@ -191,7 +189,9 @@ fn empty_listing(wire: &mut Wire, facts: &Facts) -> Verdict {
     }
     for command in listings {
         let lines = wire.multiline(command)?;
-        ensure(lines.is_empty(), || format!("{command} lists {} messages, all are marked", lines.len()))?;
+        ensure(lines.is_empty(), || {
+            format!("{command} lists {} messages, although all are marked", lines.len())
+        })?;
     }
     wire.accepted("RSET")?;
     done()

@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         RefusedAfter(&["LIST -1", "DELE +1", "LIST +1", "RETR -0"]),
     ),
     row("1939-5.04", Practice, "Leading zeros are ignored or refused.", Session(zeros)),
-    row("1939-5.05", Must, "Huge numbers do not wrap.", With(huge)),
+    row("1939-5.05", Must, "Huge numbers do not overflow.", With(huge)),
     row(
         "1939-5.06",
         Must,
@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-5.11", Practice, "A surplus argument is refused or ignored, also that of QUIT.", With(surplus)),
+    row("1939-5.11", Practice, "A surplus argument is refused or ignored, even that of QUIT.", With(surplus)),
 ];
 
 fn zeros(wire: &mut Wire, facts: &Facts) -> Verdict {
@@ -68,7 +68,7 @@ fn zeros(wire: &mut Wire, facts: &Facts) -> Verdict {
     ensure(two_numbers(reply.text.as_bytes()) == two_numbers(plain.text.as_bytes()), || {
         format!("LIST 0{number} gets {}", escaped(&reply.raw))
     })?;
-    note("taken as decimal")
+    note("accepted as decimal")
 }
 
 fn huge(bench: &mut Bench<'_>) -> Verdict {
@@ -108,7 +108,7 @@ fn surplus(bench: &mut Bench<'_>) -> Verdict {
     let quit = wire.reply("QUIT x")?;
     if quit.positive {
         taken.push("QUIT");
-        ensure(wire.ends(wire.timeout), || "QUIT x is accepted and the session goes on".to_owned())?;
+        ensure(wire.ends(wire.timeout), || "QUIT x is accepted, but the session continues".to_owned())?;
     } else {
         wire.accepted("NOOP")?;
         wire.quit();

@@ -81,7 +81,7 @@ impl Bench<'_> {
             let kept = before.iter().filter(|(at, _)| *at != number).all(|(_, uid)| after.contains(uid));
             others_kept = Some((gone, kept));
         }
-        ensure(wire.unread() == 0, || "octets came unasked".to_owned())?;
+        ensure(wire.unread() == 0, || "unsolicited octets arrived".to_owned())?;
         wire.quit();
         Ok(Removal { quit, ended, size, count_after, octets_after, others_kept })
     }

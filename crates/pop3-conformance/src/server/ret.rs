@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.40",
         Must,
-        "RETR sends the whole message and the dot.",
+        "RETR sends the whole message and the final dot.",
         Known(|facts| {
             facts.first()?;
             for message in &facts.messages {
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         "1939-5.44",
         Practice,
         "A message is never in memory as a whole.",
-        Outside("needs a look at the server"),
+        Outside("cannot be seen from outside"),
     ),
     row(
         "1939-7.01",
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[Row] = &[
         "TOP and RETR agree on a message without a blank line.",
         Session(|wire, facts| {
             let Some(message) = facts.fetched().find(|message| !message.has_blank_line()) else {
-                return skip("each message has a blank line");
+                return skip("every message has a blank line");
             };
             let lines = top(wire, message, 0)?;
             ensure(lines == message.lines, || differs(message, 0, &lines, &message.lines))?;
@@ -168,7 +168,7 @@ fn differs(message: &Message, count: u64, got: &[Vec<u8>], due: &[Vec<u8>]) -> S
             escaped(trimmed(&got[at])),
             escaped(trimmed(&due[at]))
         ),
-        None => format!("TOP {} {count} has {} lines, due are {}", message.number, got.len(), due.len()),
+        None => format!("TOP {} {count} has {} lines instead of {}", message.number, got.len(), due.len()),
     }
 }
 

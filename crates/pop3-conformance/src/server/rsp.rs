@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
                 });
                 ensure(good, || format!("{} has the code {code}", escaped(&seen.line)))?;
             }
-            if count == 0 { skip("no code was sent") } else { note(format!("{count} codes")) }
+            if count == 0 { skip("no response code was sent") } else { note(format!("{count} codes")) }
         }),
     ),
     row(
@@ -37,9 +37,7 @@ pub(super) const ROWS: &[Row] = &[
             let (before, after) = facts.both()?;
             let lines = before.lines.iter().chain(&after.lines).chain(&facts.list_lines);
             let code = lines.clone().find(|line| line.starts_with(b"["));
-            ensure(code.is_none(), || {
-                format!("{} stands in a listing", escaped(code.map_or(b"", |line| line)))
-            })?;
+            ensure(code.is_none(), || format!("{} is in a listing", escaped(code.map_or(b"", |line| line))))?;
             done()
         }),
     ),
@@ -67,7 +65,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "3206-4.01",
         Must,
-        "[SYS/TEMP] and [SYS/PERM] distinguish kinds of failures.",
+        "[SYS/TEMP] and [SYS/PERM] distinguish temporary and permanent failures.",
         Outside("needs a fault of the server"),
     ),
     late(
@@ -101,7 +99,7 @@ pub(super) const ROWS: &[Row] = &[
         Known(|facts| {
             let refused = facts.messages.iter().filter_map(|message| message.refused.as_ref());
             match refused.clone().find(|reply| reply.has_code("UTF8")) {
-                Some(_) => note("RETR is refused so"),
+                Some(_) => note("RETR was refused with it"),
                 None => skip("[UTF8] was not sent"),
             }
         }),
@@ -115,7 +113,7 @@ fn in_use(bench: &mut Bench<'_>) -> Verdict {
     second.quit();
     if reply.positive {
         first.quit();
-        return skip("there is no lock");
+        return skip("the maildrop is not locked");
     }
     let announced = bench.facts.before.as_ref().is_some_and(|list| list.has("RESP-CODES"));
     ensure(!announced || reply.code().is_some(), || {

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5802-5.01",
         Must,
-        "SCRAM logs in, and the server proves that it knows the user.",
+        "SCRAM logs in, and the server proves that it knows the password.",
         With(|bench| {
             let mut names = Vec::new();
             for mechanism in scrams(bench)?.iter().filter(|name| !name.ends_with("-PLUS")) {
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
                 names.push(mechanism.clone());
             }
             if names.is_empty() {
-                skip("SCRAM is offered with channel binding only")
+                skip("SCRAM is offered only with channel binding")
             } else {
                 note(names.join(", "))
             }
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| {
             let (mut wire, scram, first) = begin(bench, "n,,", |scram| scram)?;
             let (last, _) = scram.last(&first, &bench.connect.password, &format!("{}x", first.nonce));
-            refused(&mut wire, &last, "another nonce was taken")?;
+            refused(&mut wire, &last, "a different nonce was accepted")?;
             wire.quit();
             done()
         }),
@@ -43,12 +43,12 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5802-5.04",
         Should,
-        "The server asks for at least 4096 iterations.",
+        "The iteration count is at least 4096.",
         With(|bench| {
             let (mut wire, _, first) = begin(bench, "n,,", |scram| scram)?;
             wire.refused("*")?;
             wire.quit();
-            ensure(first.rounds >= 4096, || format!("{} rounds are asked for", first.rounds))?;
+            ensure(first.rounds >= 4096, || format!("the iteration count is {}", first.rounds))?;
             note(format!("{} rounds", first.rounds))
         }),
     ),
@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
             if !plus {
                 return skip("no -PLUS is offered");
             }
-            never(bench, "y,,", "the flag y, though -PLUS is offered,", |scram| scram)?;
+            never(bench, "y,,", "the flag y, although -PLUS is offered,", |scram| scram)?;
             done()
         }),
     ),
@@ -112,14 +112,14 @@ pub(super) const ROWS: &[Row] = &[
                 wire.quit();
                 seen.push((first.salt, first.rounds));
             }
-            ensure(seen.first() == seen.last(), || "it has another salt each time".to_owned())?;
+            ensure(seen.first() == seen.last(), || "it has a different salt each time".to_owned())?;
             done()
         }),
     ),
     row(
         "9266-2.01",
         Must,
-        "-PLUS is bound by tls-exporter.",
+        "-PLUS can be bound by tls-exporter.",
         With(|bench| {
             let mechanism = plus(bench)?;
             log_in(bench, &mechanism, "p=tls-exporter,,", b"tls-exporter")?;
@@ -129,7 +129,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "9266-4.01",
         Must,
-        "tls-exporter is used once in a TLS connection.",
+        "tls-exporter is used only once on each TLS connection.",
         With(|bench| {
             let mechanism = plus(bench)?;
             let mut wire = bench.open()?;
@@ -148,19 +148,19 @@ pub(super) const ROWS: &[Row] = &[
                     Answer::Challenge(..) if attempt == 2 => break,
                     Answer::Challenge(text, _) => {
                         let Some(first) = scram.read(&text) else {
-                            return fail("the challenge is none of SCRAM");
+                            return fail("the challenge is not a SCRAM message");
                         };
                         let (last, _) = scram.last(&first, &bench.wrong_password(), &first.nonce);
-                        refused(&mut wire, &last, "a wrong password was taken")?;
+                        refused(&mut wire, &last, "a wrong password was accepted")?;
                         if wire.is_over() {
-                            return note("the server closes after a failed login");
+                            return note("the server closes the connection after a failed login");
                         }
                     }
                 }
             }
             wire.refused("*")?;
             wire.quit();
-            fail("a second exchange is bound to the same TLS connection")
+            fail("a second exchange on the same TLS connection was accepted")
         }),
     ),
     swarm(
@@ -183,7 +183,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5929-4.01",
         Must,
-        "-PLUS may be bound by tls-server-end-point.",
+        "-PLUS can be bound by tls-server-end-point.",
         With(|bench| {
             let mechanism = plus(bench)?;
             log_in(bench, &mechanism, "p=tls-server-end-point,,", b"tls-server-end-point")?;
@@ -201,7 +201,7 @@ fn scrams(bench: &Bench<'_>) -> Result<Vec<String>, Stop> {
 
 fn plain_scram(bench: &Bench<'_>) -> Result<String, Stop> {
     let name = scrams(bench)?.into_iter().find(|name| !name.ends_with("-PLUS"));
-    name.map_or_else(|| skip("SCRAM is offered with channel binding only"), Ok)
+    name.map_or_else(|| skip("SCRAM is offered only with channel binding"), Ok)
 }
 
 fn plus(bench: &Bench<'_>) -> Result<String, Stop> {
@@ -299,7 +299,7 @@ fn log_in(bench: &mut Bench<'_>, mechanism: &str, header: &str, binding: &[u8]) 
     wire.send_as("***", format!("{last}\r\n").as_bytes())?;
     let proof = match wire.read_answer("the last message")? {
         Answer::Challenge(text, _) => decoded(&text).unwrap_or_default(),
-        Answer::Reply(reply) if reply.positive => return fail("the server proves nothing"),
+        Answer::Reply(reply) if reply.positive => return fail("the server sends no proof"),
         Answer::Reply(reply) => {
             // Announced, but this user's secret may be kept in another form.
             return skip(format!("this user can't use {mechanism}: {}", escaped(&reply.raw)));
@@ -317,7 +317,7 @@ fn log_in(bench: &mut Bench<'_>, mechanism: &str, header: &str, binding: &[u8]) 
 
 /// RFC 9266 section 2.
 fn exporter(wire: &Wire) -> Result<Vec<u8>, Stop> {
-    let Some(tls) = wire.tls() else { return skip("there is no TLS") };
+    let Some(tls) = wire.tls() else { return skip("the connection does not use TLS") };
     match tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")) {
         Ok(octets) => Ok(octets.to_vec()),
         Err(error) => skip(format!("TLS exports nothing: {error}")),
@@ -328,7 +328,7 @@ fn exporter(wire: &Wire) -> Result<Vec<u8>, Stop> {
 fn end_point(wire: &Wire) -> Result<Vec<u8>, Stop> {
     use sha2::Digest as _;
     let chain = wire.tls().and_then(|tls| tls.peer_certificates()).and_then(<[_]>::first);
-    let Some(certificate) = chain else { return skip("there is no TLS") };
+    let Some(certificate) = chain else { return skip("the connection does not use TLS") };
     let has = |oid: &[u8]| certificate.windows(oid.len()).any(|window| window == oid);
     // sha384WithRSAEncryption, ecdsa-with-SHA384, sha512WithRSAEncryption, ecdsa-with-SHA512.
     const RSA: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];

@@ -14,7 +14,7 @@ use crate::wire::{Answer, Reply};
 const PATIENCE: usize = 100;
 
 pub(super) const ROWS: &[Row] = &[
-    swarm("SEC-01", Practice, "A client that sends only bad commands is disconnected.", With(patience)),
+    swarm("SEC-01", Practice, "A client that sends only invalid commands is disconnected.", With(patience)),
     swarm(
         "SEC-02",
         Practice,
@@ -33,13 +33,13 @@ pub(super) const ROWS: &[Row] = &[
             note(format!("refused after {:.1} s", started.elapsed().as_secs_f32()))
         }),
     ),
-    row("SEC-03", Practice, "Connections are limited.", Outside("would be in others' way")),
+    row("SEC-03", Practice, "Connections are limited.", Outside("would disturb others")),
     swarm("SEC-04", Practice, "Arbitrary octets do no harm.", With(wild)),
-    row("SEC-05", Practice, "Secrets are compared in constant time.", Outside("needs a look at the source")),
+    row("SEC-05", Practice, "Secrets are compared in constant time.", Outside("needs the source code")),
     swarm(
         "SEC-09",
         Practice,
-        "An exchange of AUTH ends.",
+        "An AUTH exchange has an end.",
         With(|bench| {
             bench.facts.offers("PLAIN").or_else(|_| bench.facts.offers("LOGIN"))?;
             let mechanism = if bench.facts.offers("LOGIN").is_ok() { "LOGIN" } else { "PLAIN" };
@@ -49,14 +49,14 @@ pub(super) const ROWS: &[Row] = &[
                 wire.send(b"AAAA\r\n")?;
                 match wire.read_answer("AAAA") {
                     Ok(Answer::Challenge(..)) => {}
-                    Ok(Answer::Reply(reply)) if reply.positive => return fail("nonsense was taken"),
+                    Ok(Answer::Reply(reply)) if reply.positive => return fail("random data was accepted"),
                     Ok(Answer::Reply(_)) | Err(_) => {
                         wire.quit();
                         return done();
                     }
                 }
             }
-            fail("twenty responses, and it still asks")
+            fail("the server still sends challenges after twenty responses")
         }),
     ),
     row("SEC-10", Practice, "A TLS handshake has a time limit.", Outside("takes minutes of silence")),
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
             let mut wire = bench.open()?;
             if wire.reply(&format!("USER {name}"))?.positive {
                 let pass = bench.pass(&mut wire)?;
-                ensure(!pass.positive, || format!("{name} is a user"))?;
+                ensure(!pass.positive, || format!("{name} was accepted as a user"))?;
             }
             wire.quit();
             done()
@@ -110,7 +110,7 @@ fn patience(bench: &mut Bench<'_>) -> Verdict {
             Err(_) => return note(format!("after {count}")),
         }
     }
-    fail(format!("{PATIENCE} bad commands, and it still answers"))
+    fail(format!("the server still answers after {PATIENCE} invalid commands"))
 }
 
 fn wild(bench: &mut Bench<'_>) -> Verdict {
@@ -127,7 +127,7 @@ fn wild(bench: &mut Bench<'_>) -> Verdict {
     wire.send_as("(65536 octets)", &octets)?;
     // What it says does not matter; it must not say too much, and others must be served.
     let said = wire.octets(Duration::from_secs(1));
-    ensure(said.len() < 1_000_000, || "much is said to nonsense".to_owned())?;
+    ensure(said.len() < 1_000_000, || "the server sends a lot of data in reply to random octets".to_owned())?;
     wire.cut(false);
     bench.open()?.quit();
     done()

@@ -19,26 +19,26 @@ const STORE: &str = "needs a fault in the store";
 pub(super) const ROWS: &[Row] = &[
     row("1939-4.01", Must, "The server begins with a greeting: one line with +OK.", With(greeting)),
     row("1939-3.40", Must, "Port 110, and 995 for TLS, are the defaults.", Outside("the port was given")),
-    row("1939-4.03", Must, "There is a way to log in.", Known(|_| done())),
-    row("1939-4.04", Must, "A second session of a maildrop is refused while the first is open.", With(lock)),
+    row("1939-4.03", Must, "The server offers a way to log in.", Known(|_| done())),
+    row("1939-4.04", Must, "A second session for a maildrop is refused while the first is open.", With(lock)),
     row("1939-4.05", Must, "The lock is released after QUIT and after a lost connection.", With(freed)),
     late(
         "1939-4.06",
         May,
-        "After a failed login, the server closes or allows another try.",
+        "After a failed login, the server closes the connection or allows another attempt.",
         With(|bench| {
             let wrong = bench.wrong()?;
             match wrong.then {
-                _ if wrong.closed => note("the server closes after a failed login"),
+                _ if wrong.closed => note("the server closes the connection after a failed login"),
                 Some(reply) if !reply.positive => {
-                    fail(format!("the good login behind a bad one was refused: {}", escaped(&reply.raw)))
+                    fail(format!("a valid login after a failed one was refused: {}", escaped(&reply.raw)))
                 }
-                Some(_) | None => note("the same connection may try again"),
+                Some(_) | None => note("the connection allows another attempt"),
             }
         }),
     ),
-    row("1939-4.07", Must, "A session begins with no message marked.", With(unmarked)),
-    row("1939-4.08", Must, "Numbers begin with 1 and stay the same in a session.", With(numbers)),
+    row("1939-4.07", Must, "No message is marked when a session begins.", With(unmarked)),
+    row("1939-4.08", Must, "Numbers begin with 1 and do not change in a session.", With(numbers)),
     row(
         "1939-4.09",
         Must,
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-4.11",
         Must,
-        "QUIT before the login is answered +OK, then the server closes.",
+        "QUIT before the login gets +OK, and the server closes the connection.",
         With(quit_early),
     ),
 ];
@@ -81,7 +81,7 @@ pub(super) fn lock(bench: &mut Bench<'_>) -> Verdict {
     if reply.positive {
         second.quit();
         first.quit();
-        return fail("a second session was let in");
+        return fail("a second session was admitted");
     }
     let mut closed = second.is_over();
     if !closed {
@@ -93,7 +93,7 @@ pub(super) fn lock(bench: &mut Bench<'_>) -> Verdict {
         let again = bench.try_log_in(&mut second)?;
         closed = second.is_over();
         ensure(again.positive || closed, || {
-            format!("the lock is not free after QUIT: {}", escaped(&again.raw))
+            format!("the lock is still held after QUIT: {}", escaped(&again.raw))
         })?;
         second.quit();
     }
@@ -116,7 +116,7 @@ fn freed(bench: &mut Bench<'_>) -> Verdict {
         ensure(stat.raw == bench.facts.stat_line, || format!("STAT is {} now", escaped(&stat.raw)))?;
         wire.quit();
     }
-    ensure(longest < FREED, || format!("the lock was busy for {} s", longest.as_secs()))?;
+    ensure(longest < FREED, || format!("the lock was held for {} s", longest.as_secs()))?;
     done()
 }
 
@@ -131,7 +131,7 @@ fn unmarked(bench: &mut Bench<'_>) -> Verdict {
     // A mark that has stayed is not yet a loss, but no more is risked.
     bench.cut_removes |= stat.raw != bench.facts.stat_line;
     ensure(reply.positive && !bench.cut_removes, || {
-        format!("message {first} is gone, or still marked: {}", escaped(&reply.raw))
+        format!("message {first} is missing or still marked: {}", escaped(&reply.raw))
     })?;
     bench.keep(wire)?;
     done()
@@ -144,14 +144,14 @@ fn numbers(bench: &mut Bench<'_>) -> Verdict {
         ensure(*number == index as u64 + 1, || format!("message {} is listed as {number}", index + 1))?;
     }
     if facts.sizes.len() < 2 {
-        return skip("there is one message only");
+        return skip("there is only one message");
     }
     let mut wire = bench.session()?;
     wire.accepted(&format!("DELE {first}"))?;
     let listed: Vec<(u64, u64)> =
         wire.multiline("LIST")?.iter().filter_map(|line| crate::facts::two_numbers(line)).collect();
     ensure(facts.sizes.get(1..) == Some(&*listed), || {
-        format!("behind DELE {first}, LIST begins with {:?}", listed.first())
+        format!("after DELE {first}, LIST begins with {:?}", listed.first())
     })?;
     bench.keep(wire)?;
     done()
@@ -168,7 +168,7 @@ fn cut(bench: &mut Bench<'_>) -> Verdict {
         let stat = wire.accepted("STAT")?;
         bench.cut_removes |= stat.raw != bench.facts.stat_line;
         ensure(!bench.cut_removes, || {
-            format!("STAT is {}, and was {}", escaped(&stat.raw), escaped(&bench.facts.stat_line))
+            format!("STAT is {}, but was {}", escaped(&stat.raw), escaped(&bench.facts.stat_line))
         })?;
         bench.keep(wire)?;
     }
@@ -183,7 +183,7 @@ fn quit_early(bench: &mut Bench<'_>) -> Verdict {
         }
         wire.accepted("QUIT")?;
         let time = wire.timeout.min(wire.pause * 10);
-        ensure(wire.ends(time), || "the connection stays open behind QUIT".to_owned())?;
+        ensure(wire.ends(time), || "the connection stays open after QUIT".to_owned())?;
     }
     done()
 }

@@ -7,14 +7,14 @@ use crate::row::{Row, row};
 use crate::show::escaped;
 use crate::verdict::{Verdict, done, ensure, note, skip};
 
-const HABIT: &str = "describes a habit of one server";
+const HABIT: &str = "describes the behaviour of one server";
 
 pub(super) const ROWS: &[Row] = &[
-    row("PRS-01", Practice, "Bad numbers get some refusal.", Outside(HABIT)),
+    row("PRS-01", Practice, "Invalid numbers are refused, with any text.", Outside(HABIT)),
     row(
         "PRS-02",
         Practice,
-        "Capabilities may vanish at the login.",
+        "Capabilities may disappear at the login.",
         Known(|facts| {
             let (before, after) = facts.both()?;
             let gone: Vec<String> = before
@@ -26,11 +26,11 @@ pub(super) const ROWS: &[Row] = &[
             note(if gone.is_empty() {
                 String::new()
             } else {
-                format!("gone after the login: {}", gone.join(" "))
+                format!("missing after the login: {}", gone.join(" "))
             })
         }),
     ),
-    row("PRS-03", Practice, "A whole session that is sent at once is answered.", With(burst)),
+    row("PRS-03", Practice, "A whole session that is sent at once gets all its replies.", With(burst)),
     row("PRS-04", Practice, "The form of Dovecot's unique-ids.", Outside(HABIT)),
     row("PRS-05", Practice, "Workarounds for old clients.", Outside(HABIT)),
     row("PRS-06", Practice, "LAST is not supported (removed by RFC 1725).", RefusedAfter(&["LAST"])),
@@ -46,7 +46,12 @@ pub(super) const ROWS: &[Row] = &[
         "XCLIENT and XTND are only for trusted peers.",
         RefusedBefore(&["XCLIENT ADDR=192.0.2.1", "XTND XMIT"]),
     ),
-    row("PRS-14", Practice, "A server that shuts down removes nothing.", Outside("needs its stop")),
+    row(
+        "PRS-14",
+        Practice,
+        "A server that shuts down removes nothing.",
+        Outside("needs a shutdown of the server"),
+    ),
 ];
 
 fn burst(bench: &mut Bench<'_>) -> Verdict {
@@ -69,6 +74,6 @@ fn burst(bench: &mut Bench<'_>) -> Verdict {
         let reply = wire.read_reply(command)?;
         ensure(reply.positive, || format!("{command} gets {}", escaped(&reply.raw)))?;
     }
-    ensure(wire.ends(wire.timeout), || "the connection stays open behind QUIT".to_owned())?;
+    ensure(wire.ends(wire.timeout), || "the connection stays open after QUIT".to_owned())?;
     done()
 }

@@ -55,14 +55,14 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-3.10",
         Must,
-        "A first line has at most 512 octets, even if input is echoed.",
+        "The first line of a reply has at most 512 octets, even if input is echoed.",
         With(short_lines),
     ),
-    row("2449-4.01", Must, "With CAPA, command lines of 255 octets are read.", Open(line_of_255)),
+    row("2449-4.01", Must, "A server with CAPA accepts command lines of 255 octets.", Open(line_of_255)),
     row(
         "2449-4.02",
         Must,
-        "Lines as long as an announced capability needs are read.",
+        "Lines are accepted if an announced capability needs their length.",
         Open(|wire, facts| {
             facts.offers("PLAIN")?;
             long_response(wire, 2_000)
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-4.03",
         Practice,
-        "A line that is too long gets one refusal; its rest is no command.",
+        "A line that is too long gets one refusal; its rest is not a command.",
         With(too_long),
     ),
     row("2449-3.01", Should, "A keyword must match as a whole.", RefusedAfter(&["NO", "NOOPX", "STATUS"])),
@@ -96,15 +96,20 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-3.17", Practice, "Replies repeat no control or 8-bit octets of the input.", With(no_echo)),
+    row("1939-3.17", Practice, "Replies repeat no control or 8-bit octets from the input.", With(no_echo)),
     row(
         "1939-3.18",
         Must,
-        "Each command gets one reply, in order, also when sent at once.",
+        "Each command gets one reply, in order, even if all are sent at once.",
         Session(one_write),
     ),
-    row("1939-3.19", Must, "Commands that arrive octet by octet mean the same.", Session(octet_by_octet)),
-    row("1939-3.11", Must, "A name of 60 octets is accepted, as CAPA allows.", Outside("binds clients")),
+    row(
+        "1939-3.19",
+        Must,
+        "Commands that arrive octet by octet have the same meaning.",
+        Session(octet_by_octet),
+    ),
+    row("1939-3.11", Must, "A name of 60 octets is accepted, as CAPA allows.", Outside("applies to clients")),
 ];
 
 fn case(bench: &mut Bench<'_>) -> Verdict {
@@ -141,7 +146,7 @@ fn case(bench: &mut Bench<'_>) -> Verdict {
     wire.accepted(&format!("USER {}", bench.user()))?;
     let pass = wire.reply_secretly("PASS (other case)", &[b"PASS ", &*swapped].concat())?;
     wire.logged_in = pass.positive;
-    ensure(!pass.positive, || "the password was taken in other case".to_owned())?;
+    ensure(!pass.positive, || "the password was accepted in a different case".to_owned())?;
     wire.quit();
     done()
 }
@@ -161,7 +166,7 @@ fn spaces(wire: &mut Wire, _: &Facts) -> Verdict {
     let noop = wire.reply("NOOP ")?;
     wire.accepted("NOOP")?;
     note(format!(
-        "two spaces {}, a space behind an argument {}, behind a keyword {}",
+        "two spaces {}, a space after an argument {}, after a keyword {}",
         word(&before),
         word(&behind),
         word(&noop)
@@ -203,7 +208,7 @@ fn short_lines(bench: &mut Bench<'_>) -> Verdict {
 
 fn line_of_255(wire: &mut Wire, facts: &Facts) -> Verdict {
     if facts.before.is_none() {
-        return skip("there is no CAPA");
+        return skip("the server does not support CAPA");
     }
     let short = wire.reply("USER nobody-0")?;
     let long = wire.reply(&format!("USER {}", "a".repeat(248)))?;
@@ -222,7 +227,7 @@ pub(super) fn long_response(wire: &mut Wire, length: usize) -> Verdict {
     let response = "YWFh".repeat(length / 4);
     wire.send_as(&format!("({} octets of base64)", response.len()), format!("{response}\r\n").as_bytes())?;
     let reply = wire.read_reply("the response")?;
-    ensure(!reply.positive, || "a message that is none was accepted".to_owned())?;
+    ensure(!reply.positive, || "an invalid message was accepted".to_owned())?;
     ensure(wire.quiet(wire.pause) || wire.end().is_some(), || "one line got two replies".to_owned())?;
     ensure(wire.end().is_none(), || "the connection ended".to_owned())?;
     wire.reply("NOOP")?;
@@ -236,16 +241,16 @@ fn too_long(bench: &mut Bench<'_>) -> Verdict {
     let first = wire.read_reply("a line of 70000 octets")?;
     if first.positive {
         wire.accepted("NOOP")?;
-        return note("a line of 70000 octets is read");
+        return note("a line of 70000 octets is accepted");
     }
     if wire.ends(wire.pause * 2) {
         return note("refused and closed");
     }
     let second = wire.read_reply("the NOOP behind it")?;
     ensure(second.positive, || {
-        "the NOOP behind the line was refused: its tail was read as a command".to_owned()
+        "the NOOP after the line was refused: the rest of the line was read as a command".to_owned()
     })?;
-    ensure(wire.quiet(wire.pause), || "there are more replies than lines".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "the server sent more replies than there were lines".to_owned())?;
     wire.quit();
     note("refused once")
 }
@@ -256,12 +261,12 @@ fn bare_lf(bench: &mut Bench<'_>) -> Verdict {
     let first = wire.read_reply("STAT")?;
     let outcome = if first.positive {
         let second = wire.read_reply("NOOP")?;
-        ensure(second.positive, || "the NOOP behind a bare LF was refused".to_owned())?;
+        ensure(second.positive, || "the NOOP after a bare LF was refused".to_owned())?;
         "a bare LF ends a line"
     } else {
         "refused as one line"
     };
-    ensure(wire.quiet(wire.pause), || "there are more replies than lines".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "the server sent more replies than there were lines".to_owned())?;
     wire.accepted("NOOP")?;
     wire.quit();
     note(outcome)
@@ -274,7 +279,7 @@ fn lone_cr(bench: &mut Bench<'_>) -> Verdict {
     ensure(wire.quiet(wire.pause), || "a lone CR ended a line: there are two replies".to_owned())?;
     wire.accepted("NOOP")?;
     wire.quit();
-    note(if first.positive { "taken as NOOP" } else { "refused" })
+    note(if first.positive { "accepted as NOOP" } else { "refused" })
 }
 
 fn some_text(bench: &mut Bench<'_>) -> Verdict {
@@ -315,7 +320,7 @@ fn one_write(wire: &mut Wire, facts: &Facts) -> Verdict {
     for (command, alone) in BURST.iter().zip(alone) {
         let (alone, burst) = (alone?, wire.read_reply(command)?);
         ensure(alone == burst, || {
-            format!("{command} alone gets {}, in a burst {}", escaped(&alone.raw), escaped(&burst.raw))
+            format!("{command} alone gets {}, with others {}", escaped(&alone.raw), escaped(&burst.raw))
         })?;
     }
     done()

@@ -17,7 +17,7 @@ use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{End, Handshake, Wire};
 
-const LOG: &str = "needs a look at the server's log";
+const LOG: &str = "cannot be seen from outside's log";
 
 pub(super) const ROWS: &[Row] = &[
     row(
@@ -32,14 +32,12 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.11",
         Must,
-        "TLS begins directly after the reply to STLS.",
+        "TLS begins immediately after the reply to STLS.",
         With(|bench| {
             bench.offers_stls()?;
             let mut wire = bench.clear()?;
             wire.accepted("STLS")?;
-            ensure(wire.quiet(wire.pause), || {
-                "something follows the reply to STLS in clear text".to_owned()
-            })?;
+            ensure(wire.quiet(wire.pause), || "octets in clear text follow the reply to STLS".to_owned())?;
             bench.secure(&mut wire)?;
             wire.quit();
             done()
@@ -48,19 +46,19 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.12",
         Practice,
-        "What is sent in clear text after STLS is not executed within TLS.",
+        "Commands sent in clear text after STLS are not executed under TLS.",
         With(injected),
     ),
     row(
         "2595-4.16",
         Practice,
-        "After STLS, the server forgets what the client said before.",
+        "After STLS, the server discards what the client sent before.",
         With(forgotten),
     ),
     row(
         "2595-4.17",
         Must,
-        "After STLS, there is no second greeting, and the login is still due.",
+        "After STLS, there is no second greeting, and a login is still required.",
         With(|bench| {
             let mut wire = bench.stls()?;
             ensure(wire.quiet(wire.pause), || format!("{} came unasked", escaped(&wire.take_unread())))?;
@@ -103,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
         "On the TLS port, the greeting follows the handshake.",
         With(|bench| {
             if bench.connect.tls != TestedTls::Implicit {
-                return skip("TLS is not there from the first octet");
+                return skip("the connection does not use implicit TLS");
             }
             let wire = bench.open()?;
             ensure(wire.greeting.starts_with(b"+OK"), || {
@@ -124,8 +122,8 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| {
             let mut wire = bench.tls()?;
             wire.accepted("QUIT")?;
-            ensure(wire.ends(wire.timeout), || "the connection stays open behind QUIT".to_owned())?;
-            ensure(wire.end() == Some(&End::CloseNotify), || format!("it ends by {:?}", wire.end()))?;
+            ensure(wire.ends(wire.timeout), || "the connection stays open after QUIT".to_owned())?;
+            ensure(wire.end() == Some(&End::CloseNotify), || format!("it ended with {:?}", wire.end()))?;
             done()
         }),
     ),
@@ -139,7 +137,12 @@ pub(super) const ROWS: &[Row] = &[
         }),
     ),
     row("8314-4.02", Should, "The TLS parameters are logged with logins.", Outside(LOG)),
-    row("8314-4.03", Must, "Without EXTERNAL no client certificate is asked for.", With(certificate_asked)),
+    row(
+        "8314-4.03",
+        Must,
+        "Without EXTERNAL, the server does not ask for a client certificate.",
+        With(certificate_asked),
+    ),
     row(
         "9325-3.01",
         Must,
@@ -150,7 +153,7 @@ pub(super) const ROWS: &[Row] = &[
             let chosen = wire.tls().and_then(|tls| tls.alpn_protocol()).map(escaped);
             wire.quit();
             ensure(chosen.as_deref() == Some("pop3"), || {
-                format!("the server has chosen {}", chosen.as_deref().unwrap_or("nothing"))
+                format!("the server chose {}", chosen.as_deref().unwrap_or("nothing"))
             })?;
             done()
         }),
@@ -170,7 +173,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-2.12",
         Practice,
-        "Suites with 3DES are refused.",
+        "Cipher suites with 3DES are refused.",
         With(|bench| refuses(bench, &hello(0x0303, &[0x0013, 0x000a, 0xc012, 0x0016]), "3DES")),
     ),
 ];
@@ -193,7 +196,7 @@ fn injected(bench: &mut Bench<'_>) -> Verdict {
     wire.send(b"STLS\r\nXYZZ\r\n")?;
     let reply = wire.read_reply("STLS")?;
     if !reply.positive {
-        return note("STLS with something behind it is refused");
+        return note("STLS followed by a command is refused");
     }
     let Some((config, name)) = bench.connect.trust.clone() else { return skip("no TLS was configured") };
     if wire.handshake(config, name)? != Handshake::Established {
@@ -206,7 +209,7 @@ fn injected(bench: &mut Bench<'_>) -> Verdict {
         Err(stop) => return Err(stop),
     };
     ensure(first.positive && wire.ends(wire.timeout), || {
-        "a command that came in clear text was answered in TLS".to_owned()
+        "a command sent in clear text was answered under TLS".to_owned()
     })?;
     note("thrown away")
 }
@@ -223,12 +226,12 @@ fn forgotten(bench: &mut Bench<'_>) -> Verdict {
     let stls = wire.reply("STLS")?;
     if !stls.positive {
         wire.quit();
-        return note("STLS is refused behind USER");
+        return note("STLS is refused after USER");
     }
     bench.secure(&mut wire)?;
     let pass = bench.pass(&mut wire)?;
     wire.quit();
-    ensure(!pass.positive, || "the name that came in clear text was believed in TLS".to_owned())?;
+    ensure(!pass.positive, || "a name sent in clear text was used under TLS".to_owned())?;
     done()
 }
 
@@ -237,7 +240,7 @@ fn garbage(bench: &mut Bench<'_>) -> Verdict {
     wire.send(b"CAPA\r\nNOOP\r\nQUIT\r\n")?;
     let octets = wire.octets(wire.timeout);
     let clear = octets.starts_with(b"+OK") || octets.starts_with(b"-ERR");
-    ensure(!clear, || format!("the server goes on in clear text: {}", escaped(&octets)))?;
+    ensure(!clear, || format!("the server continues in clear text: {}", escaped(&octets)))?;
     ensure(wire.end().is_some() || wire.ends(wire.timeout), || "the connection stays open".to_owned())?;
     done()
 }
@@ -257,7 +260,7 @@ fn refuses(bench: &mut Bench<'_>, hello: &[u8], what: &str) -> Verdict {
         format!("{what} is accepted: ServerHello with version {version:02x?}")
     })?;
     ensure(octets.first() == Some(&21) || octets.is_empty() && wire.end().is_some(), || {
-        format!("neither alert nor end: {}", escaped(&octets))
+        format!("neither an alert nor the end of the connection: {}", escaped(&octets))
     })?;
     done()
 }
@@ -312,7 +315,7 @@ fn certificate_asked(bench: &mut Bench<'_>) -> Verdict {
         return match handshake {
             Handshake::Established => {
                 wire.quit();
-                note("no certificate is asked for")
+                note("the server does not ask for a certificate")
             }
             Handshake::Untrusted(fault) => skip(format!("the certificate is not trusted: {fault}")),
             Handshake::Refused(fault) => fail(format!("no TLS: {fault}")),
@@ -328,7 +331,7 @@ fn certificate_asked(bench: &mut Bench<'_>) -> Verdict {
     if external {
         note("asked for, EXTERNAL is offered")
     } else {
-        note("asked for; EXTERNAL is not offered without one")
+        note("the server asks for one; EXTERNAL is not offered without it")
     }
 }
 
@@ -347,12 +350,14 @@ fn with_alpn(bench: &Bench<'_>, protocols: &[&[u8]]) -> Result<(Wire, Handshake)
 fn alpn(bench: &mut Bench<'_>) -> Verdict {
     let (wire, handshake) = with_alpn(bench, &[])?;
     wire.quit();
-    ensure(handshake == Handshake::Established, || format!("without ALPN there is no TLS: {handshake:?}"))?;
+    ensure(handshake == Handshake::Established, || {
+        format!("the handshake failed without ALPN: {handshake:?}")
+    })?;
     let (wire, handshake) = with_alpn(bench, &[b"http/1.1"])?;
     wire.quit();
     note(if handshake == Handshake::Established {
-        "another protocol is served"
+        "a different protocol is accepted"
     } else {
-        "another protocol is refused"
+        "a different protocol is refused"
     })
 }

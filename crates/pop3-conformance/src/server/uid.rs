@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.52",
         Must,
-        "A unique-id has 1 to 70 octets of 0x21 to 0x7E.",
+        "A unique-id has 1 to 70 octets from 0x21 to 0x7E.",
         Known(|facts| {
             facts.with_uidl()?;
             for line in &facts.uidl_lines {
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
             let twice = sorted.windows(2).find(|pair| pair.first() == pair.last());
             ensure(twice.is_none(), || {
                 format!(
-                    "{} stands for two messages",
+                    "two messages have the unique-id {}",
                     escaped(twice.and_then(|pair| pair.first()).map_or(b"", |uid| uid))
                 )
             })?;
@@ -72,7 +72,9 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| {
             let before = uids(bench)?;
             let after = next_session(bench)?;
-            ensure(before == after, || "the numbers mean other messages in the next session".to_owned())?;
+            ensure(before == after, || {
+                "the numbers refer to different messages in the next session".to_owned()
+            })?;
             done()
         }),
     ),
@@ -95,7 +97,7 @@ fn listing(wire: &mut Wire, facts: &Facts) -> Verdict {
         format!("LIST has {} lines, UIDL {}", facts.sizes.len(), facts.uidl_lines.len())
     })?;
     let numbers = uids.iter().zip(&facts.sizes).all(|((uidl, _), (list, _))| uidl == list);
-    ensure(numbers, || "LIST and UIDL have different numbers".to_owned())?;
+    ensure(numbers, || "LIST and UIDL list different numbers".to_owned())?;
     for (line, (number, uid)) in facts.uidl_lines.iter().zip(uids) {
         let exact = [format!("{number} ").as_bytes(), uid].concat();
         ensure(trimmed(line) == exact && !uid.contains(&b' '), || {
@@ -106,7 +108,7 @@ fn listing(wire: &mut Wire, facts: &Facts) -> Verdict {
     wire.accepted(&format!("DELE {number}"))?;
     let left = wire.multiline("UIDL")?;
     ensure(left.len() + 1 == uids.len(), || {
-        format!("UIDL has {} lines behind DELE, and {} before", left.len(), uids.len())
+        format!("UIDL has {} lines after DELE, and {} before", left.len(), uids.len())
     })?;
     wire.accepted("RSET")?;
     done()
@@ -120,7 +122,7 @@ fn single(wire: &mut Wire, facts: &Facts) -> Verdict {
         let exact = format!("{number} {}", String::from_utf8_lossy(uid));
         ensure(reply.text == exact, || format!("UIDL says {exact}, UIDL {number} {}", escaped(&reply.raw)))?;
     }
-    ensure(wire.quiet(wire.pause), || "something follows the reply".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "there are further octets after the reply".to_owned())?;
     wire.accepted("NOOP")?;
     done()
 }

@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("1939-7.11", Must, "USER needs a name.", RefusedBefore(&["USER", "USER "])),
     row("1939-7.12", May, "USER does not reveal which names exist.", With(unknown_name)),
-    row("1939-7.13", May, "A user may be refused for a login of this kind.", Outside("the site's choice")),
+    row("1939-7.13", May, "A user may be refused this kind of login.", Outside("the site's choice")),
     late(
         "1939-7.14",
         Must,
@@ -34,9 +34,9 @@ pub(super) const ROWS: &[Row] = &[
             wire.refused("PASS x")?;
             wire.quit();
             match bench.wrong()?.password_alone {
-                None => note("the server closes after a failed login"),
+                None => note("the server closes the connection after a failed login"),
                 Some(reply) => {
-                    ensure(!reply.positive, || "the right password was taken without USER".to_owned())?;
+                    ensure(!reply.positive, || "the right password was accepted without USER".to_owned())?;
                     done()
                 }
             }
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.15",
         Practice,
-        "A CAPA between USER and PASS does no harm.",
+        "CAPA between USER and PASS does no harm.",
         With(|bench| between(bench, "CAPA", "a CAPA between")),
     ),
     row(
@@ -101,9 +101,9 @@ pub(super) const ROWS: &[Row] = &[
         With(|bench| {
             offered(bench)?;
             let wrong = bench.wrong()?;
-            ensure(!wrong.reply.positive, || "a wrong password was taken".to_owned())?;
+            ensure(!wrong.reply.positive, || "a wrong password was accepted".to_owned())?;
             match wrong.stat {
-                None => note("the server closes after a failed login"),
+                None => note("the server closes the connection after a failed login"),
                 Some(stat) => {
                     ensure(!stat.positive, || "STAT works after a wrong password".to_owned())?;
                     done()
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-2.01",
         Must,
-        "If clear text is not allowed, no login in clear text succeeds.",
+        "If logins in clear text are not allowed, they all get the same refusal.",
         With(no_clear_text),
     ),
 ];
@@ -136,7 +136,7 @@ fn unknown_name(bench: &mut Bench<'_>) -> Verdict {
     let other = wire.reply(&format!("USER {unknown}"))?;
     wire.quit();
     let same = nameless(&known, &bench.user()) == nameless(&other, unknown);
-    note(if same { "" } else { "an unknown name is told apart" })
+    note(if same { "" } else { "unknown names are distinguishable" })
 }
 
 fn between(bench: &mut Bench<'_>, command: &str, what: &str) -> Verdict {
@@ -170,7 +170,7 @@ fn spaces(bench: &mut Bench<'_>) -> Verdict {
         wire.accepted(&format!("USER {}", bench.user()))?;
         let reply = wire.reply_secretly(shown, &[b"PASS ", &*tried].concat())?;
         wire.logged_in = reply.positive;
-        ensure(!reply.positive, || format!("{shown} was taken: a space was trimmed"))?;
+        ensure(!reply.positive, || format!("{shown} was accepted: a space was trimmed"))?;
         wire.quit();
     }
     done()
@@ -205,7 +205,9 @@ fn no_clear_text(bench: &mut Bench<'_>) -> Verdict {
     if user.positive {
         wire.refused("PASS wrong")?;
     }
-    ensure(wire.quiet(wire.pause) || wire.end().is_some(), || "something follows the refusal".to_owned())?;
+    ensure(wire.quiet(wire.pause) || wire.end().is_some(), || {
+        "there are further octets after the refusal".to_owned()
+    })?;
     wire.quit();
     done()
 }

@@ -53,11 +53,16 @@ pub(super) const ROWS: &[Row] = &[
             let body = facts.fetched().find(|message| {
                 message.lines.iter().skip(message.header_lines()).any(|line| !line.is_ascii())
             });
-            if body.is_some() { done() } else { skip("no body of 8 bits was seen") }
+            if body.is_some() { done() } else { skip("no message has an 8-bit body") }
         }),
     ),
     row("6856-2.14", Must, "With UTF8, messages are sent unchanged.", With(with_utf8)),
-    row("6856-2.15", Must, "Binary transfer encoding stays forbidden.", Outside("binds who delivers")),
+    row(
+        "6856-2.15",
+        Must,
+        "Binary transfer encoding stays forbidden.",
+        Outside("applies to the sender of the mail"),
+    ),
     row(
         "6856-2.16",
         Must,
@@ -102,7 +107,12 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("6856-2.21", Practice, "SASLprep or its successor.", Outside("either is right")),
+    row(
+        "6856-2.21",
+        Practice,
+        "Names are prepared with SASLprep or its successor.",
+        Outside("both are correct"),
+    ),
     row(
         "6856-3.01",
         Must,
@@ -153,7 +163,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-3.05",
         Must,
-        "LANG alone lists the languages, or is refused.",
+        "LANG without an argument lists the languages or is refused.",
         Open(|wire, facts| {
             facts.announced("LANG")?;
             let Some(lines) = wire.multiline_if("LANG")? else { return note("refused") };
@@ -175,12 +185,12 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-3.08",
         Practice,
-        "Texts in UTF-8 are well formed.",
+        "Reply texts are valid UTF-8.",
         Open(|wire, facts| {
             facts.announced("LANG")?;
             let reply = wire.reply("LANG *")?;
             ensure(core::str::from_utf8(&reply.raw).is_ok(), || {
-                format!("{} is no UTF-8", escaped(&reply.raw))
+                format!("{} is not UTF-8", escaped(&reply.raw))
             })?;
             done()
         }),
@@ -231,7 +241,7 @@ fn with_utf8(bench: &mut Bench<'_>) -> Verdict {
         // A message in ASCII has no other form.
         let ascii = message.refused.is_none() && message.lines.iter().all(|line| line.is_ascii());
         let changed = ascii && lines.iter().all(|line| line.is_ascii()) && lines != message.lines;
-        ensure(!changed, || format!("message {number} is another one with UTF8"))?;
+        ensure(!changed, || format!("message {number} is different with UTF8"))?;
     }
     wire.quit();
     done()

@@ -23,7 +23,7 @@ impl Wire {
         match self.read_answer(command)? {
             Answer::Reply(reply) => Ok(reply),
             Answer::Challenge(_, line) => {
-                fail(format!("{} to {} is no reply", escaped(&line), shown(command)))
+                fail(format!("{} to {} is not a reply", escaped(&line), shown(command)))
             }
         }
     }
@@ -37,7 +37,7 @@ impl Wire {
             return Ok(Answer::Challenge(text, line));
         }
         let Some(reply) = Reply::parse(&line) else {
-            return fail(format!("{} to {} is no reply", escaped(&line), shown(command)));
+            return fail(format!("{} to {} is not a reply", escaped(&line), shown(command)));
         };
         self.record.answered(command, &line);
         if !reply.positive {

@@ -1,4 +1,4 @@
-//! A small client that fetches all messages and deletes them, with one habit that it should not have.
+//! A small client that fetches and deletes all messages, with one bad habit.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -37,7 +37,7 @@ pub(crate) enum Habit {
     UidsWithoutCase,
 }
 
-/// The session can't go on.
+/// The session cannot continue.
 #[derive(Debug)]
 struct Lost;
 
@@ -47,13 +47,13 @@ struct Client {
     habit: Habit,
 }
 
-/// One connection, from the greeting to QUIT. Nobody may be there.
+/// One connection, from the greeting to QUIT. There may be no server.
 pub(crate) fn fetch(address: SocketAddr, habit: Habit) {
     let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) else { return };
     stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let Ok(other) = stream.try_clone() else { return };
     let mut client = Client { stream, input: BufReader::new(other), habit };
-    // How it ends is for the stage to judge.
+    // The stage judges how it ends.
     let _ = client.session();
 }
 
@@ -137,7 +137,7 @@ impl Client {
         if !user && !self.is(Habit::SendsPassAnyway) {
             return Err(Lost);
         }
-        // Only who looks sees a reply that nobody asked for.
+        // Only a client that checks for it notices an unsolicited reply.
         if !self.input.buffer().is_empty() && !self.is(Habit::CountsReplies) {
             return Err(Lost);
         }
@@ -171,7 +171,7 @@ impl Client {
                 fetched.push(*number);
             }
         }
-        // What follows a message must be a reply, else it has ended too early.
+        // A message must be followed by a reply, otherwise it ended too early.
         if self.is(Habit::IgnoresStep) {
             for number in &fetched {
                 self.send(&format!("DELE {number}"))?;
@@ -223,7 +223,7 @@ impl Client {
 
     fn line(&mut self) -> Result<Vec<u8>, Lost> {
         let mut line = Vec::new();
-        // A line that does not end is given up.
+        // Gives up a line that does not end.
         let mut limited = std::io::Read::take(&mut self.input, 4 * 1024 * 1024);
         limited.read_until(b'\n', &mut line).map_err(|_| Lost)?;
         if line.ends_with(b"\n") || line.starts_with(b"+OK") && line.len() < 100 {
@@ -233,7 +233,7 @@ impl Client {
         }
     }
 
-    /// The lines up to the dot, which is taken for one where the habit says so.
+    /// The lines up to the final dot. The habit decides what counts as one.
     fn body(&mut self) -> Result<Vec<Vec<u8>>, Lost> {
         let mut lines: Vec<Vec<u8>> = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! The scripts for clients, met by a client that does all right and by ones that do one thing wrong.
+//! The scripts for clients, run with a correct client and with clients that do one thing wrong.
 
 mod fake;
 
@@ -11,7 +11,7 @@ use fake::Habit;
 use pop3_conformance::client::{GROUPS, Stage};
 use pop3_conformance::{ConformanceReport, Selection};
 
-/// Lets a client meet the scripts with these names, or all.
+/// Runs the scripts with these names, or all, with a client.
 fn meet(habit: Habit, names: &[&str]) -> ConformanceReport {
     let stage = Stage::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_timeout(Duration::from_secs(4));
     let address = stage.address().unwrap();
@@ -41,7 +41,7 @@ fn a_client_that_does_all_right_fails_nowhere() {
     assert!(report.totals().passed >= 38, "{}", report.table(false));
 }
 
-/// The client's habit, the script that it meets, and the rows that must fail.
+/// The client's habit, the script, and the rows that must fail.
 const HABITS: &[(Habit, &str, &[&str])] = &[
     (Habit::BareLf, "plain", &["1939-3.02"]),
     (Habit::TrailingSpace, "plain", &["1939-3.03"]),
@@ -107,7 +107,7 @@ fn a_command_is_judged_by_its_exit_code_and_told_where_to_go() {
     let text = report.table(true);
     assert!(text.contains("the client sent nothing"), "{text}");
     assert!(text.contains("exit status: 1"), "{text}");
-    // What is told is right: the command succeeds when all of it is there.
+    // The client reports correctly: the command succeeds when all of it is there.
     let told = none.with_command(
         "test $POP3_HOST = 127.0.0.1 -a -n \"$POP3_PORT\" -a $POP3_PASSWORD = tanstaaf -a $POP3_TLS = off",
     );

@@ -1,4 +1,4 @@
-//! A server as in the book, small and in this process, that can be told to do one thing wrong.
+//! A small, correct server in this process that can be told to do one thing wrong.
 
 mod session;
 
@@ -15,18 +15,18 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use session::Session;
 
 pub(crate) const USER: &str = "mrose";
-/// Its length gives base64 with padding, and it has letters of both cases.
+/// Its length produces base64 with padding, and it has letters of both cases.
 pub(crate) const PASSWORD: &str = "Tanstaaf-word";
 
 /// What the server does wrong.
 #[derive(Clone, Copy)]
 pub(crate) struct Fault {
-    /// Changes a reply; each is seen before it is sent.
+    /// Changes a reply. It sees each reply before it is sent.
     pub(crate) reply: fn(&Seen<'_>, Vec<u8>) -> Vec<u8>,
     pub(crate) flaw: Flaw,
 }
 
-/// What can't be done by changing a reply.
+/// What cannot be done by changing a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     None,
@@ -76,11 +76,11 @@ pub(crate) struct Seen<'a> {
     pub(crate) line: &'a [u8],
     pub(crate) logged_in: bool,
     pub(crate) tls: bool,
-    /// The name that USER has given.
+    /// The name from USER.
     pub(crate) user: &'a str,
     /// How many messages are marked.
     pub(crate) marked: usize,
-    /// How many times this keyword came on this connection before.
+    /// How many times this keyword was received on this connection before.
     pub(crate) before: usize,
 }
 
@@ -151,12 +151,12 @@ impl Fake {
 impl Drop for Fake {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the listener.
+        // Wakes up the listener.
         let _ = TcpStream::connect(self.address);
     }
 }
 
-/// Eleven messages with all that the rows look for. Unique-ids and octets.
+/// Eleven messages with everything that the rows look for. Unique-ids and octets.
 fn maildrop() -> Vec<(String, Vec<u8>)> {
     let head = "From: <a@example.org>\r\nSubject: ";
     let bodies: [&[u8]; 11] = [

@@ -1,4 +1,4 @@
-//! Faults, and the rows that each must make fail.
+//! Faults, and the rows that each of them must make fail.
 
 use crate::fake::{Fault, Flaw, Seen, USER};
 
@@ -17,7 +17,7 @@ fn say(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
-/// The reply with one text in place of another.
+/// The reply with one text replaced by another.
 fn swap(reply: &[u8], from: &str, to: &str) -> Vec<u8> {
     let (from, to) = (from.as_bytes(), to.as_bytes());
     match reply.windows(from.len()).position(|window| window == from) {
@@ -26,7 +26,7 @@ fn swap(reply: &[u8], from: &str, to: &str) -> Vec<u8> {
     }
 }
 
-/// One text in place of the reply, for one whole line after the login.
+/// Replaces a reply that is one whole line after the login.
 fn line(seen: &Seen<'_>, reply: Vec<u8>, line: &str, text: &str) -> Vec<u8> {
     if seen.logged_in && seen.line == line.as_bytes() { say(text) } else { reply }
 }
@@ -104,7 +104,7 @@ pub(crate) const ALL: &[(&[&str], Fault)] = &[
     flaw(&["1939-4.06", "5034-4.16"], Flaw::FailureEndsLogins),
     flaw(&["1939-4.07"], Flaw::MarksStay),
     flaw(&["1939-4.08"], Flaw::RenumbersList),
-    // One message is lost, which others see; no more are, as nothing is marked any more.
+    // One message is lost, which other rows notice. The rest stays, because no message is marked any longer.
     flaw(
         &[
             "1939-4.07",

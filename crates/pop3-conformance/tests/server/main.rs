@@ -1,4 +1,4 @@
-//! The rows of a server, tried on one that does all right and on ones that do one thing wrong.
+//! The rows for servers, run on a correct server and on servers that do one thing wrong.
 
 mod fake;
 mod faults;
@@ -23,7 +23,7 @@ fn failed(report: &ConformanceReport) -> Vec<&'static str> {
     report.failures().map(|entry| entry.row.id).collect()
 }
 
-/// Why each row failed, for who reads a failing test.
+/// Why each row failed, for the reader of a failing test.
 fn reasons(report: &ConformanceReport) -> String {
     report.failures().map(|entry| format!("{}: {}\n", entry.row.id, entry.outcome.text())).collect()
 }
@@ -48,7 +48,7 @@ fn an_empty_maildrop_is_no_failure() {
     assert_eq!(empty("1939-5.28"), skipped("the maildrop is empty", &report));
 }
 
-/// The outcome of some row that was not applicable for this reason.
+/// The outcome of a row that did not apply for this reason.
 fn skipped(reason: &str, report: &ConformanceReport) -> Outcome {
     let entry = report.entries.iter().find(|entry| entry.outcome.text() == reason);
     entry.unwrap_or_else(|| panic!("{reason}")).outcome.clone()
@@ -62,11 +62,11 @@ fn without_leave_nothing_is_removed_and_no_secret_is_shown() {
     let text = report.table(true);
     assert!(!text.contains(fake::PASSWORD), "the password is in the table");
     assert!(text.contains("PASS ***"));
-    // base64 of it neither.
+    // Nor its base64 form.
     assert!(!text.contains("VGFuc3RhYWYt"), "the password is in the table");
 }
 
-/// Each fault makes the rows fail that are for it, and no other.
+/// Each fault makes its rows fail, and no others.
 #[test]
 fn each_fault_is_found_and_named() {
     let next = AtomicUsize::new(0);

@@ -1,7 +1,6 @@
 //! The credentials of a login.
 
-use pop3_proto::server::{Claim, ClaimProof};
-use pop3_proto::{Secret, apop};
+use pop3_proto::{Rejection, Secret, apop};
 use pop3_sasl::Mechanism;
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::server::CramMd5;
@@ -22,7 +21,7 @@ pub struct LoginAttempt {
     pub mechanism: Option<Mechanism>,
     /// The proof.
     pub proof: Proof,
-    /// Whether the client has asked for UTF-8; see [`Claim::utf8`].
+    /// Whether the client has asked for UTF-8; see [`Request::Password`](pop3_proto::server::Request::Password).
     pub utf8: bool,
 }
 
@@ -117,6 +116,41 @@ impl LoginAttempt {
         }
     }
 
+    /// Checks the proof against the secret that the store keeps in clear text for this user. Pass `None` if there is no
+    /// such user: this takes as long as a wrong password, and the client is told the same.
+    ///
+    /// SCRAM has been checked before, against the keys of the store. It passes for every user that exists.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use pop3_driver::backend::{LoginAttempt, Proof};
+    ///
+    /// let passwords = HashMap::from([("mrose", "tanstaaf")]);
+    /// let check = |attempt: LoginAttempt| attempt.verify(passwords.get(attempt.user().unwrap_or_default()));
+    /// assert!(check(LoginAttempt::new("mrose", Proof::Password("tanstaaf".into()))).is_ok());
+    /// assert!(check(LoginAttempt::new("mrose", Proof::Password("wrong".into()))).is_err());
+    /// assert!(check(LoginAttempt::new("nobody", Proof::Password("tanstaaf".into()))).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`Rejection::credentials`] if there is no such user or the proof is wrong. A proof that does not use a
+    /// secret, such as a token, is always wrong here.
+    pub fn verify(&self, secret: Option<impl AsRef<[u8]>>) -> Result<(), Rejection> {
+        let exists = secret.is_some();
+        let proved = match &secret {
+            Some(secret) => self.prove(secret.as_ref()),
+            None => self.prove(b"there is no such user"),
+        };
+        if exists && (proved || self.is_proved()) { Ok(()) } else { Err(Rejection::credentials()) }
+    }
+
+    /// Returns the name as text, or `None` if it is empty or not UTF-8. Check it before you use it as part of a path,
+    /// for example by looking it up in the list of users.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        core::str::from_utf8(&self.name).ok().filter(|name| !name.is_empty())
+    }
+
     /// Returns whether the driver has already verified the proof, which is the case for SCRAM.
     #[must_use]
     pub const fn is_proved(&self) -> bool {
@@ -135,16 +169,6 @@ impl LoginAttempt {
             | Proof::Anonymous { .. }
             | Proof::Scram => None,
         }
-    }
-}
-
-impl From<Claim> for LoginAttempt {
-    fn from(login: Claim) -> Self {
-        let proof = match login.proof {
-            ClaimProof::Password(password) => Proof::Password(password),
-            ClaimProof::Apop(answer) => Proof::Apop(answer),
-        };
-        Self::new(login.name, proof).with_utf8(login.utf8)
     }
 }
 
@@ -174,6 +198,28 @@ mod tests {
             let credentials = LoginAttempt::new("t", proof);
             assert!(!credentials.prove(b"t") && !credentials.prove(b"") && credentials.password().is_none());
         }
+    }
+
+    #[test]
+    fn only_a_user_that_exists_is_verified() {
+        let verify = |proof: &Proof, secret| LoginAttempt::new("mrose", proof.clone()).verify(secret);
+        let password = Proof::Password("tanstaaf".into());
+        assert_eq!(verify(&password, Some("tanstaaf")), Ok(()));
+        assert_eq!(verify(&password, Some("wrong")), Err(Rejection::credentials()));
+        for proof in [password, Proof::Password("there is no such user".into()), Proof::Scram] {
+            assert_eq!(verify(&proof, None::<&str>), Err(Rejection::credentials()), "{proof:?}");
+        }
+        assert_eq!(verify(&Proof::Scram, Some("")), Ok(()));
+        for proof in [Proof::Token("tanstaaf".into()), Proof::Certificate] {
+            assert_eq!(verify(&proof, Some("tanstaaf")), Err(Rejection::credentials()), "{proof:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_is_no_user() {
+        let user = |name: &[u8]| LoginAttempt::new(name, Proof::Scram).user().map(str::to_owned);
+        assert_eq!(user("m\u{fc}ller".as_bytes()).as_deref(), Some("m\u{fc}ller"));
+        assert_eq!((user(b""), user(b"m\xfcller")), (None, None));
     }
 
     #[cfg(feature = "md5")]

@@ -1,6 +1,6 @@
 //! Exchanges of AUTH (RFC 5034 section 4).
 
-use pop3_proto::client::{Challenge, ClientEvent, Outgoing, ProtocolError};
+use pop3_proto::client::{Challenge, ClientEvent, ProtocolError};
 use pop3_proto::{Advice, Base64, Command, MechanismName, Quirk, Secret, encode_base64};
 use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials, Denial, ExchangeError, offers_plus};
 use pop3_sasl::scram::MIN_ITERATIONS;
@@ -195,10 +195,10 @@ impl<T: Transport> Client<T> {
         let setup = self.setup(mechanism)?;
         let mut exchange =
             ClientExchange::new(mechanism, credentials, &setup).map_err(ClientError::Unusable)?;
-        let name = MechanismName::parse(mechanism.name().as_bytes()).map_err(|_| ClientError::Internal)?;
+        let name = MechanismName::parse(mechanism.name().as_bytes()).ok_or(ClientError::Internal)?;
         let text = exchange.initial().filter(|_| early).map(|first| encode_base64(first.expose()));
         let initial = match &text {
-            Some(text) => Some(Base64::parse(text.expose()).map_err(|_| ClientError::Internal)?),
+            Some(text) => Some(Base64::parse(text.expose()).ok_or(ClientError::Internal)?),
             None => None,
         };
         let initial = initial.filter(|text| self.connection.takes_initial_response(name, *text));
@@ -274,10 +274,12 @@ impl<T: Transport> Client<T> {
         name: MechanismName,
         initial: Option<Base64<'_>>,
     ) -> Result<(), ClientError> {
-        self.enqueue(match mechanism.exposes_secret() {
-            true => Command::Auth { mechanism: name, initial }.into(),
-            false => Outgoing::sealed_auth(name, initial),
-        })
+        let command = Command::Auth { mechanism: name, initial };
+        if mechanism.exposes_secret() {
+            return self.enqueue(command);
+        }
+        let sent = self.connection.send_sealed_auth(name, initial, self.transport.now(), &mut self.out);
+        self.enqueued(&command, sent)
     }
 
     /// Sends what is due, and waits for what the server says.
@@ -305,7 +307,7 @@ impl<T: Transport> Client<T> {
 
     fn respond(&mut self, response: &[u8]) -> Result<(), ClientError> {
         let text = encode_base64(response);
-        let text = Base64::parse(text.expose()).map_err(|_| ClientError::Internal)?;
+        let text = Base64::parse(text.expose()).ok_or(ClientError::Internal)?;
         let now = self.transport.now();
         let sent = self.connection.respond(text, now, &mut self.out);
         self.check_sent(sent)?;

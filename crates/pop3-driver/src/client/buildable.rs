@@ -18,6 +18,7 @@ pub trait Buildable: Transport {
 
 impl<T: Buildable> Client<T> {
     /// Creates a builder for a client of this host, which is a DNS name or an IP address.
+    /// A port may follow, as in `pop.example.org:1995` or `[::1]:1995`.
     ///
     /// The type of the builder depends on the adapter. Its front page has an example.
     #[must_use]

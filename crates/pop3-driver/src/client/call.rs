@@ -1,6 +1,8 @@
 //! Sending a command and following its reply.
 
-use pop3_proto::client::{ClientEvent, Outgoing, ReplyItem, SendError};
+use core::borrow::Borrow;
+
+use pop3_proto::client::{ClientEvent, ReplyItem, SendError};
 use pop3_proto::{Capability, Command, Extension};
 
 use super::{Client, ClientError, Refusal, Trace};
@@ -103,17 +105,26 @@ impl<T: Transport> Client<T> {
     }
 
     /// Takes what an earlier call has left, and puts a command into the output.
-    pub(super) async fn begin<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), ClientError> {
+    pub(super) async fn begin<'a>(&mut self, command: impl Borrow<Command<'a>>) -> Result<(), ClientError> {
         self.drain().await?;
         self.enqueue(command)
     }
 
-    pub(super) fn enqueue<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), ClientError> {
-        let command = command.into();
+    pub(super) fn enqueue<'a>(&mut self, command: impl Borrow<Command<'a>>) -> Result<(), ClientError> {
+        let command = command.borrow();
         let sent = self.connection.send(command, self.transport.now(), &mut self.out);
+        self.enqueued(command, sent)
+    }
+
+    /// Traces a command that was put into the output.
+    pub(super) fn enqueued(
+        &mut self,
+        command: &Command<'_>,
+        sent: Result<(), SendError>,
+    ) -> Result<(), ClientError> {
         self.check_sent(sent)?;
         if let Some(tracer) = &self.tracer {
-            tracer.sent(command.command());
+            tracer.sent(command);
         }
         Ok(())
     }

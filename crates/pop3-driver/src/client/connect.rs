@@ -179,8 +179,8 @@ impl<T: Transport> Client<T> {
         };
         let now = transport.now();
         // The protocol crate reports what took too long, if it can.
-        let greeting_timeout = options.config.greeting_timeout.min(deadline.since(now));
-        let config = options.config.with_greeting_timeout(greeting_timeout);
+        let mut config = options.config;
+        config.greeting_timeout = config.greeting_timeout.min(deadline.since(now));
         let input = ReadBuffer::new(BUFFER.max(config.min_buffer()));
         let strict = config.strict;
         let connection = ClientConnection::new(config, channel, now);

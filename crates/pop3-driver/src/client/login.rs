@@ -3,7 +3,7 @@
 use pop3_proto::client::SendError;
 use pop3_proto::{Capability, Command, Name, Password, Quirk};
 use pop3_sasl::Mechanism;
-use pop3_sasl::client::{Credentials, Policy, Unusable, candidates};
+use pop3_sasl::client::{Credentials, MechanismPolicy, Unusable, candidates};
 use pop3_sasl::saslprep::StringKind;
 use pop3_sasl::scram::MAX_ITERATIONS;
 
@@ -13,7 +13,10 @@ use super::{Client, ClientError, NoLogin, Refusal, apop};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
-/// The rules for a login: what the client may use.
+/// The rules for a login: what the client may use, by AUTH, APOP, or USER and PASS.
+///
+/// It contains only what the caller decides. For AUTH, the client makes a
+/// [`MechanismPolicy`](pop3_sasl::client::MechanismPolicy) of it, adding what it knows of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoginPolicy {
@@ -113,7 +116,7 @@ impl<T: Transport> Client<T> {
         self.max_iterations = policy.max_iterations;
         self.learn_capabilities().await?;
         let offered = self.mechanisms();
-        let permitted = Policy::default()
+        let permitted = MechanismPolicy::default()
             .with_secrets(true)
             .with_bindings(!self.bindings().is_empty())
             .with_binding_required(policy.require_binding)

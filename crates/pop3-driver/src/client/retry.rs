@@ -133,7 +133,7 @@ fn of_protocol(error: &ProtocolError) -> Retry {
     match error {
         ProtocolError::Closed { during: Some(_) } | ProtocolError::Truncated { .. } => Retry::Now,
         ProtocolError::Dismissed(line) => {
-            let code = Reply::parse(line.octets()).ok().and_then(|reply| reply.code);
+            let code = Reply::parse(line.octets()).and_then(|reply| reply.code);
             match code.map(|code| code.advice()) {
                 None | Some(Advice::Unknown) => Retry::Now,
                 Some(Advice::RetryLater) => Retry::Later,

@@ -2,16 +2,23 @@
 
 use core::fmt;
 
-use pop3_proto::Escaped;
-
 use super::{Client, Refusal, Trace};
+
+/// Octets of the server.
+struct Escaped<'a>(&'a [u8]);
+
+impl fmt::Debug for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
 
 impl<T: fmt::Debug> fmt::Debug for Client<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("transport", &self.transport)
             .field("connection", &self.connection)
-            .field("greeting", &Escaped::new(&self.greeting))
+            .field("greeting", &Escaped(&self.greeting))
             .field("quirks", &self.quirks)
             .finish_non_exhaustive()
     }
@@ -22,8 +29,8 @@ impl fmt::Debug for Refusal {
         f.debug_struct("Refusal")
             .field("keyword", &self.keyword)
             .field("mechanism", &self.mechanism)
-            .field("text", &Escaped::new(&self.text))
-            .field("details", &self.details.as_deref().map(Escaped::new))
+            .field("text", &Escaped(&self.text))
+            .field("details", &self.details.as_deref().map(Escaped))
             .field("auth_resp_code", &self.auth_resp_code)
             .field("unoffered", &self.unoffered)
             .field("before_credentials", &self.before_credentials)
@@ -36,12 +43,10 @@ impl fmt::Debug for Trace<'_> {
         match self {
             Self::Sent(line) => f.debug_tuple("Sent").field(line).finish(),
             Self::Challenge => f.write_str("Challenge"),
-            Self::Received { positive, text } => f
-                .debug_struct("Received")
-                .field("positive", positive)
-                .field("text", &Escaped::new(text))
-                .finish(),
-            Self::Line(line) => f.debug_tuple("Line").field(&Escaped::new(line)).finish(),
+            Self::Received { positive, text } => {
+                f.debug_struct("Received").field("positive", positive).field("text", &Escaped(text)).finish()
+            }
+            Self::Line(line) => f.debug_tuple("Line").field(&Escaped(line)).finish(),
             Self::Entry(entry) => f.debug_tuple("Entry").field(entry).finish(),
             Self::Data(octets) => f.debug_tuple("Data").field(octets).finish(),
             Self::End => f.write_str("End"),

@@ -57,9 +57,10 @@ impl User {
             return Ok(keys.clone());
         }
         let mut salt = [0; SALT_OCTETS];
-        getrandom::fill(&mut salt).map_err(|_| Rejection::temporary("there are no random octets"))?;
+        getrandom::fill(&mut salt)
+            .map_err(|_| Rejection::temporary("the server has no random octets at the moment"))?;
         let keys = Keys::derive(hash, self.password.expose(), &salt, MIN_ITERATIONS);
-        let keys = keys.map_err(|_| Rejection::permanent("this password makes no keys"))?;
+        let keys = keys.map_err(|_| Rejection::permanent("no keys can be derived from this password"))?;
         self.keys.push(keys.clone());
         Ok(keys)
     }

@@ -24,7 +24,7 @@ use crate::transport::Transport;
 ///
 /// Accept loops call [`admit`] before they start a task or a thread. The number of open connections therefore never
 /// exceeds the places of the service, however fast connections arrive.
-#[must_use = "it is to be served"]
+#[must_use = "the connection closes unless it is served"]
 pub struct Admitted<T> {
     /// In a box, because each future through which it passes reserves space for it.
     pub(super) parts: Box<Parts<T>>,
@@ -96,7 +96,8 @@ impl<T: Transport> Admitted<T> {
     /// over](crate::backend::Admission::TakeOver) is closed.
     ///
     /// When this returns, the maildrop is released, the transport is closed, and the service was told how the
-    /// session ended. The service is also told if the future is dropped after it was polled. A panic of the service
+    /// session ended. The service is also told if the future is dropped after it was polled; see
+    /// [`into_task`](Self::into_task) for one that may be dropped before. A panic of the service
     /// or its backend ends only this session. A [cut](Stop) also ends it, whatever it is waiting for, except for a
     /// call that blocks the thread.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
@@ -141,6 +142,14 @@ impl<T: Transport> Admitted<T> {
             Ok(outcome) => telling.tell(&outcome.0, &outcome.1),
             Err(_) => telling.panicked(),
         }
+    }
+
+    /// Closes a connection that nothing has served, and tells the service.
+    pub(super) fn dropped<S: Service>(mut self, service: &S) {
+        // Its own drop makes the report, when the place is free.
+        let parts = &mut self.parts;
+        let _telling = Telling::new(service, Arc::clone(&parts.start), parts.begun, parts.entered.take());
+        drop(self);
     }
 
     /// Turns the connection away after all. The client is told why, and the service is told how the connection ended.

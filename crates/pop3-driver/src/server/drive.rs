@@ -22,7 +22,7 @@ use super::sasl::Exchanges;
 use super::switches::Switches;
 use super::taken_over::TakenOver;
 use super::unwelcome::Unwelcome;
-use crate::backend::Backend;
+use crate::backend::{Backend, LoginAttempt, Proof};
 use crate::buffer::ReadBuffer;
 use crate::login_method::LoginMethod;
 use crate::panics::caught;
@@ -122,7 +122,7 @@ impl<B: Backend> Session<B> {
     ) -> Box<Self> {
         exchanges.carried_by(tls.map(|tls| &**tls));
         exchanges.offer(&backend, &mut connection);
-        let line = connection.session().config().limits.command_line;
+        let line = connection.session().limits().command_line;
         Box::new(Self {
             connection,
             backend,
@@ -283,9 +283,15 @@ impl<B: Backend> Session<B> {
             match step {
                 ServerStep::Flush => self.send(transport, 0).await?,
                 ServerStep::Ask(Request::Proxied(_)) => return Ok(step),
-                ServerStep::Ask(Request::Authenticate(login)) => {
+                ServerStep::Ask(Request::Password { name, password, utf8, .. }) => {
                     self.send(transport, 0).await?;
-                    self.authenticate(login, transport).await?;
+                    let attempt = LoginAttempt::new(name, Proof::Password(password)).with_utf8(utf8);
+                    self.authenticate(attempt, transport).await?;
+                }
+                ServerStep::Ask(Request::Apop { name, proof, utf8, .. }) => {
+                    self.send(transport, 0).await?;
+                    let attempt = LoginAttempt::new(name, Proof::Apop(proof)).with_utf8(utf8);
+                    self.authenticate(attempt, transport).await?;
                 }
                 ServerStep::Ask(Request::Sasl(request)) => {
                     self.send(transport, 0).await?;

@@ -49,7 +49,7 @@ impl Exchanges {
     pub(super) fn offer<B: Backend>(&mut self, backend: &B, connection: &mut ServerConnection) {
         let allowed = self.offer.select(backend.mechanisms());
         let offered = allowed.into_iter().filter_map(|mechanism| {
-            let name = MechanismName::parse(mechanism.name().as_bytes()).ok()?;
+            let name = MechanismName::parse(mechanism.name().as_bytes())?;
             Some(OfferedMechanism::new(name, needs(mechanism)))
         });
         connection.set_mechanisms(offered.collect());
@@ -95,7 +95,8 @@ impl Exchanges {
         let mechanism = Mechanism::parse(name.as_str().as_bytes());
         let mechanism = mechanism.ok_or_else(|| Rejection::plain("this mechanism is not available"))?;
         let setup = self.settings.setup();
-        let setup = setup.map_err(|_| Rejection::temporary("there are no random octets"))?;
+        let setup =
+            setup.map_err(|_| Rejection::temporary("the server has no random octets at the moment"))?;
         Ok(Open::new(ServerExchange::new(mechanism, self.offer.complete(setup)), name))
     }
 

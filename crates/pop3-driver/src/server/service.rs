@@ -121,10 +121,11 @@ pub trait Service: Send + Sync + 'static {
     /// This is the last call for a connection. It comes exactly once for each connection that
     /// [`accept`](Self::accept) was asked about, including one that was turned away
     /// ([`Close::Refused`](pop3_proto::server::Close::Refused)), whose handshake failed
-    /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped after it was
-    /// polled. There are two exceptions. If the future was dropped before it was ever polled, for example by a
-    /// runtime that shuts down, this is not called, although the place is released. If this call itself panics, it
-    /// is called once more with a report that says so.
+    /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped. There
+    /// are two exceptions. If the future of [`Admitted::serve`](super::Admitted::serve) was dropped before it was polled,
+    /// this is not called, although the place is released; the futures of
+    /// [`Admitted::into_task`](super::Admitted::into_task), which the adapters use, do not have this gap. If this call
+    /// itself panics, it is called once more with a report that says so.
     ///
     /// This must not block: it may be called on the thread that accepts connections.
     fn ended(&self, peer: &Peer, report: &SessionReport);

@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, Rejection};
 
 use super::*;
@@ -60,7 +59,7 @@ impl Service for Anyone {
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.0), Inline, peer.clone());
-        Ok(Welcome::new(ServerConfig::new().into(), backend))
+        Ok(Welcome::new(Arc::default(), backend))
     }
 
     fn ended(&self, _: &Peer, _: &SessionReport) {}

@@ -43,7 +43,7 @@ pub(super) async fn welcome<T: Transport, S: Service>(
             Err(Unwelcome { rejection, close, error: Some(error) })
         }
         Err(failure) => {
-            let (close, error) = failure.outcome("letting a client in");
+            let (close, error) = failure.outcome("admitting a client");
             Err(Unwelcome { rejection: None, close, error })
         }
     }

@@ -122,7 +122,7 @@ impl<R: Read> Source<R> {
 
 impl<R: Read + Send + 'static, P: BlockingPool> StoredMessage for Chunks<R, P> {
     async fn chunk(&mut self) -> io::Result<&[u8]> {
-        let broken = || io::Error::other("the message was read on after a fault");
+        let broken = || io::Error::other("the message was read after an error");
         if self.fresh {
             self.fresh = false;
         } else {

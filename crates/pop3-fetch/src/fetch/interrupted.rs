@@ -30,7 +30,7 @@ pub(super) enum Quit {
     Lost,
 }
 
-/// A folder in memory where there is such a place: thousands of runs rename files, which takes time on
+/// A directory in memory where there is such a place: thousands of runs rename files, which takes time on
 /// a disk.
 pub(super) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()

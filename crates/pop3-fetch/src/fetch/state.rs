@@ -8,10 +8,11 @@ use pop3_disk::{Disk, System};
 use pop3_driver::Stop;
 use pop3_url::Url;
 
+use super::session::Fetch;
 use crate::journal::Key;
 use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
-use crate::{FetchError, Target};
+use crate::{FetchError, FetchOptions, Target};
 
 /// Returns the text that identifies an account in a state file: user, host, and port. The two standard ports give the
 /// same text, because they lead to the same maildrop: switching to TLS does not fetch all messages again.
@@ -38,6 +39,19 @@ pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, FetchErro
     path_in(&System::default(), &state.join("pop3"), account, target)
 }
 
+impl FetchOptions {
+    /// Opens the target and the state file that [`default_state`](crate::default_state) chooses for it.
+    ///
+    /// `account` identifies the account, for example `mrose@pop.example.org`; see [`Fetch::open`].
+    ///
+    /// # Errors
+    /// Returns the same errors as [`Fetch::open`] and [`default_state`](crate::default_state).
+    pub fn open(self, target: &Target, account: &str) -> Result<Fetch, FetchError> {
+        let state = default_path(account, target)?;
+        Fetch::open(target, &state, account, self)
+    }
+}
+
 fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Result<PathBuf, FetchError> {
     let file = |target: &str| {
         let key = Key::of_uid(format!("{account}\0{target}").as_bytes());
@@ -45,7 +59,7 @@ fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Re
     };
     let path = file(&target.identity(disk));
     let old = file(&as_spelled(target));
-    // Without the folder there is no old file.
+    // Without the directory there is no old file.
     if old != path
         && let Ok(folder) = disk.open_folder(folder)
     {
@@ -58,7 +72,7 @@ fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Re
     Ok(path)
 }
 
-/// The text that stood for a target before its links and `..` were resolved. It is still what a folder
+/// The text that stood for a target before its links and `..` were resolved. It is still what a directory
 /// was known by that was moved since, with a link in its place.
 fn as_spelled(target: &Target) -> String {
     let whole = |path: &PathBuf| path::absolute(path).unwrap_or_else(|_| path.clone());

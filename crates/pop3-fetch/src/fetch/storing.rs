@@ -240,9 +240,11 @@ impl<'a> Storing<'a> {
     /// Takes the task of the message; the replies come in the order of the tasks.
     fn task(&mut self, message: MessageNumber) -> io::Result<Task> {
         self.chunk.follow();
-        (self.tell)(FetchEvent::Message);
         let task = self.tasks.pop_front().filter(|task| task.number == message);
-        task.ok_or_else(|| io::Error::other("the server sent a message that was not requested"))
+        let unrequested = || io::Error::other("the server sent a message that was not requested");
+        let task = task.ok_or_else(unrequested)?;
+        (self.tell)(FetchEvent::Message { message, octets: task.size });
+        Ok(task)
     }
 }
 

@@ -11,7 +11,7 @@ use super::spool::{Spool, unique};
 use super::{Receiving, Sink};
 use crate::spot::{Spot, remove_with};
 
-/// A folder with one file a message, `<time>.<micros>.<count>.<state>.eml`: nothing that the server
+/// A directory with one file a message, `<time>.<micros>.<count>.<state>.eml`: nothing that the server
 /// says is in the name. Unfinished files lie under `tmp`.
 #[derive(Debug)]
 pub(super) struct Dir {
@@ -53,7 +53,7 @@ impl Sink for Dir {
     }
 
     fn appeared(&mut self, token: &str, _age: Duration) -> io::Result<bool> {
-        // The token is a name from our own state file, but check that it does not lead out of this folder.
+        // The token is a name from our own state file, but check that it does not lead out of this directory.
         if token.contains('/') || !token.contains(&self.name) {
             return Ok(true);
         }

@@ -1,4 +1,4 @@
-//! The one path of a file or folder, however it is spelled.
+//! The one path of a file or directory, however it is spelled.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -31,7 +31,7 @@ fn resolve(disk: &dyn Disk, path: &Path, links: u32) -> PathBuf {
                 _ => above.join(name),
             }
         }
-        // The folder before `..` does not exist. When it is created, it will not be a link.
+        // The directory before `..` does not exist. When it is created, it will not be a link.
         Some(Component::ParentDir) => {
             let mut above = above();
             above.pop();

@@ -1,4 +1,4 @@
-//! The library as others use it: over real sockets and real files, on every runtime.
+//! The library as programs use it: over real sockets and real files, on every runtime.
 #![expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 
 mod server;
@@ -32,7 +32,7 @@ enum Runtime {
 
 const RUNTIMES: [Runtime; 4] = [Runtime::Tokio, Runtime::AsyncStd, Runtime::Smol, Runtime::Std];
 
-/// A server, and a folder for what comes from it.
+/// A server, and a directory for its mail.
 struct House {
     server: Server,
     folder: TempDir,
@@ -84,7 +84,7 @@ impl House {
         }
     }
 
-    /// What lies in the target, sorted.
+    /// The contents of the target, sorted.
     fn stored(&self) -> Vec<String> {
         let mut texts: Vec<String> = fs::read_dir(self.folder.path().join("mail"))
             .unwrap()
@@ -130,7 +130,7 @@ fn each_message_is_fetched_once_and_deleted_when_it_is_stored() {
     }
 }
 
-/// One [`Fetch`] may poll again and again.
+/// One [`Fetch`] may poll repeatedly.
 #[test]
 fn one_fetch_serves_run_after_run() {
     for runtime in RUNTIMES {
@@ -181,7 +181,7 @@ fn what_goes_wrong_is_told_as_it_happens() {
             move |event: FetchEvent<'_>| {
                 let word = match event {
                     FetchEvent::Planned { messages, octets } => format!("planned {messages} {octets}"),
-                    FetchEvent::Message => "message".to_owned(),
+                    FetchEvent::Message { message, octets, .. } => format!("message {message} {octets:?}"),
                     FetchEvent::Finished => "finished".to_owned(),
                     FetchEvent::Notice(notice @ Notice::Refused { .. }) if !notice.is_harmless() => {
                         notice.to_string()
@@ -196,14 +196,15 @@ fn what_goes_wrong_is_told_as_it_happens() {
         let report = house.run_with(&mut fetch, client::ClientOptions::new()).unwrap();
         assert_eq!((figures(&report), report.is_well()), ([2, 0, 1, 0, 0], false));
         let octets: usize = MAIL.iter().map(|(_, text)| text.len()).sum();
+        let message = |number: usize| format!("message {number} {:?}", Some(MAIL[number - 1].1.len()));
         assert_eq!(
             *told.lock().unwrap(),
             [
                 &*format!("planned 3 {octets}"),
-                "message",
-                "message",
+                &message(1),
+                &message(2),
                 "the server refused message 2: no",
-                "message",
+                &message(3),
                 "finished"
             ]
         );
@@ -218,7 +219,7 @@ fn a_switch_that_is_thrown_ends_the_run_in_order() {
         let thrown = stop.clone();
         let options = FetchOptions::new().with_stop(stop.clone());
         let mut fetch = house.open(options).unwrap().on_event(move |event| {
-            if let FetchEvent::Message = event {
+            if let FetchEvent::Message { .. } = event {
                 thrown.stop();
             }
         });
@@ -233,7 +234,7 @@ fn a_switch_that_is_thrown_ends_the_run_in_order() {
     }
 }
 
-/// Without unique-ids too, where a message is known by its content and how often it came.
+/// This works without unique-ids, too. A message is then recognised by its content and how often it occurs.
 #[test]
 fn messages_without_unique_ids_are_fetched_once_run_after_run() {
     let house = House::new(Runtime::Tokio);
@@ -255,7 +256,7 @@ fn a_run_that_is_dropped_anywhere_loses_and_repeats_nothing() {
     }
 }
 
-/// The runs are of one [`Fetch`] or of one each.
+/// All runs use one [`Fetch`], or each run uses its own.
 fn drop_anywhere(anew: bool) {
     let house = House::new(Runtime::Tokio);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -302,7 +303,7 @@ fn drop_anywhere(anew: bool) {
 fn messages_that_the_caller_takes_are_deleted_when_he_has_them() {
     for runtime in RUNTIMES {
         let house = House::new(runtime);
-        // More than is gathered in memory.
+        // More than is collected in memory.
         let long: &str = Box::leak(format!("Subject: l\r\n\r\n{}\r\n", "x".repeat(99_000)).into());
         house.server.deliver(("l", long));
         let taken = Arc::new(Mutex::new(Vec::new()));
@@ -331,13 +332,13 @@ fn messages_that_the_caller_takes_are_deleted_when_he_has_them() {
         let report = house.run_with(&mut open(""), client::ClientOptions::new()).unwrap();
         assert_eq!((figures(&report), house.server.left().len()), ([3, 0, 0, 4, 0], 0));
         assert_eq!(*taken.lock().unwrap(), [MAIL[0].1, MAIL[1].1, MAIL[2].1, long]);
-        // What was taken stays known, wherever later messages go.
+        // What was accepted remains known, wherever later messages are stored.
         house.server.deliver(MAIL[0]);
         assert_eq!(figures(&house.run(FetchOptions::new()).unwrap()), [1, 0, 0, 0, 0]);
     }
 }
 
-/// What a process that is killed leaves is its state file as it is then.
+/// A process that is killed leaves its state file as it is at that moment.
 #[test]
 fn a_crash_repeats_one_message_that_the_caller_has_taken() {
     let house = House::new(Runtime::Std);
@@ -371,7 +372,7 @@ fn errors_have_kinds() {
     let error =
         Fetch::open(&Target::Stdout, &house.folder.path().join("other"), "mrose@h", delete).unwrap_err();
     assert!(matches!(error, FetchError::Unusable(_)), "{error:?}");
-    // How messages are recognised stays as it is.
+    // How messages are recognised does not change.
     house.run(FetchOptions::new()).unwrap();
     house.server.fail(Faults { no_uidl: true, ..Faults::default() });
     let error = house.run(FetchOptions::new()).unwrap_err();

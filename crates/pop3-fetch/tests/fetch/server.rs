@@ -1,4 +1,4 @@
-//! A small server over a real socket, with the faults that a test asks for.
+//! A small server over a real socket, with the faults that a test requests.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -15,13 +15,13 @@ pub(crate) struct Faults {
     pub(crate) no_uidl: bool,
     /// RETR of this message is refused.
     pub(crate) refuses: Option<usize>,
-    /// The connection is cut in the middle of this message.
+    /// The connection is closed in the middle of this message.
     pub(crate) cuts: Option<usize>,
-    /// All is deleted at QUIT, and the connection is cut before that is said.
+    /// Everything is deleted at QUIT, and the connection is closed before the reply.
     pub(crate) mute_at_quit: bool,
 }
 
-/// A maildrop, and what is wrong with its server.
+/// A maildrop, and the fault of its server.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) port: u16,
@@ -37,7 +37,7 @@ struct Shared {
 }
 
 impl Server {
-    /// Answers in a thread for each connection, until the tests end.
+    /// Answers each connection on a thread, until the tests end.
     pub(crate) fn start(mail: &[Mail]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -61,7 +61,7 @@ impl Server {
         self.shared.lock().unwrap().faults = faults;
     }
 
-    /// The unique-ids that are left.
+    /// The unique-ids of the remaining messages.
     pub(crate) fn left(&self) -> Vec<&'static str> {
         self.shared.lock().unwrap().mail.iter().map(|(uid, _)| *uid).collect()
     }

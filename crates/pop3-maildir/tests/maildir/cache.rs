@@ -1,4 +1,4 @@
-//! Sizes are counted once; the file that remembers them can do no harm.
+//! Sizes are counted once. The file that stores them can do no harm.
 
 use core::time::Duration;
 use std::fs::{self, File, FileTimes};
@@ -50,7 +50,7 @@ fn it_is_written_only_when_something_changed() {
     measured(&folder);
     use std::os::unix::fs::MetadataExt;
     assert_eq!(fs::metadata(&cache).unwrap().ino(), written.ino());
-    // It does not grow for ever either: lines of removed messages are dropped in the end.
+    // It does not grow forever: lines of removed messages are eventually dropped.
     for index in 0..200 {
         put(&folder, &format!("cur/{}.a.h:2,", 1000 + index), "x\n");
     }
@@ -90,7 +90,7 @@ fn what_changed_just_now_is_not_remembered() {
         assert_eq!(maildir.summary().measured, 20);
     }
     assert!(!folder.path().join("pop3.sizes").exists());
-    // A modification time of long ago does not help: the name or the rights changed now.
+    // An old modification time is not enough, because the name or the permissions changed just now.
     let long_ago = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
     for entry in fs::read_dir(folder.path().join("cur")).unwrap() {
         File::options().write(true).open(entry.unwrap().path()).unwrap().set_times(long_ago).unwrap();
@@ -189,7 +189,7 @@ fn lines_that_cannot_be_true_are_ignored() {
         let maildir = Maildir::open_with(folder.path(), &eager()).unwrap();
         assert_eq!((maildir.summary().measured, sizes(&maildir)), (1, truth.clone()), "{lying:?}");
     }
-    // Cut by a crash: a line without its end counts for nothing, nor another version.
+    // Truncated by a crash: a line without its end is ignored, and so is another version.
     for cut in [&good[..good.len() - 1], &good.replace("sizes 2", "sizes 1"), ""] {
         fs::write(&path, cut).unwrap();
         assert_eq!(measured(&folder), 1, "{cut:?}");
@@ -210,7 +210,7 @@ proptest! {
         let folder = filled();
         let honest = { let maildir = open(&folder); (sizes(&maildir), uids(&maildir)) };
         measured(&folder);
-        // Junk alone, and junk in the midst of a good file.
+        // Only junk, and junk in the middle of a valid file.
         let path = folder.path().join("pop3.sizes");
         let mut mixed = fs::read(&path).unwrap();
         let place = at.index(mixed.len());

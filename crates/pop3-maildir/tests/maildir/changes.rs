@@ -1,4 +1,4 @@
-//! Files that change while a session runs.
+//! Files that change during a session.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -46,7 +46,7 @@ fn a_vanished_message_is_an_error_and_the_rest_stays() {
 fn another_file_or_other_content_is_an_error() {
     let folder = three();
     let mut maildir = open(&folder);
-    // Shorter, longer, and another file of the same length under the same name.
+    // Shorter, longer, and a different file of the same length under the same name.
     fs::write(folder.path().join("new/1.a.h"), "on").unwrap();
     fs::write(folder.path().join("new/2.a.h"), "two\nand more\n").unwrap();
     put(&folder, "tmp/x", "THREE\n");
@@ -55,7 +55,7 @@ fn another_file_or_other_content_is_an_error() {
         let error = maildir.message(number(message)).unwrap_err();
         assert!(matches!(error, MessageError::Changed { .. }), "{message}: {error:?}");
     }
-    // What the client marked is not what is there now.
+    // The client marked a different message from the one that is there now.
     let report = remove(maildir, &[1, 2, 3]);
     assert_eq!(report.failures().len(), 3);
     assert_eq!(contents(&mut open(&folder)).len(), 3);

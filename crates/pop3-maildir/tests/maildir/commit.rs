@@ -1,4 +1,4 @@
-//! The commit removes what was marked, nothing else, and says what it did (RFC 1939 section 6).
+//! The commit removes the marked messages and nothing else, and reports what it did (RFC 1939 section 6).
 
 use std::fs;
 

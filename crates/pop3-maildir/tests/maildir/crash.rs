@@ -1,4 +1,4 @@
-//! `kill -9` at any point: each message whole or gone, none doubled, no lock left.
+//! `kill -9` at any point: each message is complete or gone, none is duplicated, and no lock remains.
 
 use std::io::{BufRead, Write};
 
@@ -63,8 +63,8 @@ fn a_commit_killed_anywhere() {
         let mut other = child("crash::removes_every_other", folder.path(), "", false);
         let mut said = Said::by(&mut other);
         assert_eq!(said.next(), "now");
-        // Somewhere in the midst, another place each time. No matter where: what must hold holds
-        // at every point.
+        // Somewhere in the middle, each time at a different point. It does not matter where, because the properties
+        // must hold at every point.
         for _ in 0..delay * 20_000 {
             core::hint::spin_loop();
         }

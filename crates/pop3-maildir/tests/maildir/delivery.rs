@@ -1,4 +1,4 @@
-//! Delivery: whole and durable, or nothing.
+//! Delivery is complete and durable, or does nothing.
 
 use core::time::Duration;
 use std::collections::HashSet;
@@ -148,7 +148,7 @@ fn a_delivery_that_failed_stays_until_it_is_dropped_or_left() {
         let mut message = delivery.begin().unwrap();
         message.write_all(b"x").unwrap();
         let name = message.path().file_name().unwrap().to_owned();
-        // Never over another message.
+        // It never replaces another message.
         put(&folder, &format!("new/{}", name.to_str().unwrap()), "other");
         assert_eq!(message.deliver().unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(names(&folder, "tmp").len(), 1);

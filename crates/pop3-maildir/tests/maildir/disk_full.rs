@@ -1,5 +1,5 @@
-//! A disk that takes no more. The limit of a process for the size of a file stands for it, because
-//! nobody needs rights for that: a write beyond it fails in the same way.
+//! A full disk, simulated by the limit on the file size of a process. Nobody needs permissions for that, and
+//! a write beyond the limit fails in the same way.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,7 +8,7 @@ use pop3_maildir::{Delivery, Maildir};
 
 use crate::support::{Said, child, contents, eager, maildir, names, path_of_child, put, say};
 
-/// At most 8 or 16 kB a file, as the shell counts; an error instead of a deadly signal.
+/// At most 8 or 16 kB per file, depending on the shell, and an error instead of a fatal signal.
 const FULL: &str = "trap '' XFSZ; ulimit -f 16";
 
 #[test]
@@ -25,13 +25,13 @@ fn a_message_that_does_not_fit_leaves_nothing() {
 fn delivers_too_much() {
     let Some(path) = path_of_child() else { return };
     let delivery = Delivery::open(path, false).unwrap();
-    // Larger than the buffer: the write fails, and nothing can finish it afterwards.
+    // Larger than the buffer: the write fails, and nothing can complete it afterwards.
     let mut message = delivery.begin().unwrap();
     let error = message.write_all(&[b'x'; 200_000]).unwrap_err();
     assert!(error.to_string().contains("tmp"), "{error}");
     let written = message.write_all(b"more").is_ok();
     let finished = message.finish().is_ok();
-    // Smaller than the buffer: the failure shows at the end.
+    // Smaller than the buffer: the failure appears at the end.
     let mut message = delivery.begin().unwrap();
     message.write_all(&[b'x'; 40_000]).unwrap();
     let error = message.finish().unwrap_err();

@@ -1,4 +1,4 @@
-//! A Maildir behind the driver's store: what the client is told, and that nothing leaks.
+//! A Maildir as the store of the driver: what the client is told, and that nothing leaks.
 
 use std::fs;
 use std::io::Read;
@@ -14,19 +14,19 @@ use tempfile::TempDir;
 
 use crate::support::{fifo, maildir, names, number, open, put};
 
-/// A whole session of the server core with this Maildir. `before_commit` runs when QUIT has come.
+/// A whole session of the server core with this Maildir. `before_commit` runs after QUIT has arrived.
 fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> String {
     let now = Instant::default();
     let mut connection =
-        ServerConnection::new(Arc::new(ServerConfig::new()), Channel::TrustedPlaintext, None, now);
+        ServerConnection::new(Arc::new(ServerConfig::default()), Channel::TrustedPlaintext, None, now);
     let commands = format!("USER u\r\nPASS p\r\n{commands}");
     let mut input = Input::last(commands.as_bytes());
     let (mut out, mut store) = (BytesMut::new(), None);
     loop {
         let answer = match connection.poll(now, &mut input, &mut out) {
-            ServerStep::Ask(Request::Authenticate(_)) => {
+            ServerStep::Ask(Request::Password { .. }) => {
                 let mut maildir = open(folder);
-                let accepted = Accepted::new(maildir.take_snapshot());
+                let accepted = Accepted::from(maildir.take_snapshot());
                 store = Some(maildir);
                 Answer::Accept(accepted)
             }

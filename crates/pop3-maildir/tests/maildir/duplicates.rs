@@ -1,4 +1,4 @@
-//! Two files whose names differ in the flags only, and one file with two names.
+//! Two files whose names differ only in the flags, and one file with two names.
 
 use core::time::Duration;
 use std::fs::{self, File};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::{contents, maildir, names, open, put, remove, uids};
 
-/// Puts a file that is some seconds younger than those written now.
+/// Creates a file that is some seconds newer than those written now.
 fn put_younger(folder: &TempDir, name: &str, content: &str, seconds: u64) {
     let path = put(folder, name, content);
     let time = SystemTime::now() + Duration::from_secs(seconds);
@@ -35,7 +35,7 @@ fn two_files_are_two_messages_and_the_elder_keeps_its_unique_id() {
     assert!(names(&folder, "cur").contains(&"100.M1P2.host:2,S".to_owned()));
     assert!(names(&folder, "cur").iter().all(|name| name.starts_with("100.M")), "same second");
 
-    // Removing one leaves the others theirs.
+    // Removing one does not change the unique-ids of the others.
     let number = u32::try_from(place).unwrap() + 1;
     assert!(remove(open(&folder), &[number]).is_complete());
     let left = uids(&open(&folder));

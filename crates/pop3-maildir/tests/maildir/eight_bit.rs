@@ -43,14 +43,14 @@ fn with_utf8_all_is_sent_as_it_is() {
 #[test]
 fn without_utf8_another_header_is_sent_and_the_size_is_its() {
     let folder = filled();
-    // Once from the files, and once from what is remembered of them.
+    // First from the files, and then from the cache.
     for _ in 0..2 {
         let mut maildir = open(&folder, CONVERT);
         let sent = contents(&mut maildir);
         assert_eq!(sent, [PLAIN, MADE, "Subject: =?UTF-8?B?w7w=?="].map(|text| text.as_bytes().to_vec()));
         assert_eq!(sizes(&maildir), sent.iter().map(|message| wire_size(message)).collect::<Vec<_>>());
     }
-    // The file is what it was, and the next client with UTF8 finds it so.
+    // The file is unchanged, and the next client with UTF8 receives it unchanged.
     assert_eq!(read(&mut open(&folder, EightBitHeaders::Send), 2).unwrap(), NEEDS.as_bytes());
     assert_eq!(sizes(&open(&folder, EightBitHeaders::Send))[1], wire_size(NEEDS.as_bytes()));
 }
@@ -91,7 +91,7 @@ fn a_header_beyond_all_measure_is_not_converted() {
 
 #[test]
 fn a_file_that_changes_under_another_header_is_noticed() {
-    // Longer than what is read of it to find the header.
+    // Longer than the part that is read to find the header.
     let long = format!("{NEEDS}{}", "a line\n".repeat(10_000));
     let folder = maildir();
     put(&folder, "new/1.a.h", &long);
@@ -104,7 +104,7 @@ fn a_file_that_changes_under_another_header_is_noticed() {
 
 proptest! {
     #[test]
-    fn what_is_listed_is_what_is_sent(
+    fn the_listed_size_is_what_is_sent(
         lines in prop::collection::vec(prop::sample::select(vec![
             "A: b", "Subject: \u{e9}", "To: \u{e9} <x@y>", " folded \u{e9}", "", ".", "\u{e9}", "a\rb", "\r",
         ]), 0..12),

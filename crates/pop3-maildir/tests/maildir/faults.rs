@@ -1,5 +1,5 @@
-//! Each change on the disk fails once, or is the last one of a process: a message is whole or not there, and what a call
-//! says is true.
+//! Each change on the disk fails once, or is the last one of a process. A message is then complete or not there, and
+//! the result of each call is true.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -14,12 +14,12 @@ const TEXT: &[u8] = b"a: b\n\nbody\n";
 
 fn deliver(faults: &Faults, folder: &Path) -> Result<(), DeliveryError> {
     let mut message = Delivery::open_on(faults.shared(), folder, true)?.with_lf(true).begin()?;
-    // An error of a write shows at the end too.
+    // A failed write is also reported at the end.
     let _ = message.write_all(b"a: b\r\n\r\nbody\r\n");
     message.finish().map(|_| ())
 }
 
-/// The ways in which a file gets its name: by a move that replaces nothing, by a link, by a plain move.
+/// The ways in which a file gets its name: by a rename that replaces nothing, by a link, by an ordinary rename.
 fn file_systems() -> [Faults; 3] {
     let make = || Faults::over(System::shared());
     let (links, neither) = (make(), make());
@@ -42,7 +42,7 @@ fn a_change_that_fails_once_is_found_out_and_taken_back() {
             if let Err(error) = delivered {
                 assert_eq!(error.kind(), ErrorKind::StorageFull);
             }
-            // What failed can be done once more, and then it is there once.
+            // What failed can be repeated, and then the message exists once.
             faults.calm();
             if failed {
                 deliver(&faults, &path).unwrap();
@@ -69,7 +69,7 @@ fn a_process_that_is_killed_at_any_change_leaves_a_message_whole_or_not_there() 
             let ended = faults.has_failed();
             assert_eq!(delivered.is_err(), ended, "system {system}, change {change}");
             faults.calm();
-            // A reader after the crash makes what is missing of the Maildir.
+            // After the crash, a reader creates the missing parts of the Maildir.
             let found =
                 contents(&mut Maildir::open_with(&path, &MaildirConfig::new().with_create(true)).unwrap());
             assert!(found.iter().all(|text| text == TEXT), "system {system}, change {change}");
@@ -104,7 +104,7 @@ fn a_message_is_brought_to_the_disk_before_it_appears_and_its_name_after() {
     );
 }
 
-/// Five messages, of which one has two names, and a session on them.
+/// Five messages, one of them with two names, and a session with them.
 fn session(faults: &Faults) -> (TempDir, Maildir) {
     let folder = maildir();
     for index in 1..=5 {
@@ -138,7 +138,7 @@ fn a_removal_that_fails_is_reported_and_no_other_message_goes() {
             assert!(report.is_complete() && report.seen() == 1 && change > 5, "{change} {report:?}");
             break;
         }
-        // Only the flag is a courtesy.
+        // Only the flag is optional.
         assert!(!report.is_complete() || report.seen() == 0, "change {change}: {report:?}");
     }
 }
@@ -151,7 +151,7 @@ fn a_session_killed_at_quit_removes_nothing_but_what_was_marked() {
         faults.end_at(change);
         let report = quit(session);
         assert_eq!(report.is_complete(), !faults.has_failed(), "change {change}: {report:?}");
-        // The lock is free again, and a second session does the rest.
+        // The lock is released, and a second session does the rest.
         let mut second = open(&folder);
         let found = contents(&mut second);
         for index in [3, 5] {
@@ -183,10 +183,10 @@ fn a_session_is_opened_whatever_becomes_of_the_size_cache() {
         let failed = faults.has_failed();
         match opened {
             Ok(mut session) => assert_eq!(contents(&mut session).len(), 3),
-            // Without the file of the lock there is no session.
+            // Without the lock file there is no session.
             Err(error) => assert_eq!(change, 1, "{error}"),
         }
-        // A cache that was torn is counted anew, and no temporary file stays.
+        // A damaged cache is rebuilt, and no temporary file remains.
         faults.calm();
         let mut session = Maildir::open_on(&faults.shared(), folder.path(), &eager()).unwrap();
         assert_eq!((contents(&mut session).len(), session.cache_error().is_none()), (3, true));

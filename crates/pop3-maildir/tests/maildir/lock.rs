@@ -65,7 +65,7 @@ fn processes_that_are_started_meanwhile_do_not_hold_it() {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                // A hook in the child makes the library fork, and so copy the open files.
+                // A hook in the child causes a fork, which copies the open files.
                 let mut command = Command::new("/bin/true");
                 command.process_group(0).gid(fs::metadata(folder.path()).unwrap().gid());
                 command.status().ok();

@@ -1,4 +1,4 @@
-//! The Maildir store and the delivery side, seen from outside: one behaviour a file.
+//! The Maildir store and the delivery side, seen from outside. Each file tests one behaviour.
 #![cfg(unix)]
 #![expect(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! Random histories of a Maildir against a list of what must be in it.
+//! Random histories of a Maildir, compared with a list of what must be in it.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 
 use crate::support::{eager, maildir};
 
-/// What others do to the files.
+/// What other programs do to the files.
 #[derive(Clone, Debug)]
 enum Deed {
     Deliver(Vec<u8>),
     /// Moves to `cur` or changes flags there.
     Flag(Index, u8),
     Remove(Index),
-    /// Puts another file beside a message, with other flags and else the same name.
+    /// Adds another file with the same name except for the flags.
     Double(Index),
 }
 
@@ -60,14 +60,14 @@ fn sitting() -> impl Strategy<Value = Sitting> {
     })
 }
 
-/// The truth: each message has a serial number in front of its text.
+/// The truth: each message begins with a serial number.
 struct World {
     folder: TempDir,
     delivery: Delivery,
     serial: u64,
-    /// The messages that are there, by content.
+    /// The existing messages, by content.
     texts: BTreeMap<Vec<u8>, Option<String>>,
-    /// All unique-ids that were ever shown, and for which content.
+    /// All unique-ids that were ever shown, and their contents.
     shown: HashMap<String, Vec<u8>>,
 }
 
@@ -125,7 +125,7 @@ impl World {
                 }
                 let text = self.text(b"double\n");
                 fs::write(&to, text).unwrap();
-                // Always the youngest, as what was put there last.
+                // Always the newest, as if it was added last.
                 let time = SystemTime::now() + Duration::from_secs(1000 + self.serial);
                 File::options().write(true).open(to).unwrap().set_modified(time).unwrap();
             }
@@ -147,7 +147,7 @@ impl World {
         let snapshot = maildir.take_snapshot();
         assert_eq!(snapshot.same_unique_id(), None);
 
-        // Exactly what is there, each once, with its size and its old unique-id.
+        // Exactly the existing messages, each once, with its size and its old unique-id.
         let mut listed = Vec::new();
         for number in snapshot.numbers() {
             let mut text = Vec::new();
@@ -159,8 +159,8 @@ impl World {
             if let Some(old) = self.shown.insert(uid, text.clone())
                 && old != text
             {
-                // A file put there under a used name has it rightly when the other went before
-                // both were ever listed together: nobody can tell it from the old one put back.
+                // A file that gets a used name may have the old unique-id if the other file disappeared
+                // before both were listed together. Nobody can distinguish it from the old file.
                 let took_over = text.ends_with(b"\ndouble\n") && !self.texts.contains_key(&old);
                 assert!(took_over, "a unique-id used twice");
             }
@@ -171,7 +171,7 @@ impl World {
 
         sitting.during.iter().for_each(|deed| self.act(deed));
 
-        // In the snapshot as it was, or gone.
+        // Unchanged in the snapshot, or gone.
         for (number, text) in &listed {
             match maildir.message(*number) {
                 Ok(mut message) => {
@@ -194,7 +194,7 @@ impl World {
         let failed: Vec<_> = report.failures().iter().map(|failure| failure.number).collect();
         for (number, text) in marked {
             let was_there = self.texts.remove(text).is_some();
-            // A failure is right only when something else has taken the place of what went.
+            // A failure is correct only if something else replaced what disappeared.
             assert!(!failed.contains(number) || !was_there, "{report:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Things in a Maildir that are no messages: left out, reported, never opened, never waited for.
+//! Entries of a Maildir that are not messages. They are skipped and reported, and never opened or waited for.
 
 use std::fs;
 use std::os::unix::fs::symlink;

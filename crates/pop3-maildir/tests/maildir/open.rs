@@ -1,4 +1,4 @@
-//! What is a Maildir and what is not.
+//! What counts as a Maildir.
 
 use std::fs;
 use std::os::unix::fs::symlink;

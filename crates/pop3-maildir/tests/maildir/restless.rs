@@ -1,7 +1,7 @@
-//! A mail reader that changes flags all the time while sessions come and go.
+//! A mail reader that changes flags continuously while sessions come and go.
 //!
-//! It renames each message at most twice in a session: a reader faster than the store can look may
-//! hide a message from it for ever, and the test would depend on the machine.
+//! It renames each message at most twice in a session. If it were faster than the store can look, it could
+//! hide a message forever, and the test would depend on the machine.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::fs;
@@ -14,9 +14,9 @@ use crate::support::{contents, maildir, open, put, remove, uids};
 
 const MESSAGES: u32 = 60;
 
-/// Runs `sessions` beside a mail reader that renames all messages once whenever it is told to.
+/// Runs `sessions` beside a mail reader that renames all messages once on each request.
 fn with_restless_reader(folder: &TempDir, sessions: impl FnOnce(&dyn Fn())) {
-    /// Stops the other thread also when a test fails.
+    /// Also stops the other thread if a test fails.
     struct Stop<'a>(&'a AtomicBool);
     impl Drop for Stop<'_> {
         fn drop(&mut self) {
@@ -40,7 +40,7 @@ fn with_restless_reader(folder: &TempDir, sessions: impl FnOnce(&dyn Fn())) {
                     thread::yield_now();
                 }
                 for index in 0..MESSAGES {
-                    // Fails for those that were removed.
+                    // Fails for messages that were removed.
                     fs::rename(path(places[0], 100 + index), path(places[1], 100 + index)).ok();
                 }
             }

@@ -1,4 +1,4 @@
-//! What the process may not do. Root may do everything, so a child of another user tries.
+//! What the process is not permitted to do. Root may do everything, so a child process of another user tries.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A Maildir that another user may use.
+/// A Maildir that another user can use.
 fn shared() -> TempDir {
     let folder = maildir();
     for name in ["", "new", "cur"] {
@@ -54,7 +54,7 @@ fn a_removal_that_is_refused_is_told_and_the_rest_goes() {
     assert_eq!(said.next(), "removed 1, failed 2 3");
     assert!(other.wait().unwrap().success());
     chmod(&folder.path().join("cur"), 0o755);
-    // The lock belongs to the other user now, which root does not mind; others would.
+    // The lock now belongs to the other user. Root can still use it, others could not.
     fs::remove_file(folder.path().join("pop3.lock")).unwrap();
     assert_eq!(contents(&mut open(&folder)), [&b"two\n"[..], b"three\n"]);
 }

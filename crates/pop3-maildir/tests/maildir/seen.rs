@@ -1,4 +1,4 @@
-//! Mail that was sent is marked as seen, if that is wanted.
+//! Messages that were sent are marked as seen, if configured.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -46,7 +46,7 @@ fn expired_is_what_was_read_and_left_alone_since() {
     let maildir = Maildir::open(folder.path()).unwrap();
     let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
     let expired = |before| maildir.expired(before, [number(2), number(99)]);
-    // Each file was made just now, however old its name is.
+    // Each file was created just now, however old its name is.
     assert_eq!(expired(now - hour), []);
     assert_eq!(expired(SystemTime::UNIX_EPOCH - hour), []);
     assert_eq!(expired(now + hour), [number(2), number(3)]);

@@ -1,4 +1,4 @@
-//! Sizes are those of the wire form, to the octet (RFC 1939 section 11).
+//! Sizes are exactly those of the wire form (RFC 1939 section 11).
 
 use bytes::BytesMut;
 use pop3_maildir::Maildir;
@@ -6,7 +6,7 @@ use pop3_proto::dots::Stuffer;
 
 use crate::support::{contents, eager, maildir, open, put, sizes};
 
-/// Messages with everything that a counter of line ends may get wrong.
+/// Messages with everything that a line end counter may get wrong.
 fn awkward() -> Vec<Vec<u8>> {
     let mut long = vec![b'x'; 100_000];
     long.push(b'\n');
@@ -34,7 +34,7 @@ fn awkward() -> Vec<Vec<u8>> {
     ]
 }
 
-/// The octets that RETR sends without the stuffed dots and the final line.
+/// The octets that RETR sends, without stuffed dots and the final line.
 fn wire_form(stored: &[u8]) -> Vec<u8> {
     let mut sent = BytesMut::new();
     let mut stuffer = Stuffer::new();
@@ -88,7 +88,7 @@ fn wire_sizes_in_names_are_believed_if_asked_and_possible() {
     assert_eq!(sizes(&trusting), [9, 8, 8, 8]);
     assert_eq!(trusting.summary().measured, 3);
     drop(trusting);
-    // What was believed is not remembered as counted.
+    // A size from a file name is not cached as counted.
     let counting = Maildir::open_with(folder.path(), &eager()).unwrap();
     assert_eq!(sizes(&counting), [8, 8, 8, 8]);
     assert_eq!(counting.summary().measured, 1);

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared by the tests.
 
 use core::time::Duration;
 use std::fs;
@@ -11,7 +11,7 @@ use pop3_maildir::{CommitReport, Maildir, MaildirConfig};
 use pop3_proto::MessageNumber;
 use tempfile::TempDir;
 
-/// An empty Maildir that goes with the value.
+/// An empty Maildir that is removed when the value is dropped.
 pub(crate) fn maildir() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["tmp", "new", "cur"] {
@@ -20,7 +20,7 @@ pub(crate) fn maildir() -> TempDir {
     folder
 }
 
-/// Puts a file into a Maildir, as other programs do.
+/// Creates a file in a Maildir, as other programs do.
 pub(crate) fn put(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
@@ -31,7 +31,7 @@ pub(crate) fn open(folder: &TempDir) -> Maildir {
     Maildir::open(folder.path()).unwrap()
 }
 
-/// Remembers sizes of files that were written just now, so that tests need not sleep.
+/// Caches sizes of files that were written just now, so that tests need not sleep.
 pub(crate) fn eager() -> MaildirConfig {
     MaildirConfig::new().with_settle_time(Duration::ZERO)
 }
@@ -70,7 +70,7 @@ pub(crate) fn remove(maildir: Maildir, messages: &[u32]) -> CommitReport {
     maildir.remove(messages.iter().map(|&message| number(message)), [])
 }
 
-/// The names in a folder of the Maildir, sorted.
+/// The names in a directory of the Maildir, sorted.
 pub(crate) fn names(folder: &TempDir, name: &str) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(folder.path().join(name))
         .unwrap()
@@ -85,8 +85,8 @@ pub(crate) fn fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// Runs a test of this binary, one that does nothing otherwise, as a process of its own, with a Maildir. A shell command
-/// (such as `ulimit`) may come first. As root it runs as another user if `other_user`.
+/// Runs a test of this binary that normally does nothing, as a process of its own, with a Maildir. A shell command
+/// (such as `ulimit`) may come first. If the tests run as root, `other_user` selects another user.
 pub(crate) fn child(test: &str, path: &Path, before: &str, other_user: bool) -> Child {
     let mut command = Command::new("/bin/sh");
     command
@@ -104,17 +104,17 @@ pub(crate) fn child(test: &str, path: &Path, before: &str, other_user: bool) -> 
     command.spawn().unwrap()
 }
 
-/// The Maildir of a child, `None` where there is no parent test.
+/// The Maildir of a child process. `None` if there is no parent test.
 pub(crate) fn path_of_child() -> Option<PathBuf> {
     std::env::var_os("MAILDIR_OF_CHILD").map(PathBuf::from)
 }
 
-/// Says something to the parent. The mark tells it from what the test harness prints.
+/// Sends a line to the parent. The mark distinguishes it from the output of the test harness.
 pub(crate) fn say(text: &str) {
     println!("\n>{text}");
 }
 
-/// What a child says, line by line.
+/// The output of a child, line by line.
 pub(crate) struct Said(BufReader<ChildStdout>);
 
 impl Said {
@@ -122,7 +122,7 @@ impl Said {
         Self(BufReader::new(child.stdout.take().unwrap()))
     }
 
-    /// The next thing said; empty when the child ended.
+    /// The next line. It is empty when the child has ended.
     pub(crate) fn next(&mut self) -> String {
         let mut line = String::new();
         while self.0.read_line(&mut line).unwrap() > 0 {

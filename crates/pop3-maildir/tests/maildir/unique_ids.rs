@@ -1,4 +1,4 @@
-//! Unique-ids: unique, stable, well-formed, silent (RFC 1939 section 7).
+//! Unique-ids are unique, stable and well-formed, and reveal nothing (RFC 1939 section 7).
 
 use std::ffi::OsString;
 use std::fs;
@@ -91,7 +91,7 @@ fn odd_names_have_good_ones_that_tell_nothing() {
     }
 }
 
-// 1939-7.54: also when all that was remembered is gone.
+// 1939-7.54: even if all caches are lost.
 #[test]
 fn one_that_was_removed_does_not_come_again() {
     let folder = maildir();

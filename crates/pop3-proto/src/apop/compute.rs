@@ -10,14 +10,14 @@ impl Digest {
     /// use pop3_proto::apop::{Digest, Timestamp};
     /// let timestamp = Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap();
     /// let digest = Digest::new(&timestamp, b"tanstaaf");
-    /// assert_eq!(&digest.to_hex(), b"c4c9334bac560ecc979e58001b3e22fb");
+    /// assert_eq!(Some(digest), Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb"));
     /// ```
     #[must_use]
     pub fn new(timestamp: &Timestamp, secret: &[u8]) -> Self {
         use md5::{Digest as _, Md5};
 
         let mut md5 = Md5::new();
-        md5.update(timestamp.as_bytes());
+        md5.update(timestamp.as_str());
         md5.update(secret);
         Self(md5.finalize().into())
     }

@@ -38,9 +38,9 @@ impl<'b> Challenge<'b> {
         let spacing =
             (behind.first() != Some(&b' ') || trimmed.len() != text.len()).then_some(Quirk::Spacing);
         Some(match Base64::parse(trimmed) {
-            Ok(octets) => (Self::Octets(octets), spacing),
-            Err(_) if are_words(trimmed) => (Self::Words(trimmed), Some(Quirk::ChallengeWords)),
-            Err(_) => (Self::Unreadable, None),
+            Some(octets) => (Self::Octets(octets), spacing),
+            None if are_words(trimmed) => (Self::Words(trimmed), Some(Quirk::ChallengeWords)),
+            None => (Self::Unreadable, None),
         })
     }
 }

@@ -9,8 +9,10 @@ use core::time::Duration;
 /// use core::time::Duration;
 /// use pop3_proto::client::ClientConfig;
 ///
-/// let config = ClientConfig::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
-/// assert!(config.strict && config.pipelining);
+/// let mut config = ClientConfig::default();
+/// config.strict = true;
+/// config.reply_timeout = Duration::from_secs(10);
+/// assert!(config.pipelining);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -100,38 +102,7 @@ impl Default for ClientConfig {
     }
 }
 
-macro_rules! setters {
-    ($($with:ident, $field:ident: $type:ty;)*) => {$(
-        #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
-        #[must_use]
-        pub fn $with(mut self, $field: $type) -> Self {
-            self.$field = $field;
-            self
-        }
-    )*};
-}
-
 impl ClientConfig {
-    setters! {
-        with_strict, strict: bool;
-        with_pipelining, pipelining: bool;
-        with_max_in_flight, max_in_flight: usize;
-        with_max_octets_in_flight, max_octets_in_flight: usize;
-        with_max_reply_line, max_reply_line: usize;
-        with_max_list_line, max_list_line: usize;
-        with_max_sasl_line, max_sasl_line: usize;
-        with_max_list_entries, max_list_entries: usize;
-        with_max_capabilities, max_capabilities: usize;
-        with_max_capability_octets, max_capability_octets: usize;
-        with_max_body, max_body: Option<u64>;
-        with_greeting_timeout, greeting_timeout: Duration;
-        with_reply_timeout, reply_timeout: Duration;
-        with_min_octets, min_octets: u64;
-        with_min_octets_period, min_octets_period: Duration;
-        with_quit_timeout, quit_timeout: Duration;
-        with_apop_after_stls, apop_after_stls: bool;
-    }
-
     /// Returns how many octets the caller's input buffer must be able to hold: the longest line that is accepted.
     #[must_use]
     pub fn min_buffer(&self) -> usize {

@@ -133,7 +133,7 @@ impl ProtocolError {
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OtherProtocol(protocol) => write!(f, "this is not POP3: the server speaks {protocol}"),
+            Self::OtherProtocol(protocol) => write!(f, "this is not a POP3 server: it speaks {protocol}"),
             Self::OutOfStep(line) => {
                 write!(f, "{} begins neither with +OK nor with -ERR", Awaited(line.during()))
             }

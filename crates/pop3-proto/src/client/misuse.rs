@@ -79,7 +79,7 @@ const AFTER_UTF8: &str = "STLS must be sent before UTF8";
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::State(state) => write!(f, "the command can't be sent {state}"),
+            Self::State(state) => write!(f, "the command cannot be sent {state}"),
             Self::Unnamed => f.write_str(UNNAMED),
             Self::Plaintext => f.write_str(PLAINTEXT),
             Self::AlreadyTls => f.write_str(ALREADY_TLS),
@@ -94,9 +94,9 @@ impl fmt::Display for SendError {
                 cancelled",
             ),
             Self::Window => f.write_str("the replies to earlier commands must come first"),
-            Self::Unread => f.write_str("octets received earlier must be read first"),
+            Self::Unread => f.write_str("octets that arrived earlier must be read first"),
             Self::TooLong => f.write_str("the line is longer than the limit"),
-            Self::Reserved => f.write_str("an extension can't have the keyword of another command"),
+            Self::Reserved => f.write_str("an extension cannot use the keyword of an existing command"),
         }
     }
 }
@@ -104,8 +104,10 @@ impl fmt::Display for SendError {
 impl fmt::Display for ClientMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::State(state) => write!(f, "this can't happen {state}"),
-            Self::Awaiting(keyword) => write!(f, "{} must come first", Awaited(Some(*keyword))),
+            Self::State(state) => write!(f, "the call is not allowed {state}"),
+            Self::Awaiting(keyword) => {
+                write!(f, "the session must receive {} first", Awaited(Some(*keyword)))
+            }
             Self::Unnamed => f.write_str(UNNAMED),
             Self::Plaintext => f.write_str(PLAINTEXT),
             Self::AlreadyTls => f.write_str(ALREADY_TLS),

@@ -28,10 +28,10 @@ impl fmt::Display for ClientState {
             Self::Greeting => "before the greeting",
             Self::Authorization => "before the login",
             Self::Handshake => "before TLS is established",
-            Self::Challenged => "while a challenge is to be answered",
+            Self::Challenged => "before the challenge is answered",
             Self::Transaction => "after the login",
             Self::Closing => "after QUIT",
-            Self::Closed => "after the end",
+            Self::Closed => "after the session has ended",
         })
     }
 }

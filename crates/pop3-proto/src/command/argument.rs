@@ -25,6 +25,7 @@ pub struct Extension<'a> {
 
 /// What follows the first line of a positive reply. A negative reply is always one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these three and no more")]
 pub enum ReplyShape {
     /// Nothing.
@@ -94,15 +95,13 @@ impl<'a> Xclient<'a> {
     }
 
     /// Returns the attributes as they appear in the line.
-    #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
     /// Returns the value of an attribute, or of the first one if there are several with this name. Names are not
     /// case-sensitive.
-    #[must_use]
-    pub fn attribute(self, name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn attribute(self, name: &str) -> Option<&'a [u8]> {
         self.0.split(|&octet| octet == b' ').find_map(|word| {
             let (own, value) = word.split_at_checked(name.len())?;
             own.eq_ignore_ascii_case(name.as_bytes()).then_some(value)?.strip_prefix(b"=")
@@ -126,14 +125,12 @@ impl<'a> Extension<'a> {
     }
 
     /// Returns the line without CRLF.
-    #[must_use]
-    pub const fn line(self) -> &'a [u8] {
+    pub(crate) const fn line(self) -> &'a [u8] {
         self.line
     }
 
     /// Returns the shape of the reply.
-    #[must_use]
-    pub const fn reply_shape(self) -> ReplyShape {
+    pub(crate) const fn reply_shape(self) -> ReplyShape {
         self.reply
     }
 }
@@ -187,7 +184,7 @@ impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "an argument of a command is empty",
-            Self::Control => "an argument of a command holds a control character",
+            Self::Control => "an argument of a command contains a control character",
             Self::Space => "an argument of a command begins or ends with a space",
         })
     }

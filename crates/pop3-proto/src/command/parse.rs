@@ -6,7 +6,7 @@ use super::Command;
 use super::argument::{ArgumentError, Name, Password, Xclient};
 use crate::apop::Digest;
 use crate::number::decimal;
-use crate::{Base64, LanguageRange, MechanismName, MessageNumber, SaslTextError, TextId};
+use crate::{Base64, LanguageRange, MechanismName, MessageNumber, TextId};
 
 /// The reason why a line is not a valid command. A server answers it with one negative reply and does not change its
 /// state.
@@ -124,11 +124,11 @@ fn top(rest: Option<&[u8]>) -> Result<Command<'_>, CommandError> {
 fn auth(rest: Option<&[u8]>) -> Result<Command<'_>, CommandError> {
     let mut words = words(rest);
     let Some(mechanism) = words.next() else { return Ok(Command::AuthList) };
-    let mechanism = MechanismName::parse(mechanism)?;
+    let mechanism = MechanismName::parse(mechanism).ok_or(CommandError::Mechanism)?;
     let initial = match words.next() {
         None => None,
         Some(b"=") => Some(Base64::EMPTY),
-        Some(text) => Some(Base64::parse(text)?),
+        Some(text) => Some(Base64::parse(text).ok_or(CommandError::Base64)?),
     };
     match words.next() {
         None => Ok(Command::Auth { mechanism, initial }),
@@ -140,9 +140,9 @@ fn lang(rest: Option<&[u8]>) -> Result<Command<'_>, CommandError> {
     let mut words = words(rest);
     let Some(range) = words.next() else { return Ok(Command::Lang(None)) };
     match words.next() {
-        None => LanguageRange::parse(range)
-            .map(|range| Command::Lang(Some(range)))
-            .map_err(|_| CommandError::Language),
+        None => {
+            LanguageRange::parse(range).map(|range| Command::Lang(Some(range))).ok_or(CommandError::Language)
+        }
         Some(_) => Err(CommandError::Surplus),
     }
 }
@@ -176,25 +176,14 @@ impl From<ArgumentError> for CommandError {
     }
 }
 
-impl From<SaslTextError> for CommandError {
-    fn from(error: SaslTextError) -> Self {
-        match error {
-            SaslTextError::Mechanism => Self::Mechanism,
-            SaslTextError::Base64 => Self::Base64,
-        }
-    }
-}
-
 impl CommandError {
     /// Returns the error as the text of a reply. It repeats no octets of the line.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
+    pub(crate) const fn text(self) -> &'static str {
         self.text_id().english()
     }
 
     /// Returns the id of the text.
-    #[must_use]
-    pub const fn text_id(self) -> TextId {
+    pub(crate) const fn text_id(self) -> TextId {
         match self {
             Self::Empty => TextId::EmptyLine,
             Self::Unknown => TextId::UnknownCommand,

@@ -136,12 +136,6 @@ impl Unstuffer {
         }
     }
 
-    /// Returns whether the end was reached. If the connection closes before that, the content is incomplete.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.state == State::End
-    }
-
     /// Returns how many octets of content this unstuffer has returned so far.
     #[must_use]
     pub const fn octets(&self) -> u64 {
@@ -150,8 +144,7 @@ impl Unstuffer {
 
     /// Returns whether a line began with a single dot, which means that the other side did not stuff it. A dot of the
     /// content was then lost, and a line with only a dot would have ended the content.
-    #[must_use]
-    pub const fn found_bare_dot(&self) -> bool {
+    pub(crate) const fn found_bare_dot(&self) -> bool {
         self.bare_dot
     }
 
@@ -253,7 +246,7 @@ mod tests {
                 for piece in wire.chunks(size) {
                     unstuffer.decode_into(piece, &mut out);
                 }
-                assert!(unstuffer.is_finished());
+                assert_eq!(unstuffer.decode(b""), (0, Decoded::End));
                 assert_eq!(unstuffer.found_bare_dot(), bare, "{}", wire.escape_ascii());
             }
         }
@@ -269,7 +262,6 @@ mod tests {
         assert_eq!(unstuffer.decode(b"x"), (1, Decoded::Data(b"x")));
         assert_eq!(unstuffer.decode(b""), (0, Decoded::More));
         assert_eq!(unstuffer.octets(), 5);
-        assert!(!unstuffer.is_finished());
     }
 
     #[test]
@@ -278,6 +270,5 @@ mod tests {
         assert_eq!(unstuffer.decode(b".\r\n.\r\n"), (3, Decoded::End));
         assert_eq!(unstuffer.decode(b".\r\n"), (0, Decoded::End));
         assert_eq!(unstuffer.decode(b""), (0, Decoded::End));
-        assert!(unstuffer.is_finished());
     }
 }

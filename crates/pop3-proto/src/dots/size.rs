@@ -62,11 +62,6 @@ impl WireSize {
     pub(super) const fn before(&self) -> u8 {
         self.before
     }
-
-    /// Returns the octets counted so far, without a line end for an unended line.
-    pub(super) const fn octets(&self) -> Octets {
-        self.octets
-    }
 }
 
 impl Default for WireSize {

@@ -3,12 +3,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::announcement::Announcement;
 use super::language::Language;
 use super::line::Line;
 use super::listing::Listing;
 use super::vocabulary::{Close, Extent, Request};
-use crate::{MechanismName, Octets, Secret};
+use crate::{Capabilities, MechanismName, Octets, Secret};
 
 /// What the caller of [`ServerSession`](super::rules::ServerSession) must do next.
 ///
@@ -62,7 +61,7 @@ pub enum ServerAction {
         /// The line.
         line: Line,
         /// The capabilities.
-        announcement: Announcement,
+        capabilities: Capabilities,
     },
     /// Send the line, the mechanisms that AUTH accepts now, and a line with a dot.
     #[non_exhaustive]

@@ -1,86 +1,83 @@
 //! The capabilities that CAPA announces.
 
-use alloc::string::String;
-use alloc::sync::Arc;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
-use super::config::{ServerConfig, Utf8};
+use super::session::ServerSession;
 use crate::reply::MAX_REPLY;
-use crate::{Capability, Expire, LoginDelay, MechanismName};
+use crate::{Capabilities, Capability, Expire, LoginDelay};
 
-/// The capabilities that a session announces at one moment (RFC 2449 section 5). See
-/// [`ServerSession::announcement`](super::rules::ServerSession::announcement).
-#[derive(Clone, Debug)]
-pub struct Announcement {
-    config: Arc<ServerConfig>,
-    /// The mechanisms, separated by spaces.
-    sasl: String,
-    pub(super) user: bool,
-    pub(super) stls: bool,
-    pub(super) utf8: Option<Utf8>,
-    pub(super) lang: bool,
-    pub(super) login_delay: Option<LoginDelay>,
-    pub(super) expire: Option<Expire>,
-}
-
-impl Announcement {
-    /// Creates the list of what is always announced.
-    pub(super) const fn new(config: Arc<ServerConfig>) -> Self {
-        Self {
-            config,
-            sasl: String::new(),
-            user: false,
-            stls: false,
-            utf8: None,
-            lang: false,
-            login_delay: None,
-            expire: None,
-        }
-    }
-
-    /// Announces as many mechanisms as a line of 512 octets holds.
-    pub(super) fn announce_mechanisms(&mut self, names: impl Iterator<Item = MechanismName>) {
-        for name in names {
-            let name = name.as_str();
-            let length = "SASL \r\n".len().saturating_add(self.sasl.len()).saturating_add(name.len());
-            if length.saturating_add(usize::from(!self.sasl.is_empty())) > MAX_REPLY {
-                break;
-            }
-            if !self.sasl.is_empty() {
-                self.sasl.push(' ');
-            }
-            self.sasl.push_str(name);
-        }
-    }
-
-    /// Returns the capabilities in the order in which they are announced. The texts from [`ServerConfig`] are
-    /// returned as they were set, although octets outside printable ASCII are not sent.
-    pub fn capabilities(&self) -> impl Iterator<Item = Capability<'_>> {
-        let always = [
-            Capability::Top,
-            Capability::Uidl,
-            Capability::RespCodes,
-            Capability::AuthRespCode,
-            Capability::Pipelining,
+impl ServerSession {
+    /// Returns what CAPA announces now.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        let sasl = self.mechanism_list();
+        let known = [
+            Some(Capability::Top),
+            Some(Capability::Uidl),
+            Some(Capability::RespCodes),
+            Some(Capability::AuthRespCode),
+            Some(Capability::Pipelining),
+            self.offers_user().is_ok().then_some(Capability::User),
+            (!sasl.is_empty()).then_some(Capability::Sasl(sasl.as_bytes())),
+            self.offers_stls().is_ok().then_some(Capability::Stls),
+            self.offers_utf8().is_ok().then_some(Capability::Utf8 { user: self.config.utf8_user }),
+            self.offers_lang().is_ok().then_some(Capability::Lang),
+            self.login_delay().map(Capability::LoginDelay),
+            self.expire().map(Capability::Expire),
         ];
-        let sasl = (!self.sasl.is_empty()).then_some(Capability::Sasl(self.sasl.as_bytes()));
-        let implementation = self.config.implementation.as_ref();
-        let some = [
-            self.user.then_some(Capability::User),
-            sasl,
-            self.stls.then_some(Capability::Stls),
-            self.utf8.map(|utf8| Capability::Utf8 { user: utf8.user }),
-            self.lang.then_some(Capability::Lang),
-            self.login_delay.map(Capability::LoginDelay),
-            self.expire.map(Capability::Expire),
-            implementation.map(|text| Capability::Implementation(text.as_bytes())),
-        ];
+        let mut list = Capabilities::new();
+        for capability in known.into_iter().flatten() {
+            list.push_read(capability.to_string().as_bytes(), capability);
+        }
         // A tag has no dot, so that no line begins with one (RFC 2449 section 3), and one that is not
         // registered begins with X (section 9).
         let own = self.config.capabilities.iter().filter(|line| {
             let tag = line.trim_start().split(' ').next().unwrap_or_default();
             tag.starts_with(['X', 'x']) && !tag.contains('.')
         });
-        let own = own.map(|line| Capability::Other(line.as_bytes()));
-        always.into_iter().chain(some.into_iter().flatten()).chain(own)
+        let implementation = self.config.implementation.iter().map(|text| operators("IMPLEMENTATION ", text));
+        for line in implementation.chain(own.map(|line| operators("", line))).flatten() {
+            list.push(&line);
+        }
+        list
     }
+
+    /// The names behind SASL: as many as fit into one line.
+    fn mechanism_list(&self) -> String {
+        let mut list = String::new();
+        for offered in self.mechanisms() {
+            let name = offered.name.as_str();
+            let length = "SASL \r\n".len().saturating_add(list.len()).saturating_add(name.len());
+            if length.saturating_add(usize::from(!list.is_empty())) > MAX_REPLY {
+                break;
+            }
+            if !list.is_empty() {
+                list.push(' ');
+            }
+            list.push_str(name);
+        }
+        list
+    }
+
+    /// Before the login, the largest value of all users is announced (RFC 2449 section 6.5).
+    fn login_delay(&self) -> Option<LoginDelay> {
+        let delay = self.account.login_delay.or(self.config.login_delay)?;
+        Some(LoginDelay { per_user: delay.per_user && !self.is_logged_in(), ..delay })
+    }
+
+    /// As for the delay (RFC 2449 section 6.7).
+    fn expire(&self) -> Option<Expire> {
+        let expire = self.account.expire.or(self.config.expire)?;
+        Some(Expire { per_user: expire.per_user && !self.is_logged_in(), ..expire })
+    }
+}
+
+/// A line whose text the operator has set: printable ASCII within 512 octets, or `None` if no text remains.
+fn operators(tag: &str, text: &str) -> Option<Vec<u8>> {
+    let room = MAX_REPLY.saturating_sub(2).saturating_sub(tag.len());
+    let text = text.as_bytes().trim_ascii_start().iter().copied();
+    let mut text = text.filter(|octet| matches!(octet, b' '..=b'~')).take(room).peekable();
+    text.peek()?;
+    Some(tag.bytes().chain(text).collect())
 }

@@ -4,6 +4,7 @@ mod lines;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::ControlFlow;
 
 use bytes::BytesMut;
 
@@ -67,17 +68,6 @@ pub enum ServerStep {
     Close(Close),
 }
 
-/// Whether more octets of a message are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-#[expect(clippy::exhaustive_enums, reason = "it is a yes or a no with a name")]
-pub enum Wanted {
-    /// Give the next octets, or [`Answer::EndOfMessage`] if there are no more.
-    More,
-    /// TOP has all its lines. Give [`Answer::EndOfMessage`].
-    Enough,
-}
-
 /// A reply that is held back.
 #[derive(Debug)]
 struct Refusal {
@@ -137,7 +127,7 @@ impl ServerConnection {
             if let Some(refusal) = &self.refusal {
                 match self.session.held(refusal.until, self.times, now) {
                     Held::Waits(until) => return ServerStep::Pause(until),
-                    Held::Due => write::put_line(&refusal.reply, out),
+                    Held::Due => refusal.reply.write(out),
                     Held::Lost => self.session.close(Close::TimedOut),
                 }
                 self.refusal = None;
@@ -208,9 +198,13 @@ impl ServerConnection {
 
     /// Appends octets of the open message. They are in stored form: lines may end in LF or CRLF.
     ///
+    /// Returns [`Continue`](ControlFlow::Continue) if more octets are needed: give the next ones, or
+    /// [`Answer::EndOfMessage`] if there are no more. Returns [`Break`](ControlFlow::Break) if TOP has all its lines:
+    /// give [`Answer::EndOfMessage`].
+    ///
     /// # Errors
     /// Returns [`ServerMisuse`] if no message is open. Nothing is changed.
-    pub fn body(&mut self, chunk: &[u8], out: &mut BytesMut) -> Result<Wanted, ServerMisuse> {
+    pub fn body(&mut self, chunk: &[u8], out: &mut BytesMut) -> Result<ControlFlow<()>, ServerMisuse> {
         let body = self.body.as_mut().ok_or(ServerMisuse)?;
         let (chunk, done) = match &mut body.top {
             Some(top) => top.cut(chunk),
@@ -218,7 +212,7 @@ impl ServerConnection {
         };
         body.stuffer.encode(chunk, out);
         body.enough |= done;
-        Ok(if done { Wanted::Enough } else { Wanted::More })
+        Ok(if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// Reports that the TLS handshake is complete. The server forgets what it learned from the client before.
@@ -272,14 +266,14 @@ impl ServerConnection {
     ) -> Option<Request> {
         match action {
             ServerAction::Nothing => {}
-            ServerAction::Reply(line) => write::put_line(&line, out),
+            ServerAction::Reply(line) => line.write(out),
             ServerAction::Refuse { reply, delay, last: _ } => {
                 // Not from the answer on, or the time would tell how long the store has looked.
                 self.refusal = Some(Refusal { until: asked.after(delay), reply });
             }
             ServerAction::DropListing { messages, octets } => write::drop_listing(messages, octets, out),
             ServerAction::Listing { line, listing } => {
-                write::put_line(&line, out);
+                line.write(out);
                 self.listing = Some(listing);
             }
             ServerAction::Entry(mut listing) => {
@@ -289,24 +283,24 @@ impl ServerConnection {
                 }
             }
             ServerAction::Last(highest) => write::last(highest, out),
-            ServerAction::Capabilities { line, announcement } => {
-                write::put_line(&line, out);
-                write::capabilities(&announcement, out);
+            ServerAction::Capabilities { line, capabilities } => {
+                line.write(out);
+                write::capabilities(&capabilities, out);
             }
             ServerAction::Mechanisms { line, names } => {
-                write::put_line(&line, out);
+                line.write(out);
                 write::mechanisms(&names, out);
             }
             ServerAction::Challenge(challenge) => write::challenge(&challenge, out),
             ServerAction::Language { language, line } => write::language(&language, &line, out),
             ServerAction::Languages { line, languages } => {
-                write::put_line(&line, out);
+                line.write(out);
                 write::languages(&languages, out);
             }
             ServerAction::Ask(request) => return Some(request),
             ServerAction::BeginBody { line, octets, extent } => {
                 self.body = Some(Body::new(extent, octets));
-                write::put_line(&line, out);
+                line.write(out);
             }
             ServerAction::EndBody => {
                 if let Some(body) = self.body.take() {
@@ -315,7 +309,7 @@ impl ServerConnection {
                 }
             }
             ServerAction::StartTls(line) => {
-                write::put_line(&line, out);
+                line.write(out);
                 // Input after STLS arrived in clear text: it must not be believed after the handshake.
                 if let Some(input) = input {
                     input.take_all();
@@ -324,7 +318,7 @@ impl ServerConnection {
             ServerAction::Close { why: _, line } => {
                 self.body = None;
                 if let Some(line) = line {
-                    write::put_line(&line, out);
+                    line.write(out);
                 }
             }
         }

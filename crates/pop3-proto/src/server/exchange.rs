@@ -7,7 +7,7 @@ use super::session::ServerSession;
 use super::state::ServerState;
 use super::vocabulary::{Request, ServerMisuse};
 use crate::TextId;
-use crate::{Base64, MechanismName, Rejection, ResponseCode, SaslResponse, Secret};
+use crate::{Base64, MechanismName, Rejection, ResponseCode, Secret};
 
 impl ServerSession {
     /// Handles AUTH before the login.
@@ -31,14 +31,13 @@ impl ServerSession {
     }
 
     /// Handles a line during AUTH.
-    pub(super) fn response(&mut self, response: SaslResponse<'_>) -> Result<ServerAction, ServerMisuse> {
+    /// Takes a response, or the wish to cancel if there is none.
+    pub(super) fn response(&mut self, response: Option<Base64<'_>>) -> Result<ServerAction, ServerMisuse> {
         let ServerState::Responding { responses } = self.state else { return Err(ServerMisuse) };
         Ok(match response {
-            SaslResponse::Cancel => self.cancel(TextId::Cancelled),
-            SaslResponse::Octets(_) if responses >= self.config.limits.sasl_rounds => {
-                self.cancel(TextId::TooManyRounds)
-            }
-            SaslResponse::Octets(text) => {
+            None => self.cancel(TextId::Cancelled),
+            Some(_) if responses >= self.config.limits.sasl_rounds => self.cancel(TextId::TooManyRounds),
+            Some(text) => {
                 self.state = ServerState::Exchanging { responses: responses.saturating_add(1) };
                 ServerAction::Ask(Request::Sasl(SaslRequest::Respond(text.decode())))
             }
@@ -62,8 +61,9 @@ impl ServerSession {
         let line = if let ServerState::Cancelling { why } = self.state {
             Line::negative(why)
         } else {
-            let line = Line::from(rejection);
-            Line { code: line.code.filter(|code| *code != ResponseCode::Auth), ..line }
+            let mut line = Line::from(rejection);
+            line.code = line.code.filter(|code| *code != ResponseCode::Auth);
+            line
         };
         self.state = ServerState::Authorization;
         self.bad(line)

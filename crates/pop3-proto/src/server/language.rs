@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use core::fmt;
 
 use crate::TextId;
 
@@ -19,9 +20,9 @@ use crate::TextId;
 /// // As read from a file:
 /// for line in "Bye=tot ziens\nOctets={} octetten".lines() {
 ///     let (name, text) = line.split_once('=').unwrap();
-///     language = language.with_text(TextId::from_name(name).unwrap(), text.to_owned());
+///     language = language.with_text(TextId::from_name(name).unwrap(), text.to_owned())?;
 /// }
-/// assert_eq!(language.text(TextId::Bye), Some("tot ziens"));
+/// # Ok::<(), pop3_proto::server::TranslationError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Language(Arc<Translations>);
@@ -32,6 +33,18 @@ struct Translations {
     description: Cow<'static, str>,
     texts: BTreeMap<TextId, Cow<'static, str>>,
     own: BTreeMap<Cow<'static, str>, Cow<'static, str>>,
+}
+
+/// An error: a translation has a different number of `{}` than the English text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TranslationError {
+    /// The text.
+    pub id: TextId,
+    /// The number of `{}` in the translation.
+    pub numbers: usize,
+    /// The number of `{}` in the English text.
+    pub expected: usize,
 }
 
 impl Language {
@@ -56,14 +69,36 @@ impl Language {
     /// Returns German, with its built-in translations.
     #[must_use]
     pub fn german() -> Self {
-        GERMAN.iter().fold(Self::new("de", "Deutsch"), |german, &(id, text)| german.with_text(id, text))
+        let mut german = Self::new("de", "Deutsch");
+        // A test counts the numbers in these.
+        Arc::make_mut(&mut german.0).texts = GERMAN.iter().map(|&(id, text)| (id, text.into())).collect();
+        german
     }
 
     /// Sets the translation of a text. It must have a `{}` for each number, in the order of the English text.
-    #[must_use]
-    pub fn with_text(mut self, id: TextId, translation: impl Into<Cow<'static, str>>) -> Self {
-        Arc::make_mut(&mut self.0).texts.insert(id, translation.into());
-        self
+    ///
+    /// # Errors
+    /// Returns an error if the translation has more or fewer `{}` than the English text. A client would see a number
+    /// in the wrong place, or none.
+    ///
+    /// ```
+    /// use pop3_proto::TextId;
+    /// use pop3_proto::server::Language;
+    /// let error = Language::new("nl", "Nederlands").with_text(TextId::Octets, "octetten").unwrap_err();
+    /// assert_eq!(error.to_string(), "the translation of Octets has 0 of {}, and the English text has 1");
+    /// ```
+    pub fn with_text(
+        mut self,
+        id: TextId,
+        translation: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, TranslationError> {
+        let translation = translation.into();
+        let (numbers, expected) = (numbers_in(&translation), numbers_in(id.english()));
+        if numbers != expected {
+            return Err(TranslationError { id, numbers, expected });
+        }
+        Arc::make_mut(&mut self.0).texts.insert(id, translation);
+        Ok(self)
     }
 
     /// Sets the translation of a text that the store uses in a [`Rejection`](crate::Rejection).
@@ -84,15 +119,8 @@ impl Language {
     }
 
     /// Returns the name of the language in the language itself.
-    #[must_use]
-    pub fn description(&self) -> &str {
+    pub(super) fn description(&self) -> &str {
         &self.0.description
-    }
-
-    /// Returns the translation of a text, if there is one.
-    #[must_use]
-    pub fn text(&self, id: TextId) -> Option<&str> {
-        self.0.texts.get(&id).map(|text| &**text)
     }
 
     /// The translation of a text with this id, or of a store's own text.
@@ -104,21 +132,39 @@ impl Language {
     }
 }
 
+/// The number of `{}` in a text.
+fn numbers_in(text: &str) -> usize {
+    text.matches("{}").count()
+}
+
+impl fmt::Display for TranslationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, numbers, expected } = self;
+        write!(
+            f,
+            "the translation of {} has {numbers} of {{}}, and the English text has {expected}",
+            id.name()
+        )
+    }
+}
+
+impl core::error::Error for TranslationError {}
+
 const GERMAN: &[(TextId, &str)] = &[
     (TextId::Bye, "auf Wiedersehen"),
     (TextId::NotRemoved, "einige gelöschte Nachrichten wurden nicht entfernt"),
-    (TextId::NowThePassword, "nun das Passwort"),
-    (TextId::FirstTheName, "erst der Name"),
-    (TextId::NeedsTls, "das geht nur mit TLS"),
+    (TextId::NowThePassword, "Passwort erforderlich"),
+    (TextId::FirstTheName, "zuerst USER senden"),
+    (TextId::NeedsTls, "TLS ist erforderlich"),
     (TextId::ApopUnavailable, "APOP ist nicht verfügbar"),
-    (TextId::TlsActive, "TLS besteht schon"),
+    (TextId::TlsActive, "TLS ist bereits aktiv"),
     (TextId::TlsUnavailable, "TLS ist nicht verfügbar"),
-    (TextId::TlsTooLate, "TLS kann nur vor der Anmeldung beginnen"),
-    (TextId::TlsAfterUtf8, "TLS kann nach UTF8 nicht mehr beginnen"),
-    (TextId::BeginTls, "TLS beginnt"),
-    (TextId::LogInFirst, "erst die Anmeldung"),
-    (TextId::LoggedIn, "die Anmeldung ist schon erfolgt"),
-    (TextId::NothingDone, "nichts getan"),
+    (TextId::TlsTooLate, "STLS ist nur vor der Anmeldung erlaubt"),
+    (TextId::TlsAfterUtf8, "STLS ist nach UTF8 nicht erlaubt"),
+    (TextId::BeginTls, "TLS-Aushandlung beginnen"),
+    (TextId::LogInFirst, "zuerst anmelden"),
+    (TextId::LoggedIn, "bereits angemeldet"),
+    (TextId::NothingDone, "nichts geändert"),
     (TextId::Reset, "keine Nachricht ist als gelöscht markiert"),
     (TextId::Marked, "als gelöscht markiert"),
     (TextId::NoSuchMessage, "diese Nachricht gibt es nicht"),
@@ -126,36 +172,36 @@ const GERMAN: &[(TextId, &str)] = &[
     (TextId::Maildrop, "{} Nachrichten ({} Oktette)"),
     (TextId::Listing, "{} Nachrichten ({} Oktette)"),
     (TextId::Octets, "{} Oktette"),
-    (TextId::Top, "der Anfang der Nachricht folgt"),
-    (TextId::Capabilities, "die Fähigkeiten folgen"),
-    (TextId::Mechanisms, "die Verfahren folgen"),
-    (TextId::UnknownMechanism, "dieses Verfahren ist nicht verfügbar"),
+    (TextId::Top, "es folgt der Anfang der Nachricht"),
+    (TextId::Capabilities, "es folgen die Erweiterungen"),
+    (TextId::Mechanisms, "es folgen die Anmeldeverfahren"),
+    (TextId::UnknownMechanism, "dieses Anmeldeverfahren ist nicht verfügbar"),
     (TextId::Cancelled, "die Anmeldung wurde abgebrochen"),
-    (TextId::TooManyRounds, "die Anmeldung dauert zu lange"),
-    (TextId::NoUtf8, "das ist kein UTF-8"),
-    (TextId::Utf8On, "von nun an UTF-8"),
-    (TextId::Utf8TooLate, "UTF8 kann nur vor der Anmeldung beginnen"),
-    (TextId::Languages, "die Sprachen folgen"),
+    (TextId::TooManyRounds, "zu viele Nachrichten bei der Anmeldung"),
+    (TextId::NoUtf8, "ungültiges UTF-8"),
+    (TextId::Utf8On, "der UTF8-Modus ist aktiv"),
+    (TextId::Utf8TooLate, "UTF8 ist nur vor der Anmeldung erlaubt"),
+    (TextId::Languages, "es folgen die Sprachen"),
     (TextId::LanguageChanged, "Sprache geändert"),
     (TextId::UnknownLanguage, "diese Sprache ist nicht verfügbar"),
-    (TextId::Proxied, "vermerkt"),
-    (TextId::BadXclient, "fehlerhafte Angabe"),
-    (TextId::EmptyLine, "leere Zeile"),
+    (TextId::Proxied, "Adresse des Clients übernommen"),
+    (TextId::BadXclient, "fehlerhaftes Attribut"),
+    (TextId::EmptyLine, "leere Befehlszeile"),
     (TextId::UnknownCommand, "unbekannter Befehl"),
-    (TextId::MissingArgument, "eine Angabe fehlt"),
-    (TextId::SurplusArgument, "zu viele Angaben"),
+    (TextId::MissingArgument, "ein Argument fehlt"),
+    (TextId::SurplusArgument, "zu viele Argumente"),
     (TextId::InvalidNumber, "diese Nachricht gibt es nicht: ungültige Nummer"),
     (TextId::ControlCharacter, "Steuerzeichen im Befehl"),
     (TextId::NotAscii, "hier ist nur ASCII erlaubt"),
-    (TextId::BadDigest, "die Prüfsumme hat 32 hexadezimale Ziffern"),
-    (TextId::BadMechanism, "das ist kein Name eines Verfahrens"),
-    (TextId::BadBase64, "das ist kein Base64"),
-    (TextId::BadLanguage, "das ist kein Sprachkürzel"),
-    (TextId::LineTooLong, "die Zeile ist zu lang"),
-    (TextId::Credentials, "Name oder Passwort ist falsch"),
-    (TextId::InUse, "das Postfach wird von einer anderen Sitzung benutzt"),
-    (TextId::LoginDelay, "zu bald nach der letzten Anmeldung"),
-    (TextId::NeedsUtf8, "diese Nachricht verlangt den Befehl UTF8"),
+    (TextId::BadDigest, "der Digest muss 32 hexadezimale Ziffern haben"),
+    (TextId::BadMechanism, "ungültiger Name eines Anmeldeverfahrens"),
+    (TextId::BadBase64, "ungültiges Base64"),
+    (TextId::BadLanguage, "ungültiges Sprachkürzel"),
+    (TextId::LineTooLong, "die Befehlszeile ist zu lang"),
+    (TextId::Credentials, "falscher Name oder falsches Passwort"),
+    (TextId::InUse, "das Postfach wird bereits von einer anderen Sitzung verwendet"),
+    (TextId::LoginDelay, "zu kurz nach der letzten Anmeldung"),
+    (TextId::NeedsUtf8, "diese Nachricht erfordert den Befehl UTF8"),
 ];
 
 #[cfg(test)]
@@ -163,11 +209,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_translation_has_a_place_for_each_number() {
+        let dutch = Language::new("nl", "Nederlands");
+        for (id, text) in [
+            (TextId::Octets, "octetten"),
+            (TextId::Octets, "{} van {} octetten"),
+            (TextId::Maildrop, "{} berichten"),
+            (TextId::Bye, "tot {} ziens"),
+        ] {
+            let error = dutch.clone().with_text(id, text).unwrap_err();
+            assert_eq!((error.id, error.expected), (id, numbers_in(id.english())), "{text}");
+            assert_ne!(error.numbers, error.expected, "{text}");
+        }
+        let dutch = dutch.with_text(TextId::Octets, "{} octetten").unwrap();
+        assert_eq!(dutch.translate(Some(TextId::Octets), "").as_deref(), Some("{} octetten"));
+        assert!(dutch.with_text(TextId::Bye, "{tot} } ziens {").is_ok());
+    }
+
+    #[test]
     fn every_text_has_its_german() {
         let language = Language::german();
         for id in TextId::ALL {
             let english = id.english();
-            let german = language.text(*id).unwrap_or_else(|| panic!("no German for: {english}"));
+            let german =
+                language.translate(Some(*id), "").unwrap_or_else(|| panic!("no German for: {english}"));
             assert_ne!(german, english);
             assert_eq!(german.matches("{}").count(), english.matches("{}").count(), "{english}");
             assert!(german.len() < 200 && !german.starts_with('['), "{german}");

@@ -3,6 +3,9 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
+use bytes::BytesMut;
+
+use crate::reply::put_filled_reply;
 use crate::{CommandError, Rejection, ResponseCode, Status, TextId};
 
 /// The first line of a reply, before it is written.
@@ -14,31 +17,25 @@ pub struct Line {
     /// The response code.
     pub code: Option<ResponseCode<'static>>,
     /// The id of the text, or `None` if the store supplied the text.
-    pub id: Option<TextId>,
-    /// The text. Each `{}` stands for one of the [`numbers`](Self::numbers).
-    pub text: Cow<'static, str>,
-    /// The numbers in the text.
-    pub numbers: Numbers,
+    pub(super) id: Option<TextId>,
+    /// The text. Each `{}` stands for one of the numbers.
+    pub(super) text: Cow<'static, str>,
+    numbers: Numbers,
     /// Whether the text may be UTF-8, because the client has selected a language (RFC 6856 section 3).
-    pub utf8: bool,
+    pub(super) utf8: bool,
 }
 
 /// The numbers of a [`Line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Numbers {
+pub(super) enum Numbers {
     /// No numbers: `{}` in the text has no special meaning.
     None,
-    /// One number.
     One([u64; 1]),
-    /// Two numbers.
     Two([u64; 2]),
 }
 
 impl Numbers {
-    /// Returns the numbers in order.
-    #[must_use]
-    pub const fn as_slice(&self) -> &[u64] {
+    const fn as_slice(&self) -> &[u64] {
         match self {
             Self::None => &[],
             Self::One(numbers) => numbers,
@@ -48,6 +45,12 @@ impl Numbers {
 }
 
 impl Line {
+    /// Appends the line with CRLF. Characters that can't be sent become `?`, and a line that is too long is cut (RFC
+    /// 1939 section 3). A text can't end the line early or be mistaken for a response code.
+    pub fn write(&self, out: &mut BytesMut) {
+        put_filled_reply(out, self.status, self.code, &self.text, self.numbers.as_slice(), self.utf8);
+    }
+
     pub(super) const fn positive(id: TextId) -> Self {
         Self::new(Status::Positive, None, Some(id), Cow::Borrowed(id.english()))
     }

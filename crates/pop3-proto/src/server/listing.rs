@@ -3,7 +3,8 @@
 use alloc::sync::Arc;
 
 use super::vocabulary::Column;
-use crate::{Marks, MessageNumber, Octets, Snapshot, UniqueId};
+use crate::maildrop::Marks;
+use crate::{MessageNumber, Octets, Snapshot, UniqueId};
 
 /// The lines of a reply to LIST or UIDL. They contain the messages that were in the maildrop and not marked as
 /// deleted when the client sent the command.
@@ -42,12 +43,6 @@ impl Listing {
     ) -> Self {
         let next = message.index();
         Self { next, end: next.saturating_add(1), ..Self::all(column, snapshot, marks) }
-    }
-
-    /// Returns the column that is listed.
-    #[must_use]
-    pub const fn column(&self) -> Column {
-        self.column
     }
 
     /// Returns the next line, or `None` after the last. Does not allocate.

@@ -1,18 +1,17 @@
 //! The rules for a login without AUTH, and the effects of accepting or refusing a login.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use super::action::ServerAction;
-use super::claim::{Claim, ClaimProof};
 use super::client_info::ClientInfo;
 use super::line::Line;
 use super::session::ServerSession;
 use super::state::ServerState;
 use super::vocabulary::{Accepted, Close, Request};
 use crate::TextId;
-use crate::apop::{self, Digest};
-use crate::{CommandError, Marks, Name, Password, Rejection, Xclient};
+use crate::apop::{ApopProof, Digest};
+use crate::maildrop::Marks;
+use crate::{CommandError, Name, Password, Rejection, Xclient};
 
 impl ServerSession {
     pub(super) fn user(&mut self, name: Name<'_>) -> ServerAction {
@@ -34,13 +33,13 @@ impl ServerSession {
             return self.bad(line);
         }
         // Without UTF8 a password may be in any charset, as long as it is the one it was set in.
-        if self.config.utf8.is_some_and(|utf8| utf8.user)
+        if self.config.takes_utf8_names()
             && let Err(line) = self.check_text(password.expose())
         {
             return self.bad(line);
         }
         let Some(name) = self.name.take() else { return self.bad(Line::negative(TextId::FirstTheName)) };
-        self.authenticate(name, ClaimProof::Password(password.expose().into()))
+        self.authenticate(Request::Password { name, password: password.expose().into(), utf8: self.utf8 })
     }
 
     pub(super) fn apop(&mut self, name: Name<'_>, digest: Digest) -> ServerAction {
@@ -51,15 +50,15 @@ impl ServerSession {
         if let Err(line) = self.check_text(name.as_bytes()) {
             return self.bad(line);
         }
-        let answer = apop::ApopProof::new(timestamp, digest);
-        self.authenticate(name.as_bytes().to_vec(), ClaimProof::Apop(answer))
+        let proof = ApopProof::new(timestamp, digest);
+        self.authenticate(Request::Apop { name: name.as_bytes().to_vec(), proof, utf8: self.utf8 })
     }
 
     /// Names are ASCII, or UTF-8 where that was announced (RFC 6856 section 2.2).
     fn check_text(&self, octets: &[u8]) -> Result<(), Line> {
         if octets.is_ascii() {
             Ok(())
-        } else if !self.config.utf8.is_some_and(|utf8| utf8.user) {
+        } else if !self.config.takes_utf8_names() {
             Err(CommandError::EightBit.into())
         } else if core::str::from_utf8(octets).is_err() {
             Err(const { Line::negative(TextId::NoUtf8) })
@@ -80,10 +79,10 @@ impl ServerSession {
         ServerAction::Ask(Request::Proxied(info))
     }
 
-    fn authenticate(&mut self, name: Vec<u8>, proof: ClaimProof) -> ServerAction {
+    fn authenticate(&mut self, request: Request) -> ServerAction {
         self.name = None;
         self.state = ServerState::Authenticating;
-        ServerAction::Ask(Request::Authenticate(Claim { name, proof, utf8: self.utf8 }))
+        ServerAction::Ask(request)
     }
 
     pub(super) fn accept(&mut self, mut account: Accepted) -> ServerAction {

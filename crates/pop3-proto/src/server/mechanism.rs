@@ -5,6 +5,7 @@ use crate::{Channel, MechanismName, Secret};
 /// A SASL mechanism that AUTH offers (RFC 5034). This type holds only its name and requirements: the store implements
 /// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct OfferedMechanism {
     /// The name of the mechanism.
@@ -16,6 +17,7 @@ pub struct OfferedMechanism {
 /// What a mechanism needs from the channel. If the channel does not provide it, the mechanism is neither announced
 /// nor accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a table over all of them must not compile when there is a new one"
@@ -66,8 +68,7 @@ impl OfferedMechanism {
     }
 
     /// Returns whether the mechanism may be used on this channel.
-    #[must_use]
-    pub const fn works_on(&self, channel: Channel) -> bool {
+    pub(super) const fn works_on(&self, channel: Channel) -> bool {
         match self.needs {
             Needs::Nothing => true,
             Needs::Privacy => channel.carries_secrets(),

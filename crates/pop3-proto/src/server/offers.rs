@@ -8,11 +8,8 @@
 //! 5034 section 3, RFC 6856 section 2). The exception is STLS, whose announcement means that it can be used now (RFC
 //! 2595 section 4).
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::announcement::Announcement;
-use super::config::Utf8;
 use super::language::Language;
 use super::line::Line;
 use super::mechanism::OfferedMechanism;
@@ -59,7 +56,7 @@ impl ServerSession {
     }
 
     /// Returns the mechanisms that AUTH accepts on this channel, in the order in which they are announced.
-    pub fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
+    pub(super) fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
         self.mechanisms.iter().filter(|offered| self.offers_mechanism(offered.name).is_ok())
     }
 
@@ -73,8 +70,8 @@ impl ServerSession {
     }
 
     /// UTF8 (RFC 6856 section 2).
-    pub(super) fn offers_utf8(&self) -> Result<Utf8, Line> {
-        self.config.utf8.ok_or_else(|| CommandError::Unknown.into())
+    pub(super) fn offers_utf8(&self) -> Result<(), Line> {
+        if self.config.utf8 { Ok(()) } else { Err(CommandError::Unknown.into()) }
     }
 
     /// LANG (RFC 6856 section 3), with its languages.
@@ -98,27 +95,5 @@ impl ServerSession {
     /// Returns whether the server accepts AUTH now, whose argument may be longer than those of other commands.
     pub(super) fn offers_auth(&self) -> bool {
         !self.is_logged_in() && self.mechanisms().next().is_some()
-    }
-
-    /// Returns what CAPA announces now.
-    #[must_use]
-    pub fn announcement(&self) -> Announcement {
-        // Before the login the largest value of all users is announced (RFC 2449 sections 6.5 and 6.7).
-        let before_login = !self.is_logged_in();
-        let mut login_delay = self.account.login_delay.or(self.config.login_delay);
-        let mut expire = self.account.expire.or(self.config.expire);
-        if !before_login {
-            login_delay = login_delay.map(|delay| crate::LoginDelay { per_user: false, ..delay });
-            expire = expire.map(|expire| crate::Expire { per_user: false, ..expire });
-        }
-        let mut announcement = Announcement::new(Arc::clone(&self.config));
-        announcement.user = self.offers_user().is_ok();
-        announcement.stls = self.offers_stls().is_ok();
-        announcement.utf8 = self.offers_utf8().ok();
-        announcement.lang = self.offers_lang().is_ok();
-        announcement.login_delay = login_delay;
-        announcement.expire = expire;
-        announcement.announce_mechanisms(self.mechanisms().map(|offered| offered.name));
-        announcement
     }
 }

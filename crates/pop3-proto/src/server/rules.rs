@@ -10,7 +10,8 @@ use super::listing::Listing;
 use super::state::ServerState;
 use super::vocabulary::{Answer, Close, Column, Extent, Request, ServerMisuse};
 use crate::TextId;
-use crate::{Command, CommandError, Keyword, LanguageRange, Marks, MessageNumber, Octets};
+use crate::maildrop::Marks;
+use crate::{Command, CommandError, Keyword, LanguageRange, MessageNumber, Octets};
 
 impl ServerSession {
     pub(super) fn command(&mut self, command: Command<'_>) -> Result<ServerAction, ServerMisuse> {
@@ -209,7 +210,7 @@ impl ServerSession {
     fn capa(&self) -> ServerAction {
         ServerAction::Capabilities {
             line: Line::positive(TextId::Capabilities),
-            announcement: self.announcement(),
+            capabilities: self.capabilities(),
         }
     }
 

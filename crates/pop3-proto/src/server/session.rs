@@ -11,7 +11,8 @@ use super::mechanism::OfferedMechanism;
 use super::state::ServerState;
 use super::vocabulary::{Accepted, Close, ServerEvent, ServerMisuse};
 use crate::apop::{self, Timestamp};
-use crate::{Channel, Marks, Octets, Snapshot};
+use crate::maildrop::Marks;
+use crate::{Channel, Octets, Snapshot};
 
 /// The rules of a session: the states of RFC 1939, without octets and without time.
 ///
@@ -77,7 +78,7 @@ impl ServerSession {
             timestamp: timestamp.filter(|_| apop::AVAILABLE),
             state: ServerState::Authorization,
             name: None,
-            account: Accepted::new(Snapshot::new()),
+            account: Accepted::from(Snapshot::new()),
             snapshot: Arc::default(),
             marks: Arc::new(Marks::new(0)),
             totals: SessionTotals::default(),
@@ -94,7 +95,8 @@ impl ServerSession {
     pub fn step(&mut self, event: ServerEvent<'_>) -> Result<ServerAction, ServerMisuse> {
         let action = match event {
             ServerEvent::Command(command) => self.command(command),
-            ServerEvent::Sasl(response) => self.response(response),
+            ServerEvent::Respond(response) => self.response(Some(response)),
+            ServerEvent::Cancel => self.response(None),
             ServerEvent::Malformed { keyword, error } => self.malformed(keyword, error),
             ServerEvent::Answer(answer) => self.answer(answer),
             ServerEvent::TlsEstablished => self.tls_established(),
@@ -138,21 +140,13 @@ impl ServerSession {
     }
 
     /// Returns why the session ended, or `None` if it has not.
-    #[must_use]
-    pub const fn closed(&self) -> Option<Close> {
+    pub(super) const fn closed(&self) -> Option<Close> {
         if let ServerState::Closed(why) = self.state { Some(why) } else { None }
     }
 
     /// Returns whether the user is logged in and the session has not ended.
-    #[must_use]
-    pub const fn is_logged_in(&self) -> bool {
+    pub(super) const fn is_logged_in(&self) -> bool {
         self.state.is_logged_in()
-    }
-
-    /// Returns the settings.
-    #[must_use]
-    pub fn config(&self) -> &ServerConfig {
-        &self.config
     }
 
     /// Returns the limits that apply now: after the login, the user's own if there are any.
@@ -179,22 +173,10 @@ impl ServerSession {
         self.language.as_ref()
     }
 
-    /// Returns whether the peer is a trusted proxy that may use XCLIENT.
-    #[must_use]
-    pub const fn is_trusted_proxy(&self) -> bool {
-        self.trusted_proxy
-    }
-
     /// Returns the snapshot of the maildrop. It is empty before the login.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
-    }
-
-    /// Returns the marks of the messages: which are deleted and which were retrieved.
-    #[must_use]
-    pub fn marks(&self) -> &Marks {
-        &self.marks
     }
 
     /// Returns what the session did so far.
@@ -204,8 +186,7 @@ impl ServerSession {
     }
 
     /// Returns the number of messages that are not marked as deleted, and their size in octets.
-    #[must_use]
-    pub fn present(&self) -> (usize, Octets) {
+    pub(super) fn present(&self) -> (usize, Octets) {
         let (deleted, octets) = self.marks.deleted();
         let maildrop = self.snapshot();
         (maildrop.len().saturating_sub(deleted), maildrop.octets().saturating_sub(octets))

@@ -75,8 +75,12 @@ mod tests {
     use crate::server::{Limits, ServerConfig};
 
     fn session() -> ServerSession {
-        let limits = Limits::new().with_failure_delay(Duration::from_secs(1));
-        let config = ServerConfig::new().with_limits(limits.with_login_timeout(Duration::from_secs(60)));
+        let limits = Limits {
+            failure_delay: Duration::from_secs(1),
+            login_timeout: Duration::from_secs(60),
+            ..Limits::default()
+        };
+        let config = ServerConfig { limits, ..ServerConfig::default() };
         ServerSession::new(config.into(), Channel::TrustedPlaintext, None)
     }
 

@@ -2,16 +2,15 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
-use super::claim::Claim;
 use super::client_info::ClientInfo;
 use super::config::Limits;
 use super::mechanism::SaslRequest;
+use crate::apop::ApopProof;
 use crate::capability::{Expire, LoginDelay};
-use crate::{
-    Command, CommandError, Deletions, Keyword, MessageNumber, Rejection, SaslResponse, Secret, Snapshot,
-};
+use crate::{Base64, Command, CommandError, Deletions, Keyword, MessageNumber, Rejection, Secret, Snapshot};
 
 /// An event of a session.
 ///
@@ -21,8 +20,10 @@ use crate::{
 pub enum ServerEvent<'a> {
     /// The client sent a command.
     Command(Command<'a>),
-    /// The client answered a challenge of AUTH or cancelled the exchange.
-    Sasl(SaslResponse<'a>),
+    /// The client responded to a challenge of AUTH (RFC 5034 section 4). An empty line is an empty response.
+    Respond(Base64<'a>),
+    /// The client sent `*` in place of a response, which cancels the exchange.
+    Cancel,
     /// The client sent a line that is not a command, or not a response during AUTH.
     Malformed {
         /// The keyword at the start of the line, if it is the keyword of a command.
@@ -37,9 +38,8 @@ pub enum ServerEvent<'a> {
 }
 
 /// A column of the maildrop that can be listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "LIST and UIDL are the two listings of the protocol")]
-pub enum Column {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Column {
     /// Sizes in octets (LIST).
     Size,
     /// Unique-ids (UIDL).
@@ -53,10 +53,34 @@ pub enum Column {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Request {
-    /// Check the name and its proof, lock the maildrop, and make the snapshot.
+    /// Check the name and the password of USER and PASS, lock the maildrop, and make the snapshot.
     ///
     /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
-    Authenticate(Claim),
+    #[non_exhaustive]
+    Password {
+        /// The name as the client sent it. It is not empty and has no control characters. Validate it before use,
+        /// above all before you use it in a file path.
+        name: Vec<u8>,
+        /// The password.
+        password: Secret,
+        /// Whether the client has enabled UTF-8 with the command UTF8 (RFC 6856 section 2.1). If not, replace messages
+        /// with UTF-8 in their headers by surrogates, or refuse them with [`Rejection::utf8`]. The sizes in the
+        /// snapshot are those of what is sent.
+        utf8: bool,
+    },
+    /// Check the name and the digest of APOP, lock the maildrop, and make the snapshot. This needs a timestamp in the
+    /// greeting.
+    ///
+    /// Answers: as for [`Password`](Self::Password).
+    #[non_exhaustive]
+    Apop {
+        /// The name, as for [`Password`](Self::Password).
+        name: Vec<u8>,
+        /// A digest that can only be computed with the secret.
+        proof: ApopProof,
+        /// Whether the client has enabled UTF-8, as for [`Password`](Self::Password).
+        utf8: bool,
+    },
     /// Do one step of a SASL exchange. If the login succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
@@ -126,7 +150,20 @@ pub enum Answer {
     },
 }
 
-/// An accepted login.
+/// An accepted login. Create it from the snapshot and set what the user has of their own. For limits, start with those
+/// of the server and change what differs.
+///
+/// ```
+/// use core::time::Duration;
+/// use pop3_proto::Snapshot;
+/// use pop3_proto::server::{Accepted, ServerConfig};
+///
+/// let config = ServerConfig::default();
+/// let mut patient = config.limits;
+/// patient.idle_timeout = Duration::from_secs(1800);
+/// let mut accepted = Accepted::from(Snapshot::new());
+/// accepted.limits = Some(Box::new(patient));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
@@ -212,7 +249,9 @@ impl Request {
     #[must_use]
     pub fn decline(&self) -> Answer {
         match self {
-            Self::Authenticate(_) => Answer::Reject(Rejection::temporary("this login is not available")),
+            Self::Password { .. } | Self::Apop { .. } => {
+                Answer::Reject(Rejection::temporary("this login is not available"))
+            }
             Self::Sasl(_) | Self::Proxied(_) => {
                 Answer::Abandon(Rejection::plain(CommandError::Unknown.text()))
             }
@@ -231,55 +270,9 @@ impl Answer {
     }
 }
 
-impl Accepted {
-    /// Creates an acceptance with this snapshot and without values of the user's own.
-    #[must_use]
-    pub const fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, login_delay: None, expire: None, user: None, limits: None }
-    }
-
-    /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
-    #[must_use]
-    pub const fn with_login_delay(mut self, delay: LoginDelay) -> Self {
-        self.login_delay = Some(delay);
-        self
-    }
-
-    /// Sets the user's own EXPIRE (RFC 2449 section 6.7).
-    #[must_use]
-    pub const fn with_expire(mut self, expire: Expire) -> Self {
-        self.expire = Some(expire);
-        self
-    }
-
-    /// Sets [`user`](Self::user).
-    #[must_use]
-    pub fn with_user(mut self, user: impl Into<String>) -> Self {
-        self.user = Some(user.into());
-        self
-    }
-
-    /// Sets the user's own [`limits`](Self::limits). Start with those of the server and change what differs.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use pop3_proto::Snapshot;
-    /// use pop3_proto::server::{Accepted, ServerConfig};
-    ///
-    /// let config = ServerConfig::new();
-    /// let patient = config.limits.with_idle_timeout(Duration::from_secs(1800));
-    /// let accepted = Accepted::new(Snapshot::new()).with_limits(patient);
-    /// ```
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = Some(Box::new(limits));
-        self
-    }
-}
-
 impl From<Snapshot> for Accepted {
     fn from(snapshot: Snapshot) -> Self {
-        Self::new(snapshot)
+        Self { snapshot, login_delay: None, expire: None, user: None, limits: None }
     }
 }
 
@@ -289,14 +282,14 @@ impl fmt::Display for Close {
             Self::Quit => "quit",
             Self::TimedOut => "timed out",
             Self::PeerClosed => "closed by the client",
-            Self::BadCommands => "too many bad commands",
-            Self::EndlessLine => "a line without an end",
+            Self::BadCommands => "too many invalid commands",
+            Self::EndlessLine => "a line without a line end",
             Self::FailedLogins => "too many failed logins",
-            Self::BrokenMessage => "a message could not be sent whole",
+            Self::BrokenMessage => "a message could not be sent completely",
             Self::Stopped => "stopped by the server",
-            Self::TakenOver => "taken over",
+            Self::TakenOver => "taken over by the embedder",
             Self::Handshake => "the TLS handshake failed",
-            Self::Refused => "turned away",
+            Self::Refused => "connection refused",
             Self::Evicted => "closed to make room for another connection",
         })
     }
@@ -304,7 +297,7 @@ impl fmt::Display for Close {
 
 impl fmt::Display for ServerMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the call does not fit the state of the session")
+        f.write_str("the call is not allowed in the current state of the session")
     }
 }
 

@@ -2,19 +2,13 @@
 
 use bytes::BytesMut;
 
-use super::announcement::Announcement;
 use super::language::Language;
 use super::line::Line;
 use super::listing::ListingEntry;
 use crate::apop::Timestamp;
 use crate::number::put_decimal;
-use crate::reply::{MAX_REPLY, put_filled_reply, put_reply, put_text};
-use crate::{Capability, MechanismName, MessageNumber, Octets, Rejection, Secret, Status, encode_base64};
-
-/// Appends the first line of a reply.
-pub(super) fn put_line(line: &Line, out: &mut BytesMut) {
-    put_filled_reply(out, line.status, line.code, &line.text, line.numbers.as_slice(), line.utf8);
-}
+use crate::reply::{MAX_REPLY, put_reply, put_text};
+use crate::{Capabilities, MechanismName, MessageNumber, Octets, Rejection, Secret, Status, encode_base64};
 
 /// Appends the greeting for a connection that is refused: a negative reply with the code and text of the rejection.
 /// Send it and close the connection. The text can't be mistaken for a response code.
@@ -86,42 +80,10 @@ pub(super) fn entry(entry: ListingEntry<'_>, out: &mut BytesMut) {
 }
 
 /// The list of capabilities (RFC 2449 section 5).
-pub(super) fn capabilities(announcement: &Announcement, out: &mut BytesMut) {
-    for capability in announcement.capabilities() {
-        match capability {
-            Capability::Implementation(text) => operators("IMPLEMENTATION ", text, out),
-            Capability::Other(text) => operators("", text, out),
-            Capability::Sasl(names) => {
-                out.extend_from_slice(b"SASL ");
-                out.extend_from_slice(names);
-                out.extend_from_slice(b"\r\n");
-            }
-            Capability::LoginDelay(delay) => {
-                out.extend_from_slice(b"LOGIN-DELAY ");
-                put_decimal(out, delay.delay.as_secs());
-                per_user(delay.per_user, out);
-            }
-            Capability::Expire(expire) => {
-                out.extend_from_slice(b"EXPIRE ");
-                match expire.days {
-                    Some(days) => put_decimal(out, days.into()),
-                    None => out.extend_from_slice(b"NEVER"),
-                }
-                per_user(expire.per_user, out);
-            }
-            Capability::Utf8 { user } => {
-                out.extend_from_slice(b"UTF8");
-                per_user(user, out);
-            }
-            Capability::Top => out.extend_from_slice(b"TOP\r\n"),
-            Capability::User => out.extend_from_slice(b"USER\r\n"),
-            Capability::RespCodes => out.extend_from_slice(b"RESP-CODES\r\n"),
-            Capability::Pipelining => out.extend_from_slice(b"PIPELINING\r\n"),
-            Capability::Uidl => out.extend_from_slice(b"UIDL\r\n"),
-            Capability::Stls => out.extend_from_slice(b"STLS\r\n"),
-            Capability::AuthRespCode => out.extend_from_slice(b"AUTH-RESP-CODE\r\n"),
-            Capability::Lang => out.extend_from_slice(b"LANG\r\n"),
-        }
+pub(super) fn capabilities(capabilities: &Capabilities, out: &mut BytesMut) {
+    for line in capabilities.lines() {
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b".\r\n");
 }
@@ -160,20 +122,4 @@ pub(super) fn languages(languages: &[Language], out: &mut BytesMut) {
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b".\r\n");
-}
-
-fn per_user(differs: bool, out: &mut BytesMut) {
-    out.extend_from_slice(if differs { b" USER\r\n" } else { b"\r\n" });
-}
-
-/// Appends a line whose text the operator has set: printable ASCII within 512 octets, or nothing if no text remains.
-fn operators(tag: &str, text: &[u8], out: &mut BytesMut) {
-    let room = MAX_REPLY.saturating_sub(2).saturating_sub(tag.len());
-    let text = text.trim_ascii_start().iter().copied();
-    let mut text = text.filter(|octet| matches!(octet, b' '..=b'~')).take(room).peekable();
-    if text.peek().is_some() {
-        out.extend_from_slice(tag.as_bytes());
-        out.extend(text);
-        out.extend_from_slice(b"\r\n");
-    }
 }

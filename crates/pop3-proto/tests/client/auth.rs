@@ -1,10 +1,10 @@
-//! AUTH: challenges, answers, and what may be sent where (RFC 5034).
+//! AUTH: challenges, responses, and what may be sent when (RFC 5034).
 
 use bytes::BytesMut;
-use pop3_proto::client::{ClientConfig, ClientState, Outgoing, SendError};
+use pop3_proto::client::{ClientConfig, ClientState, SendError};
 use pop3_proto::{Base64, Channel, Command, MechanismName, encode_base64};
 
-use crate::support::{Player, strict, user};
+use crate::support::{Player, configured, strict, user};
 
 fn name(mechanism: &str) -> MechanismName {
     MechanismName::parse(mechanism.as_bytes()).unwrap()
@@ -29,11 +29,7 @@ impl Player {
 
     fn sealed(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let initial = initial.map(base64);
-        let command = Outgoing::sealed_auth(name(mechanism), initial);
-        let expected = self.client.can_send(command);
-        let result = self.client.send(command, self.now, &mut self.sent);
-        assert_eq!(result, expected);
-        result
+        self.client.send_sealed_auth(name(mechanism), initial, self.now, &mut self.sent)
     }
 }
 
@@ -41,7 +37,7 @@ fn sent(player: &mut Player) -> Vec<u8> {
     player.sent.split().to_vec()
 }
 
-/// What is told when the server's octets come in pieces of this size.
+/// What the client reports if the server's octets arrive in pieces of this size.
 fn told(player: &mut Player, octets: &[u8], size: usize) -> Vec<String> {
     for piece in octets.chunks(size) {
         player.feed(piece);
@@ -101,7 +97,7 @@ fn what_can_not_be_read_can_only_be_cancelled() {
     }
 }
 
-/// Behind `*` there is only a refusal: neither a success nor a challenge more.
+/// Only a refusal can follow `*`, neither a success nor another challenge.
 #[test]
 fn a_cancelled_exchange_can_not_succeed() {
     for reply in [&b"+OK welcome\r\n"[..], b"+ AAAA\r\n"] {
@@ -137,7 +133,7 @@ fn odd_challenges_are_answered_and_have_names() {
     }
 }
 
-/// `+OK` stands for a challenge only where nothing can have succeeded: behind AUTH alone.
+/// `+OK` can replace a challenge only where nothing can have succeeded: directly after AUTH.
 #[test]
 fn a_positive_reply_is_a_challenge_once_at_most() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -162,7 +158,7 @@ fn secrets_stay_off_a_plaintext_channel() {
         assert_eq!(player.try_send(&auth(mechanism, Some(b"AAAA"))), Err(SendError::Plaintext));
     }
     assert!(player.sent.is_empty());
-    // What shows no secret may be said so.
+    // An AUTH that reveals no secret may be declared as such.
     player.sealed("SCRAM-SHA-256", None).unwrap();
     player.feed(b"+ \r\n");
     player.respond(b"biws").unwrap();
@@ -203,7 +199,10 @@ fn lines_of_an_exchange_are_long_but_not_endless() {
     player.respond(&long).unwrap();
     assert!(player.sent.ends_with(&[&long[..], b"\r\n"].concat()));
 
-    let mut player = Player::greeted(ClientConfig::default().with_max_sasl_line(20).with_max_reply_line(20));
+    let mut player = Player::greeted(configured(|it| {
+        it.max_sasl_line = 20;
+        it.max_reply_line = 20;
+    }));
     player.exchange(&auth("PLAIN", None), b"+ AAAAAAAAAAAAAAAA\r\n");
     assert_eq!(player.respond(&[b'A'; 20]), Err(SendError::TooLong));
     player.respond(&[b'A'; 16]).unwrap();
@@ -211,7 +210,7 @@ fn lines_of_an_exchange_are_long_but_not_endless() {
     assert_eq!(player.told().last().unwrap(), "error LineTooLong");
 }
 
-/// Nothing goes behind AUTH, and what comes behind a challenge is not overlooked.
+/// Nothing may be sent after AUTH, and octets after a challenge are noticed.
 #[test]
 fn an_exchange_is_in_step() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -236,7 +235,7 @@ fn an_exchange_is_in_step() {
     }
 }
 
-/// What is no challenge is none: `+ERR` of hMailServer, words behind `+`.
+/// Invalid challenges are refused: `+ERR` of hMailServer, or text after `+`.
 #[test]
 fn other_lines_are_out_of_step() {
     for line in [&b"+ERR\r\n"[..], b"+OKAY\r\n", b"++\r\n", b"\r\n", b"* OK\r\n"] {

@@ -1,17 +1,18 @@
-//! Time: an argument, never asked for.
+//! Time is always an argument.
 
 use core::time::Duration;
 
 use pop3_proto::client::{ClientConfig, ClientState};
 use pop3_proto::{Base64, Channel, Command, Instant, MechanismName};
 
-use crate::support::{Player, number, retr, user};
+use crate::support::{Player, configured, number, retr, user};
 
 fn config() -> ClientConfig {
-    ClientConfig::default()
-        .with_greeting_timeout(Duration::from_secs(10))
-        .with_reply_timeout(Duration::from_secs(20))
-        .with_quit_timeout(Duration::from_secs(100))
+    configured(|it| {
+        it.greeting_timeout = Duration::from_secs(10);
+        it.reply_timeout = Duration::from_secs(20);
+        it.quit_timeout = Duration::from_secs(100);
+    })
 }
 
 fn at(seconds: u64) -> Option<Instant> {
@@ -19,7 +20,7 @@ fn at(seconds: u64) -> Option<Instant> {
 }
 
 /// TOL-24:
-/// The greeting has one deadline, however slowly it comes.
+/// The greeting has one deadline, however slowly it arrives.
 #[test]
 fn the_greeting_must_be_whole_in_time() {
     let mut player = Player::new(config(), Channel::Tls);
@@ -36,7 +37,7 @@ fn the_greeting_must_be_whole_in_time() {
     assert_eq!(player.client.state(), ClientState::Closed);
 }
 
-/// While nothing is outstanding there is no deadline.
+/// While nothing is outstanding, there is no deadline.
 #[test]
 fn idle_has_no_deadline() {
     let mut player = Player::greeted(config());
@@ -47,10 +48,12 @@ fn idle_has_no_deadline() {
 }
 
 /// TOL-24:
-/// Each octet of a message starts the time anew; silence ends it.
+/// Each octet of a message restarts the time limit. Silence ends it.
 #[test]
 fn a_slow_message_is_no_fault_but_silence_is() {
-    let mut player = Player::ready(config().with_min_octets(0));
+    let mut config = config();
+    config.min_octets = 0;
+    let mut player = Player::ready(config);
     player.after(5);
     player.try_send(&retr(1)).unwrap();
     player.try_send(&retr(2)).unwrap();
@@ -71,7 +74,7 @@ fn a_slow_message_is_no_fault_but_silence_is() {
 }
 
 /// TOL-24, SEC-08:
-/// A first line must be whole in time after the login too, whatever the command.
+/// A first line must be complete in time, also after the login, whatever the command.
 #[test]
 fn a_first_line_that_drips_is_given_up() {
     let uidl = Command::Uidl(Some(number(1)));
@@ -93,7 +96,7 @@ fn a_first_line_that_drips_is_given_up() {
     }
 }
 
-/// An empty line that is overlooked gives no more time.
+/// An empty line that is skipped grants no additional time.
 #[test]
 fn an_empty_line_before_a_reply_gains_nothing() {
     let mut player = Player::ready(config());
@@ -129,14 +132,16 @@ fn the_time_of_a_reply_begins_behind_the_one_before() {
 }
 
 /// SEC-08:
-/// Listings and bodies must come with a rate, reckoned over a period; silence is told as that.
+/// Listings and bodies must arrive at a minimum rate over a period. Silence is reported as such.
 #[test]
 fn what_drips_behind_a_first_line_is_given_up() {
-    let rate = || config().with_min_octets(100).with_min_octets_period(Duration::from_secs(60));
+    let mut config = config();
+    config.min_octets = 100;
+    config.min_octets_period = Duration::from_secs(60);
     for (command, line) in [(Command::List(None), &b"1 1\r\n"[..]), (retr(1), b"a b\r\n")] {
-        // 5 octets in 4 seconds are 75 in a minute, in 3 seconds 100.
+        // 5 octets in 4 seconds are 75 per minute, and in 3 seconds 100.
         for (pause, enough) in [(4, false), (3, true)] {
-            let mut player = Player::ready(rate());
+            let mut player = Player::ready(config.clone());
             player.exchange(&command, b"+OK\r\n");
             for _ in 0..60 {
                 player.after(pause);
@@ -147,8 +152,8 @@ fn what_drips_behind_a_first_line_is_given_up() {
             assert_eq!(told == slow, !enough, "{pause}: {told}");
             assert!(player.now == at(60 * pause).unwrap());
         }
-        // Many octets at first pay for no minute later on.
-        let mut player = Player::ready(rate());
+        // Many octets at the beginning do not compensate for a later minute.
+        let mut player = Player::ready(config.clone());
         player.exchange(&command, b"+OK\r\n");
         player.feed(&line.repeat(10_000));
         player.told();
@@ -163,7 +168,7 @@ fn what_drips_behind_a_first_line_is_given_up() {
     }
 }
 
-/// What the caller does with what it was given takes as long as it takes.
+/// The caller may take any time for what it was given.
 #[test]
 fn the_callers_own_time_is_not_the_servers() {
     for rest in [&b".\r\n"[..], b"", b".\r\n+O"] {
@@ -171,7 +176,7 @@ fn the_callers_own_time_is_not_the_servers() {
         player.try_send(&retr(1)).unwrap();
         player.try_send(&retr(2)).unwrap();
         player.after(10);
-        // The caller is told of the beginning, stores it for an hour, and looks for more that is not there.
+        // The caller learns of the beginning, stores it for an hour, and then polls for more.
         player.busy = 3600;
         player.feed(&[b"+OK\r\na\r\n", rest].concat());
         player.busy = 0;
@@ -186,7 +191,7 @@ fn the_callers_own_time_is_not_the_servers() {
 }
 
 /// SEC-08:
-/// Before the login a reply, a list and a challenge must be whole in time, however slowly they come.
+/// Before the login, a reply, a list and a challenge must be complete in time, however slowly they arrive.
 #[test]
 fn replies_before_the_login_must_be_whole_in_time() {
     let auth = Command::Auth { mechanism: MechanismName::parse(b"PLAIN").unwrap(), initial: None };
@@ -209,7 +214,7 @@ fn replies_before_the_login_must_be_whole_in_time() {
     }
 }
 
-/// SEC-08: what is sent in an exchange gives the server its time anew.
+/// SEC-08: after each message of an exchange, the server's time starts again.
 #[test]
 fn each_challenge_has_its_own_time() {
     let auth = Command::Auth { mechanism: MechanismName::parse(b"PLAIN").unwrap(), initial: None };
@@ -227,7 +232,7 @@ fn each_challenge_has_its_own_time() {
     assert_eq!(player.client.state(), ClientState::Transaction);
 }
 
-/// TOL-22: a message whose last line is not ended goes on until the time is over.
+/// TOL-22: a message whose last line has no line end continues until the time is over.
 #[test]
 fn a_dot_behind_an_unended_line_is_no_end() {
     let mut player = Player::ready(config());
@@ -237,7 +242,7 @@ fn a_dot_behind_an_unended_line_is_no_end() {
     assert_eq!(player.told().last().unwrap(), "error TimedOut { during: Some(Retr) }");
 }
 
-/// Octets that came in time are not lost when the caller is late.
+/// Octets that arrived in time are not lost if the caller is late.
 #[test]
 fn a_late_caller_still_gets_what_came() {
     let mut player = Player::ready(config());
@@ -248,7 +253,7 @@ fn a_late_caller_still_gets_what_came() {
     assert_eq!(player.client.deadline(), at(1020));
 }
 
-/// Sending more does not extend the time for what is due already.
+/// Sending more does not extend the time for what is already due.
 #[test]
 fn sending_is_no_progress_of_the_server() {
     let mut player = Player::ready(config());

@@ -1,11 +1,11 @@
-//! Replies that nobody waits for any more can be read and thrown away, and the session goes on.
+//! Replies that nobody waits for any longer can be read and discarded, and the session continues.
 
-use pop3_proto::client::{ClientConfig, ClientState, Outgoing};
+use pop3_proto::client::{ClientConfig, ClientState};
 use pop3_proto::{Channel, Command, MechanismName};
 
 use crate::support::{Player, number, pass, retr, user};
 
-/// Whatever was asked for, and wherever in its reply: the rest is drained, and the next reply is the right one.
+/// Whatever was requested, and wherever in its reply: the rest is drained, and the next reply is the correct one.
 #[test]
 fn replies_are_drained_from_any_place() {
     let commands = [Command::List(None), retr(1), Command::Dele(number(1)), Command::Capa, retr(2)];
@@ -26,7 +26,7 @@ fn replies_are_drained_from_any_place() {
     }
 }
 
-/// A login and QUIT are drained as well: the state is what their replies made it.
+/// A login and QUIT are drained, too. The state changes as their replies require.
 #[test]
 fn a_login_that_was_given_up_is_a_login() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -42,7 +42,7 @@ fn a_login_that_was_given_up_is_a_login() {
     assert!(!player.client.can_drain(), "there is no session any more");
 }
 
-/// STLS and AUTH are not: what follows the reply is for somebody who knows what it is about.
+/// STLS and AUTH are not, because the caller must know what follows their reply.
 #[test]
 fn stls_and_auth_are_not_drained() {
     let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);
@@ -58,9 +58,12 @@ fn stls_and_auth_are_not_drained() {
     assert!(player.client.can_drain());
 
     let mechanism = MechanismName::parse(b"SCRAM-SHA-256").unwrap();
-    for command in [Outgoing::sealed_auth(mechanism, None), Command::Auth { mechanism, initial: None }.into()]
-    {
-        player.client.send(command, player.now, &mut player.sent).unwrap();
+    for sealed in [true, false] {
+        if sealed {
+            player.client.send_sealed_auth(mechanism, None, player.now, &mut player.sent).unwrap();
+        } else {
+            player.try_send(&Command::Auth { mechanism, initial: None }).unwrap();
+        }
         assert!(!player.client.can_drain());
         player.feed(b"+ \r\n");
         assert!(!player.client.can_drain(), "a challenge waits");

@@ -1,4 +1,4 @@
-//! The connection ends: before, in and behind replies.
+//! The connection ends before, during and after replies.
 
 use pop3_proto::client::{ClientConfig, ClientState};
 use pop3_proto::{Command, MechanismName, ReplyShape};
@@ -39,17 +39,17 @@ fn a_listing_that_is_cut_is_an_error() {
     }
 }
 
-/// A list of capabilities that is cut is not believed.
+/// A truncated list of capabilities is not used.
 #[test]
 fn capabilities_are_known_when_the_list_is_complete() {
     let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&Command::Capa, b"+OK\r\nPIPELINING\r\n");
     assert_eq!(player.client.capabilities(), None);
     player.feed(b".\r\n");
-    assert_eq!(player.client.capabilities().unwrap().len(), 1);
-    // 2449-5.02: a refusal tells nothing.
+    assert_eq!(player.client.capabilities().unwrap().lines().count(), 1);
+    // 2449-5.02: a refusal provides no information.
     player.exchange(&Command::Capa, b"-ERR\r\n");
-    assert_eq!(player.client.capabilities().unwrap().len(), 1);
+    assert_eq!(player.client.capabilities().unwrap().lines().count(), 1);
 }
 
 /// TOL-06: only the last reply may lack its line end.
@@ -63,14 +63,14 @@ fn a_line_that_is_cut_is_an_error_but_for_quit() {
     assert_eq!(told.last().unwrap(), "error Quirk(UnendedLine)");
 }
 
-/// TOL-07, 1939-6.15: without a reply to QUIT, what was removed is unknown, and that is told.
+/// TOL-07, 1939-6.15: without a reply to QUIT, it is unknown what was removed, and the client says so.
 #[test]
 fn an_end_instead_of_a_reply_names_the_command() {
     assert_eq!(ended(&Command::Quit, b""), ["error Closed { during: Some(Quit) }"]);
-    // TOL-17: some servers close when they see CAPA.
+    // TOL-17: some servers close the connection when they receive CAPA.
     let told = play_split(&ClientConfig::default(), &[turn(&[], b"+OK\r\n"), turn(&[Command::Capa], b"")]);
     assert_eq!(told.last().unwrap(), "error Closed { during: Some(Capa) }");
-    // While a challenge waits for its answer, AUTH is under way still.
+    // While a challenge waits for its response, AUTH is still outstanding.
     let mechanism = MechanismName::parse(b"PLAIN").unwrap();
     let mut player = Player::greeted(ClientConfig::default());
     player.try_send(&Command::Auth { mechanism, initial: None }).unwrap();

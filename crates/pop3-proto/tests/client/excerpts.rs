@@ -1,11 +1,11 @@
-//! What a fault tells of what the server said.
+//! What an error shows of the server's octets.
 
 use pop3_proto::client::{ClientConfig, Excerpt, ProtocolError};
 use pop3_proto::{Base64, Channel, Command, Keyword, MechanismName, encode_base64};
 
-use crate::support::{Player, number, pass, retr, user};
+use crate::support::{Player, configured, number, pass, retr, user};
 
-/// The fault, and the excerpt with it.
+/// The error and its excerpt.
 fn fault(player: &mut Player) -> (String, Excerpt) {
     let mut input = pop3_proto::Input::new(b"");
     let error: ProtocolError = player.client.poll(player.now, &mut input).unwrap_err();
@@ -63,7 +63,7 @@ fn the_line_is_told_with_the_command_that_it_answered() {
 fn an_excerpt_is_bounded() {
     for (config, reply) in [
         (ClientConfig::default(), [&[b'x'; 7000][..], b"\r\n"].concat()),
-        (ClientConfig::default().with_max_reply_line(600), vec![b'x'; 7000]),
+        (configured(|it| it.max_reply_line = 600), vec![b'x'; 7000]),
     ] {
         let mut player = Player::ready(config);
         player.exchange(&Command::Noop, &reply);
@@ -74,10 +74,10 @@ fn an_excerpt_is_bounded() {
     }
 }
 
-/// A server, or a terminal in its place, that repeats what it gets.
+/// A server, or a terminal in its place, that repeats what it receives.
 #[test]
 fn a_password_that_is_repeated_is_not_told() {
-    // The answer to PASS, a line that no command asked for, and the one behind the login's next command.
+    // The reply to PASS, an unsolicited line, and the reply to the command after the login.
     for (reply, next) in [
         (&b"PASS tanstaaf\r\n"[..], None),
         (b"+OK\r\nPASS tanstaaf\r\n", None),
@@ -94,7 +94,7 @@ fn a_password_that_is_repeated_is_not_told() {
         assert_eq!(excerpt.octets(), b"PASS ***");
         assert!(!text.contains("tanst") && !format!("{excerpt:?}").contains("tanst"), "{text}");
     }
-    // By AUTH, in either form, as base64 and decoded.
+    // From AUTH, in either form, as base64 and decoded.
     let name = MechanismName::parse(b"PLAIN").unwrap();
     let response = encode_base64(b"\0mrose\0tanstaaf");
     let response = Base64::parse(response.expose()).unwrap();

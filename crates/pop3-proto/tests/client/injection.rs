@@ -1,9 +1,9 @@
-//! STLS: nothing from before TLS is believed behind it.
+//! STLS: nothing from before TLS is trusted after it.
 
 use pop3_proto::client::{ClientConfig, ClientMisuse, ClientState, SendError};
 use pop3_proto::{Channel, Command};
 
-use crate::support::{Player, apop, lines, pass, user};
+use crate::support::{Player, apop, configured, lines, pass, user};
 
 const GREETING: &[u8] = b"+OK <1896.697170952@dbc.mtview.ca.us>\r\n";
 
@@ -15,7 +15,7 @@ fn upgraded(config: ClientConfig) -> Player {
     player
 }
 
-/// 2595-4.13, SEC-06: octets behind the reply to STLS end the connection, however they come.
+/// 2595-4.13, SEC-06: octets after the reply to STLS end the connection, however they arrive.
 #[test]
 fn octets_behind_the_reply_are_refused() {
     let reply = b"+OK go\r\n+OK injected\r\n";
@@ -45,7 +45,7 @@ fn nothing_is_sent_before_tls() {
     assert_eq!(player.sent, sent);
 }
 
-/// 2595-4.15: capabilities, and the timestamp unless it is asked for, are forgotten (1939-7.42).
+/// 2595-4.15: capabilities are forgotten, and so is the timestamp unless requested (1939-7.42).
 #[test]
 fn what_was_learnt_is_forgotten() {
     let mut player = upgraded(ClientConfig::default());
@@ -60,7 +60,7 @@ fn what_was_learnt_is_forgotten() {
     player.exchange(&pass(), b"+OK\r\n");
     assert_eq!(player.client.state(), ClientState::Transaction);
 
-    let mut player = upgraded(ClientConfig::default().with_apop_after_stls(true));
+    let mut player = upgraded(configured(|it| it.apop_after_stls = true));
     player.client.tls_established(player.now).unwrap();
     assert!(player.client.greeting_timestamp().is_some());
 }
@@ -76,7 +76,7 @@ fn the_name_is_forgotten() {
     assert_eq!(player.try_send(&pass()), Err(SendError::Unnamed));
 }
 
-/// 2595-4.21, 2595-2.10: after a refusal the session goes on, and no secret is sent.
+/// 2595-4.21, 2595-2.10: after a refusal the session continues, and no secret is sent.
 #[test]
 fn a_refusal_leaves_the_session_in_plaintext() {
     let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);

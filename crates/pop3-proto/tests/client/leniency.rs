@@ -1,4 +1,4 @@
-//! Departures of servers: told before what they concern, or refused.
+//! Quirks of servers: they are reported with the event that they concern, or refused.
 
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Command, ReplyShape};
@@ -44,7 +44,7 @@ fn lenient_warns_and_strict_refuses() {
     }
 }
 
-/// Quirks are told with what they are about.
+/// Quirks are reported with their event.
 #[test]
 fn quirks_come_with_their_event() {
     let mut player = Player::ready(ClientConfig::default());
@@ -86,7 +86,7 @@ fn bodies_are_strict() {
     }
 }
 
-/// What an extension lists may come from a message, so a bare LF is refused even when lenient.
+/// The lines of an extension may come from a message, so a bare LF is refused even in lenient mode.
 #[test]
 fn lines_of_extensions_are_strict() {
     for reply in [&b"+OK\r\nSubject: a\n.\r\n+OK\r\n.\r\n"[..], b"+OK\r\n.\n"] {

@@ -1,4 +1,4 @@
-//! Limits: what the server sends, and what the caller sends.
+//! Limits on what the server sends and on what the caller sends.
 
 use bytes::BytesMut;
 use pop3_proto::client::{ClientConfig, ClientConnection, ClientEvent, ProtocolError, SendError};
@@ -6,7 +6,7 @@ use pop3_proto::{Channel, Command, Input, Instant, Name, Password, ReplyShape};
 
 use crate::support::{Player, extension, play_split, retr, turn};
 
-/// 2449-3.04, SEC-04: an endless line is given up at the limit, not one octet is kept by the client.
+/// 2449-3.04, SEC-04: an endless line is given up at the limit, and the client stores not one octet of it.
 #[test]
 fn an_endless_line_is_given_up() {
     let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, Instant::EPOCH);
@@ -25,10 +25,13 @@ fn an_endless_line_is_given_up() {
     assert!(buffer.len() <= 8192 + 100);
 }
 
-/// The limit counts the line end, and a line of just that size passes.
+/// The limit includes the line end, and a line of exactly that size is accepted.
 #[test]
 fn the_limit_of_a_line_is_exact() {
-    let config = ClientConfig::default().with_max_reply_line(10).with_max_list_line(8).with_max_sasl_line(9);
+    let mut config = ClientConfig::default();
+    config.max_reply_line = 10;
+    config.max_list_line = 8;
+    config.max_sasl_line = 9;
     assert_eq!(config.min_buffer(), 10);
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 4567\r\n")])[0], "greeting Positive 4567");
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 45678\r\n")]), ["error LineTooLong"]);
@@ -46,7 +49,9 @@ fn the_limit_of_a_line_is_exact() {
 /// SEC-08: endless listings end at the limit.
 #[test]
 fn listings_are_bounded() {
-    let config = ClientConfig::default().with_max_list_entries(3).with_max_capabilities(2);
+    let mut config = ClientConfig::default();
+    config.max_list_entries = 3;
+    config.max_capabilities = 2;
     for (command, line, limit) in [
         (Command::Capa, &b"TOP\r\n"[..], 2),
         (Command::Capa, b"\r\n", 2),
@@ -66,7 +71,7 @@ fn listings_are_bounded() {
     assert_eq!(player.told().last().unwrap(), "error TooManyEntries");
 }
 
-/// 1939-3.38: lines of a body have no limit; the body has one if the caller wants.
+/// 1939-3.38: lines of a body have no limit. The body has one if the caller sets it.
 #[test]
 fn bodies_are_bounded_on_demand() {
     let mut player = Player::ready(ClientConfig::default());
@@ -77,7 +82,8 @@ fn bodies_are_bounded_on_demand() {
     let told = player.told();
     assert_eq!((told[1].len(), told[2].as_str()), ("data ".len() + (1 << 20) + "\\r\\n".len(), "end Retr"));
 
-    let config = ClientConfig::default().with_max_body(Some(5));
+    let mut config = ClientConfig::default();
+    config.max_body = Some(5);
     for (body, expected) in [
         (&b"abc\r\n.\r\n"[..], &["data abc\\r\\n", "end Retr"][..]),
         (b"abcd\r\n.\r\n", &["data abcd\\r", "error BodyTooLong"]),
@@ -93,7 +99,7 @@ fn bodies_are_bounded_on_demand() {
     }
 }
 
-/// 2449-4.04: a command has at most 255 octets, and a longer one is not begun.
+/// 2449-4.04: a command has at most 255 octets. Of a longer one, nothing is sent.
 #[test]
 fn commands_are_bounded() {
     let octets = [b'a'; 300];
@@ -110,7 +116,7 @@ fn commands_are_bounded() {
     assert_eq!(player.sent.len(), 255);
 }
 
-/// A listing longer than any buffer is read in a buffer of one line.
+/// A listing longer than any buffer can be read with a buffer of one line.
 #[test]
 fn a_long_listing_needs_no_memory() {
     let mut client =
@@ -118,7 +124,7 @@ fn a_long_listing_needs_no_memory() {
     let mut out = BytesMut::new();
     let mut step = |octets: &[u8], command: Option<Command<'_>>, client: &mut ClientConnection| {
         if let Some(command) = command {
-            client.send(command, Instant::EPOCH, &mut out).unwrap();
+            client.send(&command, Instant::EPOCH, &mut out).unwrap();
         }
         let mut input = Input::new(octets);
         let mut entries = 0;

@@ -11,7 +11,7 @@ fn told(command: &Command<'_>, reply: &[u8]) -> Vec<String> {
     player.told()
 }
 
-/// 1939-5.23, 1939-5.24, 1939-5.31: what follows the numbers is ignored, the unreadable refused.
+/// 1939-5.23, 1939-5.24, 1939-5.31: text after the numbers is ignored, and invalid lines are refused.
 #[test]
 fn stat() {
     let drop = |reply: &[u8]| told(&Command::Stat, reply).last().unwrap().clone();
@@ -25,8 +25,8 @@ fn stat() {
     assert_eq!(drop(b"-ERR busy\r\n"), "Stat Negative busy");
 }
 
-/// 1939-3.26, 1939-3.29, 1939-5.32, 1939-5.33, TOL-09: listings may be empty or sparse, and the first
-/// line's text is not read.
+/// 1939-3.26, 1939-3.29, 1939-5.32, 1939-5.33, TOL-09: listings may be empty or have gaps, and the text of the first
+/// line is ignored.
 #[test]
 fn listings_are_read_as_they_come() {
     assert_eq!(told(&Command::List(None), b"+OK\r\n.\r\n"), ["List Positive  …", "end List"]);
@@ -36,7 +36,7 @@ fn listings_are_read_as_they_come() {
     assert_eq!(told[5], "end List");
 }
 
-/// 1939-7.56, 1939-7.57, 1939-7.58: unique-ids are octets; a line without one is skipped.
+/// 1939-7.56, 1939-7.57, 1939-7.58: unique-ids are octets. A line without one is skipped.
 #[test]
 fn unique_ids_are_octets() {
     let mut player = Player::ready(ClientConfig::default());
@@ -62,7 +62,7 @@ fn unique_ids_are_octets() {
     assert_eq!(told(&Command::List(None), b"+OK\r\n0 1\r\n").last().unwrap(), "error Entry");
 }
 
-/// A server that leaves the number out of its answer to `UIDL n`.
+/// A server that omits the number in its reply to `UIDL n`.
 #[test]
 fn a_missing_number_is_that_of_the_command() {
     let told = told(&Command::Uidl(Some(number(7))), b"+OK ab\r\n");
@@ -75,7 +75,7 @@ fn a_missing_number_is_that_of_the_command() {
     );
 }
 
-/// 1939-3.28, 1939-7.59: a refusal is one line for every command, and the session goes on.
+/// 1939-3.28, 1939-7.59: a refusal is one line for every command, and the session continues.
 #[test]
 fn refusals_are_one_line() {
     let mut player = Player::ready(ClientConfig::default());
@@ -85,11 +85,11 @@ fn refusals_are_one_line() {
         assert_eq!(player.client.outstanding(), 0);
     }
     player.exchange(&Command::Noop, b"+OK\r\n");
-    // The refused CAPA has a warning.
+    // The refused CAPA causes a warning.
     assert_eq!(player.told().len(), 7);
 }
 
-/// 2449-5.04, 2449-5.07, PRS-02: every line is kept; a new list replaces the old one, also after the login.
+/// 2449-5.04, 2449-5.07, PRS-02: every line is stored. A new list replaces the old one, also after the login.
 #[test]
 fn capabilities_are_kept_whole() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -98,12 +98,12 @@ fn capabilities_are_kept_whole() {
     assert_eq!(lines(kept), [&b"uidl"[..], b"X-GOOGLE-RICO", b"TOP foo"]);
     player.exchange(&crate::support::user(), b"+OK\r\n");
     player.exchange(&crate::support::pass(), b"+OK\r\n");
-    assert_eq!(player.client.capabilities().unwrap().len(), 3);
+    assert_eq!(player.client.capabilities().unwrap().lines().count(), 3);
     player.exchange(&Command::Capa, b"+OK\r\nEXPIRE 30\r\n.\r\n");
     assert_eq!(lines(player.client.capabilities().unwrap()), [b"EXPIRE 30"]);
 }
 
-/// LAST may know no message.
+/// The reply to LAST may be 0.
 #[test]
 fn last() {
     assert_eq!(told(&Command::Last, b"+OK 0\r\n"), ["Last Positive 0 Last(None)"]);

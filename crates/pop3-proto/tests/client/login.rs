@@ -1,4 +1,4 @@
-//! The login: secrets travel on trustworthy channels, in order, and in no other way.
+//! The login: secrets are sent only on protected channels, in order, and in no other way.
 
 use pop3_proto::apop::{Digest, Timestamp};
 use pop3_proto::client::{ClientConfig, ClientState, SendError};
@@ -18,7 +18,7 @@ fn plaintext_carries_no_secret() {
     assert_eq!(&player.sent[..], b"CAPA\r\n");
 }
 
-/// No way around by the door for unknown commands.
+/// A command as an extension does not circumvent this.
 #[test]
 fn an_extension_is_no_other_command() {
     let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);
@@ -38,7 +38,7 @@ fn an_extension_is_no_other_command() {
     assert_eq!(&player.sent[..], b"XTND\r\n");
 }
 
-/// 1939-7.18: the password goes as it is, behind one space.
+/// 1939-7.18: the password is sent unchanged, after one space.
 #[test]
 fn the_password_is_sent_verbatim() {
     for channel in [Channel::Tls, Channel::TrustedPlaintext] {
@@ -51,7 +51,7 @@ fn the_password_is_sent_verbatim() {
     }
 }
 
-/// 1939-7.24: after a refusal of the name no password is sent; nor is it sent twice for one name.
+/// 1939-7.24: after a refused name no password is sent, and never twice for one name.
 #[test]
 fn the_password_needs_an_accepted_name() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -68,7 +68,7 @@ fn the_password_needs_an_accepted_name() {
     assert!(!player.sent[..].ends_with(b"PASS tanstaaf\r\n"));
 }
 
-/// 1939-7.33, 1939-7.39, 1939-7.40: the timestamp of the greeting, if it is one.
+/// 1939-7.33, 1939-7.39, 1939-7.40: the timestamp of the greeting, if it is valid.
 #[test]
 fn apop_takes_the_timestamp_of_the_greeting() {
     let mut player = Player::new(ClientConfig::default(), Channel::Tls);
@@ -90,7 +90,7 @@ fn apop_takes_the_timestamp_of_the_greeting() {
     }
 }
 
-/// No secret is kept, and none is shown.
+/// No secret is stored, and none is shown.
 #[test]
 fn nothing_secret_is_shown() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -101,7 +101,7 @@ fn nothing_secret_is_shown() {
     assert!(!format!("{:?}", apop()).contains("c4c9"));
 }
 
-/// 1939-3.13: what would break a line can't be made.
+/// 1939-3.13: arguments that would break a line cannot be created.
 #[test]
 fn arguments_cannot_break_a_line() {
     for octets in [&b"a\r\nDELE 1"[..], b"a\nb", b"a\0b", b"a\r"] {

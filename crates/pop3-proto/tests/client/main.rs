@@ -1,4 +1,4 @@
-//! The role of the client, from outside: what it sends and what it tells, one behaviour a file.
+//! The client's role from outside: what it sends and what it reports. Each file tests one behaviour.
 //!
 //! The identifiers in comments are those of `docs/conformance.md`.
 

@@ -1,4 +1,4 @@
-//! Each line is read once, however odd it is: it makes one event, and the event says what is odd.
+//! Each line is read once, however unusual: it causes one event, which contains its quirks.
 
 use bytes::BytesMut;
 use pop3_proto::client::{ClientConfig, ClientConnection, ClientEvent};
@@ -6,13 +6,13 @@ use pop3_proto::{Channel, Command, Input, Instant, MechanismName, Quirk, Quirks,
 
 use crate::support::{Player, extension, number, pass, strict, user};
 
-/// A connection behind the login.
+/// A connection after the login.
 fn ready() -> ClientConnection {
     let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, Instant::EPOCH);
     let mut out = BytesMut::new();
     let _ = poll_all(&mut client, b"+OK\r\n");
     for command in [user(), pass()] {
-        client.send(command, Instant::EPOCH, &mut out).unwrap();
+        client.send(&command, Instant::EPOCH, &mut out).unwrap();
         let _ = poll_all(&mut client, b"+OK\r\n");
     }
     client
@@ -41,7 +41,7 @@ fn quirks_of(command: &Command<'_>, octets: &[u8]) -> Vec<Vec<Quirk>> {
     poll_all(&mut client, octets)
 }
 
-/// As many polls as lines, whether or not each of them is odd in several ways.
+/// One poll per line, even if a line has several quirks.
 #[test]
 fn an_odd_line_takes_no_more_polls_than_a_good_one() {
     for (command, good, odd) in [
@@ -63,12 +63,12 @@ fn an_odd_line_takes_no_more_polls_than_a_good_one() {
     }
 }
 
-/// Lines that say nothing make no event: what is odd about them is told with the next one, whenever that
+/// Lines without meaning cause no event. Their quirks are reported with the next event, whenever that
 /// comes, and once.
 #[test]
 fn what_is_skipped_is_told_with_what_comes_next() {
     let mut client = ready();
-    client.send(Command::Uidl(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
+    client.send(&Command::Uidl(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
     assert_eq!(poll_all(&mut client, b"+OK\r\n"), [vec![]]);
     for _ in 0..100 {
         assert_eq!(poll_all(&mut client, b"\r\n").len(), 0);
@@ -77,7 +77,7 @@ fn what_is_skipped_is_told_with_what_comes_next() {
     let skipped = vec![Quirk::BareLineFeed, Quirk::EmptyListingLine, Quirk::EmptyUniqueId];
     assert_eq!(poll_all(&mut client, b"2 b\r\n3 c\r\n.\r\n"), [skipped, vec![], vec![]]);
 
-    client.send(Command::List(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
+    client.send(&Command::List(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
     assert_eq!(
         poll_all(&mut client, b"\r\n+ok\r\n1 2\r\n2 2\r\n3 2\r\n \r\n.\r\n"),
         [
@@ -90,7 +90,7 @@ fn what_is_skipped_is_told_with_what_comes_next() {
     );
 }
 
-/// Any number of lines that say nothing is skipped in one poll, without a call for each.
+/// Any number of lines without meaning is skipped in one poll, not with one call for each.
 #[test]
 fn skipping_has_no_depth() {
     let mut octets = b"+OK\r\n".to_vec();
@@ -100,7 +100,7 @@ fn skipping_has_no_depth() {
     assert_eq!(told, [vec![], vec![Quirk::EmptyListingLine], vec![]]);
 }
 
-/// A strict client refuses the line before it is taken: what is skipped by others is at the front still.
+/// A strict client refuses the line before it is consumed. A line that others skip is still at the front.
 #[test]
 fn strict_refuses_what_would_be_skipped() {
     for (octets, quirk) in [
@@ -117,7 +117,7 @@ fn strict_refuses_what_would_be_skipped() {
     assert_eq!(player.told(), ["error Quirk(EmptyLineBeforeGreeting)"]);
 }
 
-/// Each kind of event can be odd: the greeting, a challenge, and the reply to STLS as well.
+/// Each kind of event can have quirks, including the greeting, a challenge, and the reply to STLS.
 #[test]
 fn every_first_line_tells_its_quirks() {
     let mut client = ClientConnection::new(ClientConfig::default(), Channel::Plaintext, Instant::EPOCH);
@@ -126,29 +126,29 @@ fn every_first_line_tells_its_quirks() {
         poll_all(&mut client, b"\n+ok\n"),
         [vec![Quirk::StatusCase, Quirk::BareLineFeed, Quirk::EmptyLineBeforeGreeting]]
     );
-    client.send(Command::Stls, Instant::EPOCH, &mut out).unwrap();
+    client.send(&Command::Stls, Instant::EPOCH, &mut out).unwrap();
     assert_eq!(poll_all(&mut client, b"+ok\tgo\n"), [vec![Quirk::StatusCase, Quirk::BareLineFeed]]);
-    // It is told again, and its quirks are not.
+    // The event is repeated, but its quirks are not.
     assert_eq!(poll_all(&mut client, b""), [vec![]]);
     client.tls_established(Instant::EPOCH).unwrap();
     let mechanism = MechanismName::parse(b"PLAIN").unwrap();
-    client.send(Command::Auth { mechanism, initial: None }, Instant::EPOCH, &mut out).unwrap();
+    client.send(&Command::Auth { mechanism, initial: None }, Instant::EPOCH, &mut out).unwrap();
     let mut input = Input::new(b"+\n");
     let challenge = client.poll(Instant::EPOCH, &mut input).unwrap();
     let odd: Quirks = [Quirk::BareLineFeed, Quirk::ContinuationWithoutSpace].into_iter().collect();
     assert!(matches!(challenge, ClientEvent::Challenge { quirks, .. } if quirks == odd), "{challenge:?}");
 }
 
-/// A caller asks an event for what it waits for.
+/// A caller checks an event for what it waits for.
 #[test]
 fn events_answer_what_they_are_asked() {
     let mut client = ready();
     let mut out = BytesMut::new();
-    client.send(Command::List(Some(number(2))), Instant::EPOCH, &mut out).unwrap();
+    client.send(&Command::List(Some(number(2))), Instant::EPOCH, &mut out).unwrap();
     let event = client.poll(Instant::EPOCH, &mut Input::new(b"+OK 2 200\r\n")).unwrap();
     assert!(event.ends_reply() && event.entry().is_some());
     assert_eq!(event.reply().unwrap().text, b"2 200");
-    client.send(extension(b"XTND", ReplyShape::Lines), Instant::EPOCH, &mut out).unwrap();
+    client.send(&extension(b"XTND", ReplyShape::Lines), Instant::EPOCH, &mut out).unwrap();
     let octets = b"+OK\r\nline\r\n.\r\n";
     let mut input = Input::new(octets);
     let first = client.poll(Instant::EPOCH, &mut input).unwrap();

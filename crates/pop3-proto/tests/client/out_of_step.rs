@@ -1,11 +1,11 @@
-//! Lines that are no replies.
+//! Lines that are not replies.
 
 use pop3_proto::Command;
 use pop3_proto::client::ClientConfig;
 
 use crate::support::{Player, number, play_split, retr, strict, turn};
 
-/// TOL-14: a server that forgot the dots ends the message too early; what follows is no reply.
+/// TOL-14: a server that does not stuff dots ends the message too early, and what follows is not a reply.
 #[test]
 fn a_body_that_went_on_is_detected() {
     let mut player = Player::ready(ClientConfig::default());
@@ -19,7 +19,7 @@ fn a_body_that_went_on_is_detected() {
     assert_eq!(player.told().last().unwrap(), "error Unsolicited");
 }
 
-/// 2449-3.02, 2449-3.03: only `+OK` and `-ERR` as whole words begin a reply, strict or not.
+/// 2449-3.02, 2449-3.03: only `+OK` and `-ERR` as whole words begin a reply, in strict mode or not.
 #[test]
 fn what_is_no_reply_is_refused() {
     for config in [ClientConfig::default(), strict()] {
@@ -52,7 +52,7 @@ fn greetings_of_other_protocols_are_known() {
     }
 }
 
-/// TOL-11: an answer about another message is no answer.
+/// TOL-11: a reply about another message is refused.
 #[test]
 fn another_number_is_refused() {
     for (command, reply, error) in [

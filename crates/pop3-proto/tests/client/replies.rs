@@ -1,11 +1,11 @@
-//! First lines of replies: what they say and what they don't.
+//! First lines of replies: what has a meaning, and what has none.
 
 use pop3_proto::client::{ClientConfig, ClientEvent, ClientState};
-use pop3_proto::{Command, Input, ResponseCode};
+use pop3_proto::{Advice, Command, Input, ResponseCode};
 
 use crate::support::{Player, number, pass, play_split, retr, strict, turn, user};
 
-/// 1957-1.01: the status may stand alone, everywhere.
+/// 1957-1.01: the status may be the whole line, everywhere.
 #[test]
 fn the_status_may_stand_alone() {
     let turns = [
@@ -60,11 +60,11 @@ fn response_codes_come_with_the_reply() {
     let mut input = Input::new(b"-ERR [IN-USE] busy\r\n");
     let Ok(ClientEvent::Reply { reply, .. }) = player.client.poll(player.now, &mut input) else { panic!() };
     assert_eq!((reply.code, reply.message), (Some(ResponseCode::InUse), &b"busy"[..]));
-    assert!(reply.code.unwrap().is_temporary());
+    assert_eq!(reply.code.unwrap().advice(), Advice::RetryLater);
     assert_eq!(player.client.state(), ClientState::Authorization);
 }
 
-/// 1939-5.43, 1939-5.30, TOL-13: what the first line says of sizes does not matter.
+/// 1939-5.43, 1939-5.30, TOL-13: a size in the first line is ignored.
 #[test]
 fn announced_sizes_are_hints() {
     for first in [&b"+OK\r\n"[..], b"+OK 9 octets\r\n", b"+OK 18446744073709551616 octets\r\n"] {

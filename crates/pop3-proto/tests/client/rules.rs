@@ -1,4 +1,4 @@
-//! The rules alone: every command in every state, and every signal out of place.
+//! The rules alone: every command in every state, and every unexpected signal.
 
 use pop3_proto::client::rules::{ClientAction, ClientSession, Signal};
 use pop3_proto::client::{ClientMisuse, ClientState};
@@ -43,7 +43,7 @@ fn logged_in(channel: Channel) -> ClientSession {
     session(channel, &[GREETED, user, named, pass, done])
 }
 
-/// 1939-4.02 and the table of the states: what may be sent where. A refusal changes nothing.
+/// 1939-4.02 and the table of states: what may be sent when. A refusal changes nothing.
 #[test]
 fn commands_by_state() {
     let [user, named] = exchange(Keyword::User, Status::Positive);
@@ -115,7 +115,7 @@ fn replies_decide() {
     }
 }
 
-/// Signals that can't come change nothing.
+/// Impossible signals change nothing.
 #[test]
 fn signals_out_of_place_change_nothing() {
     let sessions = [

@@ -1,4 +1,4 @@
-//! What is told does not depend on how the octets are cut.
+//! What the client reports does not depend on how the octets are split.
 
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Command, ReplyShape};

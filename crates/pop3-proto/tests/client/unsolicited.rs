@@ -1,4 +1,4 @@
-//! What no command asked for is not taken for a reply.
+//! Unsolicited lines are not accepted as replies.
 
 use pop3_proto::Command;
 use pop3_proto::client::{ClientConfig, ClientState, SendError};
@@ -13,15 +13,15 @@ fn a_surplus_reply_is_refused() {
     assert_eq!(told, ["greeting Positive ", "warning NoCapabilities", "Capa Negative ", "error Unsolicited"]);
 }
 
-/// SEC-06: nothing but the greeting comes before the first command.
+/// SEC-06: only the greeting may arrive before the first command.
 #[test]
 fn octets_behind_the_greeting_are_refused() {
     let told = play_split(&ClientConfig::default(), &[turn(&[], b"+OK\r\n+OK\r\n")]);
     assert_eq!(told, ["greeting Positive ", "error Unsolicited"]);
 }
 
-/// A caller that sends without having polled to the end does not pair the next command with what
-/// lay there already.
+/// If a caller sends a command before it has polled to the end, the command is not matched to what
+/// had already arrived.
 #[test]
 fn sending_over_unread_octets_is_refused() {
     use bytes::BytesMut;
@@ -31,7 +31,7 @@ fn sending_over_unread_octets_is_refused() {
     let mut input = Input::new(b"+OK\r\n+OK\r\n");
     assert!(matches!(client.poll(Instant::EPOCH, &mut input), Ok(ClientEvent::Greeting { .. })));
     let mut out = BytesMut::new();
-    assert_eq!(client.send(user(), Instant::EPOCH, &mut out), Err(SendError::Unread));
+    assert_eq!(client.send(&user(), Instant::EPOCH, &mut out), Err(SendError::Unread));
     assert!(out.is_empty());
 }
 

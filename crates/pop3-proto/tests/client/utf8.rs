@@ -33,7 +33,7 @@ fn names_and_passwords_are_ascii_unless_the_server_takes_more() {
     assert_eq!(player.client.state(), ClientState::Transaction);
 }
 
-// 6856-2.02, 6856-2.22, 6856-2.23: before the login, behind STLS, and a refusal is no harm.
+// 6856-2.02, 6856-2.22, 6856-2.23: before the login and after STLS. A refusal does no harm.
 #[test]
 fn utf8_comes_before_the_login_and_behind_stls() {
     let mut player = Player::new(ClientConfig::default(), Channel::TrustedPlaintext);

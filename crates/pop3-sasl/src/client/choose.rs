@@ -6,15 +6,18 @@ use super::Credentials;
 use crate::Mechanism;
 
 /// The mechanisms that a connection and its user allow. By default, no mechanism that exposes a secret is allowed.
+///
+/// This is about SASL alone. The driver makes one for each login, from its `LoginPolicy` and from what it knows of the
+/// connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct MechanismPolicy {
     secrets: bool,
     bindings: bool,
     binding_required: bool,
     cram_md5: bool,
 }
 
-impl Policy {
+impl MechanismPolicy {
     /// Sets whether passwords and tokens may be sent on this connection. Allow it if the connection uses TLS with a
     /// verified certificate, or if the user explicitly asked for it. Default: no.
     #[must_use]
@@ -72,11 +75,11 @@ impl Policy {
 ///
 /// ```
 /// use pop3_sasl::Mechanism;
-/// use pop3_sasl::client::{Credentials, Policy, candidates};
+/// use pop3_sasl::client::{Credentials, MechanismPolicy, candidates};
 ///
 /// let fred = Credentials::new("fred").with_password("secret");
 /// let offered = ["PLAIN", "LOGIN", "SCRAM-SHA-256", "GSSAPI"];
-/// let plaintext = Policy::default();
+/// let plaintext = MechanismPolicy::default();
 /// assert_eq!(candidates(offered, &fred, &plaintext), [Mechanism::ScramSha256]);
 /// let tls = plaintext.with_secrets(true);
 /// assert_eq!(candidates(offered, &fred, &tls), [
@@ -89,7 +92,7 @@ impl Policy {
 pub fn candidates<N: AsRef<[u8]>>(
     offered: impl IntoIterator<Item = N>,
     credentials: &Credentials,
-    policy: &Policy,
+    policy: &MechanismPolicy,
 ) -> Vec<Mechanism> {
     let offered: Vec<_> = offered.into_iter().filter_map(|name| Mechanism::parse(name.as_ref())).collect();
     let secret = credentials.password.is_some() || credentials.token.is_some();

@@ -137,15 +137,15 @@ impl fmt::Display for Unusable {
             Self::NoPassword => "there is no password",
             Self::NoToken => "there is no token",
             Self::NoCertificate => "there is no client certificate",
-            Self::NotAnonymous => "the credentials are not anonymous",
-            Self::NoBinding => "there is no TLS connection to bind to",
-            Self::NoAuthorization => "the mechanism can't act as another user",
-            Self::Name => "the user name is too long or has characters that are not allowed",
-            Self::Password => "the password is empty, too long or has characters that are not allowed",
-            Self::Token => "the token is too long or has characters that are not allowed",
-            Self::Host => "the host name is empty or has characters that are not allowed",
-            Self::Trace => "the trace information is too long or has characters that are not allowed",
-            Self::NotBuilt => "it needs MD5, but this program was built without the feature md5",
+            Self::NotAnonymous => "the credentials name a user, but the mechanism is anonymous",
+            Self::NoBinding => "there is no TLS session to bind to",
+            Self::NoAuthorization => "the mechanism does not support acting as another user",
+            Self::Name => "the user name is too long or contains invalid characters",
+            Self::Password => "the password is empty, too long, or contains invalid characters",
+            Self::Token => "the token is too long or contains invalid characters",
+            Self::Host => "the host name is empty or contains invalid characters",
+            Self::Trace => "the trace information is too long or contains invalid characters",
+            Self::NotBuilt => "the mechanism needs MD5, but the feature `md5` is off in this build",
         })
     }
 }
@@ -156,11 +156,11 @@ impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed(flaw) => return write!(f, "malformed challenge: {flaw}"),
-            Self::Denied(denial) => return write!(f, "the server says {}", denial.name()),
+            Self::Denied(denial) => return write!(f, "the server reported the error {}", denial.name()),
             Self::Unexpected => "the server sent a challenge that the mechanism does not allow",
             Self::TooLong => "the server sent a challenge that is too long",
             Self::Nonce => "the server's nonce does not extend the client's nonce",
-            Self::Iterations => "the server asks for too few or too many iterations",
+            Self::Iterations => "the server's iteration count is too low or too high",
             Self::WrongSignature => "the server did not prove that it knows the password",
             Self::NotVerified => "the server announced success without proving that it knows the password",
             Self::Premature => "the server announced success before the exchange was complete",

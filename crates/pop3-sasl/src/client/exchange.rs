@@ -18,7 +18,7 @@ use crate::{Mechanism, Secret, cram_md5, text};
 /// challenge to [`respond`](Self::respond). An error ends the exchange: cancel it with `*`. When the server
 /// announces success, call [`finish`](Self::finish), and close the connection if it fails.
 ///
-/// The exchange does not check whether the connection may carry a secret: see [`Policy`](super::Policy).
+/// The exchange does not check whether the connection may carry a secret: see [`MechanismPolicy`](super::MechanismPolicy).
 ///
 /// ```
 /// use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};

@@ -61,7 +61,7 @@ impl Started {
 
     pub(super) fn prove(self, challenge: &[u8]) -> Result<(Proved, Secret), ExchangeError> {
         let server_first =
-            core::str::from_utf8(challenge).map_err(|_| ExchangeError::Malformed("not UTF-8"))?;
+            core::str::from_utf8(challenge).map_err(|_| ExchangeError::Malformed("it is not UTF-8"))?;
         if let Some(error) = server_first.strip_prefix("e=") {
             return Err(denied(error));
         }
@@ -89,7 +89,8 @@ impl Started {
 impl Proved {
     /// Whether the server has proved that it knows the keys.
     pub(super) fn verify(&self, challenge: &[u8]) -> Result<(), ExchangeError> {
-        let message = core::str::from_utf8(challenge).map_err(|_| ExchangeError::Malformed("not UTF-8"))?;
+        let message =
+            core::str::from_utf8(challenge).map_err(|_| ExchangeError::Malformed("it is not UTF-8"))?;
         match ServerFinal::parse(message).map_err(ExchangeError::Malformed)? {
             ServerFinal::Error(error) => Err(denied(error)),
             ServerFinal::Signature(signature) if self.signature.same_octets(signature.expose()) => Ok(()),

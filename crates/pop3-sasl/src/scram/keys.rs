@@ -253,12 +253,12 @@ impl fmt::Debug for Keys {
 impl fmt::Display for KeysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Syntax => "not of the form SCRAM-…$iterations:salt$StoredKey:ServerKey",
-            Self::Hash => "an unknown hash",
-            Self::Iterations => "a number of iterations that is too small or too large",
-            Self::Salt => "a salt that is empty or too long",
-            Self::Length => "a key that has not the length of the hash",
-            Self::Password => "a password that is empty, too long or has characters that are not allowed",
+            Self::Syntax => "the keys do not have the form SCRAM-…$iterations:salt$StoredKey:ServerKey",
+            Self::Hash => "the hash function is unknown",
+            Self::Iterations => "the iteration count is too low or too high",
+            Self::Salt => "the salt is empty or too long",
+            Self::Length => "a key does not have the length of the hash",
+            Self::Password => "the password is empty, too long, or contains invalid characters",
         })
     }
 }

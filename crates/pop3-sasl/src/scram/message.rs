@@ -39,7 +39,7 @@ pub(crate) struct Gs2<'a> {
 
 impl<'a> Gs2<'a> {
     pub(crate) fn parse(message: &'a str) -> Result<Self, Flaw> {
-        const FLAW: Flaw = "no GS2 header";
+        const FLAW: Flaw = "invalid GS2 header";
         let (flag, after) = message.split_once(',').ok_or(FLAW)?;
         let (authorization, rest) = after.split_once(',').ok_or(FLAW)?;
         let flag = match flag {
@@ -70,9 +70,9 @@ impl<'a> ClientFirst<'a> {
         let nonce = next(&mut attributes, "r=")?;
         extensions(attributes)?;
         if !is_nonce(nonce) {
-            return Err("a bad nonce");
+            return Err("invalid nonce");
         }
-        Ok(Self { name: unescape(name).ok_or("a name with a stray `=`")?, nonce })
+        Ok(Self { name: unescape(name).ok_or("invalid escape in the name")?, nonce })
     }
 }
 
@@ -87,14 +87,14 @@ impl<'a> ServerFirst<'a> {
     pub(crate) fn parse(message: &'a str) -> Result<Self, Flaw> {
         let mut attributes = message.split(',');
         let nonce = next(&mut attributes, "r=")?;
-        let salt = decode(next(&mut attributes, "s=")?).ok_or("a salt that is not base64")?;
+        let salt = decode(next(&mut attributes, "s=")?).ok_or("the salt is not base64")?;
         let iterations = next(&mut attributes, "i=")?;
         extensions(attributes)?;
         if salt.is_empty() || salt.len() > MAX_SALT {
-            return Err("a salt that is empty or too long");
+            return Err("the salt is empty or too long");
         }
         if iterations.is_empty() || !iterations.bytes().all(|octet| octet.is_ascii_digit()) {
-            return Err("iterations that are not a number");
+            return Err("the iteration count is not a number");
         }
         Ok(Self { nonce, salt, iterations: number(iterations) })
     }
@@ -111,12 +111,12 @@ pub(crate) struct ClientFinal<'a> {
 
 impl<'a> ClientFinal<'a> {
     pub(crate) fn parse(message: &'a str) -> Result<Self, Flaw> {
-        let (unproved, proof) = message.rsplit_once(",p=").ok_or("no proof")?;
+        let (unproved, proof) = message.rsplit_once(",p=").ok_or("the proof is missing")?;
         let mut attributes = unproved.split(',');
         let binding = next(&mut attributes, "c=")?;
         let nonce = next(&mut attributes, "r=")?;
         extensions(attributes)?;
-        let proof = decode(proof).ok_or("a proof that is not base64")?;
+        let proof = decode(proof).ok_or("the proof is not base64")?;
         Ok(Self { binding, nonce, proof, unproved })
     }
 }
@@ -135,8 +135,8 @@ impl<'a> ServerFinal<'a> {
         if let Some(error) = first.strip_prefix("e=") {
             return Ok(Self::Error(error));
         }
-        let signature = first.strip_prefix("v=").ok_or("neither a signature nor an error")?;
-        decode(signature).map(Self::Signature).ok_or("a signature that is not base64")
+        let signature = first.strip_prefix("v=").ok_or("it contains neither a signature nor an error")?;
+        decode(signature).map(Self::Signature).ok_or("the signature is not base64")
     }
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn proof(hash: Hash, client_key: &Secret, text: &Secret) -> Secret {
 fn next<'a>(attributes: &mut core::str::Split<'a, char>, name: &str) -> Result<&'a str, Flaw> {
     let attribute = attributes.next().ok_or("an attribute is missing")?;
     if attribute.starts_with("m=") {
-        return Err("a mandatory extension");
+        return Err("unsupported mandatory extension");
     }
     attribute.strip_prefix(name).ok_or("an attribute is missing")
 }
@@ -177,10 +177,10 @@ fn extensions(attributes: core::str::Split<'_, char>) -> Result<(), Flaw> {
         let name = characters.next().is_some_and(|letter| letter.is_ascii_alphabetic());
         let equals = characters.next() == Some('=');
         if !name || !equals || characters.next().is_none() || attribute.contains('\0') {
-            return Err("an extension that is none");
+            return Err("invalid extension");
         }
         if attribute.starts_with("m=") {
-            return Err("a mandatory extension");
+            return Err("unsupported mandatory extension");
         }
         if count >= MAX_EXTENSIONS {
             return Err("too many extensions");

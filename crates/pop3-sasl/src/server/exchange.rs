@@ -127,7 +127,7 @@ impl ServerExchange {
                 let step = ExchangeStep::Challenge(Secret::from(challenge.as_str()));
                 Ok((State::Client(Awaited::CramMd5 { challenge }), step))
             }
-            (Mechanism::CramMd5, Some(_)) => Err(Failure::Malformed("an initial response")),
+            (Mechanism::CramMd5, Some(_)) => Err(Failure::Malformed("unexpected initial response")),
             (Mechanism::Login, None) => Ok((State::Client(Awaited::First), challenge("Username:"))),
             (_, None) => Ok((State::Client(Awaited::First), challenge(""))),
             (_, Some(message)) => self.first(message),
@@ -150,7 +150,7 @@ impl ServerExchange {
         };
         let outcome = match awaited {
             Awaited::TokenEnd => Err(Failure::Refused),
-            _ if response.len() > self.max_message() => Err(Failure::Malformed("too long")),
+            _ if response.len() > self.max_message() => Err(Failure::Malformed("it is too long")),
             Awaited::First => self.first(response),
             Awaited::LoginPassword { name } => self.password(name, None, response),
             Awaited::CramMd5 { challenge } => self.digest(response, &challenge),
@@ -160,7 +160,7 @@ impl ServerExchange {
             Awaited::ScramEnd(identity) if response.is_empty() => {
                 Ok((State::Over, ExchangeStep::Done(identity)))
             }
-            Awaited::ScramEnd(_) => Err(Failure::Malformed("an answer to our proof that is not empty")),
+            Awaited::ScramEnd(_) => Err(Failure::Malformed("the last response is not empty")),
         };
         Ok(self.conclude(outcome))
     }
@@ -229,7 +229,7 @@ impl ServerExchange {
     /// The client's first message.
     fn first(&self, message: &[u8]) -> Outcome {
         if message.len() > self.max_message() {
-            return Err(Failure::Malformed("too long"));
+            return Err(Failure::Malformed("it is too long"));
         }
         match self.mechanism {
             Mechanism::Plain => self.plain(message),
@@ -247,12 +247,12 @@ impl ServerExchange {
             Mechanism::Anonymous => {
                 let trace =
                     core::str::from_utf8(message).ok().filter(|text| text::is_anonymous_message(text));
-                let trace = trace.ok_or(Failure::Malformed("bad trace information"))?.into();
+                let trace = trace.ok_or(Failure::Malformed("invalid trace information"))?.into();
                 let identity = Identity::new(self.mechanism, None, None);
                 Ok(ask(Asked::Verdict(identity), Question::Anonymous { trace }))
             }
             // CRAM-MD5 has its challenge first and does not come here.
-            Mechanism::CramMd5 => Err(Failure::Malformed("an initial response")),
+            Mechanism::CramMd5 => Err(Failure::Malformed("unexpected initial response")),
             Mechanism::ScramSha512Plus
             | Mechanism::ScramSha256Plus
             | Mechanism::ScramSha1Plus
@@ -268,14 +268,14 @@ impl ServerExchange {
         let (Some(authorization), Some(name), Some(password), None) =
             (fields.next(), fields.next(), fields.next(), fields.next())
         else {
-            return Err(Failure::Malformed("not three fields"));
+            return Err(Failure::Malformed("it does not have three fields"));
         };
         let authorization = text::optional_name(authorization).ok_or(BAD_NAME)?;
         self.password(text::name(name).ok_or(BAD_NAME)?, authorization, password)
     }
 
     fn password(&self, name: String, authorization: Option<String>, password: &[u8]) -> Outcome {
-        let password = text::password(password).ok_or(Failure::Malformed("a bad password"))?;
+        let password = text::password(password).ok_or(Failure::Malformed("invalid password"))?;
         let identity = Identity::new(self.mechanism, Some(name.clone()), authorization);
         let authorization = identity.authorization.clone();
         Ok(ask(Asked::Verdict(identity), Question::Password { name, authorization, password }))
@@ -283,7 +283,7 @@ impl ServerExchange {
 
     fn digest(&self, response: &[u8], challenge: &str) -> Outcome {
         let digest =
-            CramMd5::parse(response, challenge).ok_or(Failure::Malformed("not a name and a digest"))?;
+            CramMd5::parse(response, challenge).ok_or(Failure::Malformed("it is not a name and a digest"))?;
         let identity = Identity::new(self.mechanism, Some(digest.name().into()), None);
         Ok(ask(Asked::Verdict(identity), Question::CramMd5(digest)))
     }
@@ -302,7 +302,7 @@ impl ServerExchange {
     }
 
     fn scram(&self, message: &[u8]) -> Outcome {
-        let hash = self.mechanism.scram_hash().ok_or(Failure::Malformed("no SCRAM"))?;
+        let hash = self.mechanism.scram_hash().ok_or(Failure::Malformed("the mechanism is not SCRAM"))?;
         let named = Named::read(message, self.mechanism, hash, &self.setup)?;
         let Identity { name, authorization, .. } = named.identity.clone();
         let question = Question::Keys { name: name.unwrap_or_default(), authorization, hash };
@@ -315,7 +315,7 @@ impl ServerExchange {
     }
 }
 
-const BAD_NAME: Failure = Failure::Malformed("a bad name");
+const BAD_NAME: Failure = Failure::Malformed("invalid name");
 
 fn challenge(text: &str) -> ExchangeStep {
     ExchangeStep::Challenge(Secret::from(text))

@@ -53,12 +53,12 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => f.write_str("credentials refused"),
+            Self::Refused => f.write_str("the credentials were refused"),
             Self::Malformed(flaw) => write!(f, "malformed message: {flaw}"),
-            Self::Binding(flaw) => write!(f, "channel binding: {flaw}"),
-            Self::Cancelled => f.write_str("cancelled"),
-            Self::Unavailable => f.write_str("credentials can't be verified now"),
-            Self::NotBuilt => f.write_str("this program was built without the mechanism"),
+            Self::Binding(flaw) => write!(f, "channel binding failed: {flaw}"),
+            Self::Cancelled => f.write_str("the exchange was cancelled"),
+            Self::Unavailable => f.write_str("the credentials cannot be verified at the moment"),
+            Self::NotBuilt => f.write_str("the mechanism needs a feature that is off in this build"),
         }
     }
 }
@@ -71,7 +71,7 @@ impl fmt::Display for ExchangeMisuse {
             Self::Begun => "the exchange has already begun",
             Self::NotTheClient => "it is not the client's turn",
             Self::NotAsked => "the answer does not match a question",
-            Self::WrongHash => "the keys are for another hash",
+            Self::WrongHash => "the keys belong to a different hash function",
             Self::Over => "the exchange is over",
         })
     }

@@ -35,23 +35,25 @@ impl Named {
         hash: Hash,
         setup: &ServerSetup,
     ) -> Result<Self, Failure> {
-        let message = core::str::from_utf8(octets).map_err(|_| Failure::Malformed("not UTF-8"))?;
+        let message = core::str::from_utf8(octets).map_err(|_| Failure::Malformed("it is not UTF-8"))?;
         let head = Gs2::parse(message).map_err(Failure::Malformed)?;
         let binding = match (head.flag, mechanism.needs_channel_binding()) {
             (Flag::Bound(kind), true) => {
                 let octets = BindingKind::parse(kind.as_bytes()).and_then(|kind| setup.bindings.octets(kind));
-                Some(octets.ok_or(Failure::Binding("a type that is unknown here"))?)
+                Some(octets.ok_or(Failure::Binding("the binding type is unknown"))?)
             }
-            (Flag::Bound(_), false) => return Err(Failure::Binding("a mechanism without -PLUS")),
-            (_, true) => return Err(Failure::Binding("a -PLUS mechanism that is not bound")),
+            (Flag::Bound(_), false) => return Err(Failure::Binding("the mechanism does not end in -PLUS")),
+            (_, true) => {
+                return Err(Failure::Binding("the client chose a -PLUS mechanism without a binding"));
+            }
             (Flag::NotOffered, false) if setup.plus_offered => {
-                return Err(Failure::Binding("the client did not see the -PLUS mechanisms offered"));
+                return Err(Failure::Binding("the client did not see that -PLUS mechanisms are offered"));
             }
             (Flag::NotOffered | Flag::Unable, false) => None,
         };
         let binding = message::binding_input(head.header, binding);
         let first = ClientFirst::parse(head.rest).map_err(Failure::Malformed)?;
-        let name = |name: String| text::name(name.as_bytes()).ok_or(Failure::Malformed("a bad name"));
+        let name = |name: String| text::name(name.as_bytes()).ok_or(Failure::Malformed("invalid name"));
         let authorization = head.authorization.map(name).transpose()?;
         Ok(Self {
             hash,
@@ -79,16 +81,16 @@ impl Challenged {
     /// Verifies the client's proof and makes our own. Binding and nonce are looked at first, so that a
     /// message that belongs elsewhere tells nothing about the password.
     pub(super) fn verify(self, octets: &[u8]) -> Result<(Identity, Secret), Failure> {
-        let message = core::str::from_utf8(octets).map_err(|_| Failure::Malformed("not UTF-8"))?;
+        let message = core::str::from_utf8(octets).map_err(|_| Failure::Malformed("it is not UTF-8"))?;
         let last = ClientFinal::parse(message).map_err(Failure::Malformed)?;
         if !self.named.binding.same_octets(last.binding.as_bytes()) {
-            return Err(Failure::Binding("not the channel or the header that we know"));
+            return Err(Failure::Binding("the channel or the GS2 header is different"));
         }
         if last.nonce != self.named.nonce {
-            return Err(Failure::Malformed("another nonce"));
+            return Err(Failure::Malformed("the nonce is different"));
         }
         if last.proof.len() != self.named.hash.octets() {
-            return Err(Failure::Malformed("a proof of another length"));
+            return Err(Failure::Malformed("the proof has the wrong length"));
         }
         let signed = message::signed_text(&self.named.client_first_bare, &self.server_first, last.unproved);
         if !self.keys.verify_proof(signed.expose(), last.proof.expose()) {

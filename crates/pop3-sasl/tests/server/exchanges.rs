@@ -1,4 +1,4 @@
-//! EXTERNAL, ANONYMOUS, and what holds for all exchanges.
+//! EXTERNAL, ANONYMOUS, and properties of all exchanges.
 
 use pop3_sasl::scram::{Hash, Keys, KeysError, MAX_ITERATIONS};
 use pop3_sasl::server::{Decision, ExchangeMisuse, ExchangeStep, Failure, Question, ServerExchange};

@@ -1,4 +1,4 @@
-//! The server's side against clients that do wrong.
+//! The server's side with clients that do something wrong.
 
 mod exchanges;
 mod passwords;

@@ -43,7 +43,7 @@ fn plain_of_the_longest_fields() {
     malformed(Mechanism::Plain, &[b"\0", &[b'x'; 256][..], b"\0p"].concat());
     malformed(Mechanism::Plain, &[&[b'x'; 256][..], b"\0u\0p"].concat());
     malformed(Mechanism::Plain, &[b"\0u\0", &[b'x'; 1025][..]].concat());
-    // Within 255 octets, but not prepared: each of these becomes 33.
+    // Within 255 octets before preparation: each of these becomes 33.
     malformed(Mechanism::Plain, &["\0", &"\u{fdfa}".repeat(8), "\0p"].concat().into_bytes());
 }
 
@@ -72,7 +72,7 @@ fn another_user_is_a_question() {
     assert_eq!(failure(exchange.answer(Decision::Refused)), Failure::Refused);
 }
 
-// LOGIN-1.02, 5034-4.08: clients of LOGIN may send the name at once, those of CRAM-MD5 must not.
+// LOGIN-1.02, 5034-4.08: clients of LOGIN may send the name at once; clients of CRAM-MD5 must not.
 #[test]
 fn initial_responses_of_server_first_mechanisms() {
     let mut login = exchange(Mechanism::Login);
@@ -122,7 +122,7 @@ fn cram_md5_with_odd_names_and_digests() {
     }
 }
 
-// 2195-2.02: a secret longer than a block of MD5 is hashed first. By Python's hmac.
+// 2195-2.02: a secret longer than a block of MD5 is hashed first. Computed with Python's hmac.
 #[test]
 fn cram_md5_with_a_long_secret() {
     let mut exchange = exchange(Mechanism::CramMd5);
@@ -133,7 +133,7 @@ fn cram_md5_with_a_long_secret() {
     assert!(!digest.prove(&[b'k'; 99]));
 }
 
-// 2195-2.01: most clients take the secret as it was typed, some prepare it. By Python's hmac.
+// 2195-2.01: most clients use the secret as typed, and some prepare it. Computed with Python's hmac.
 #[test]
 fn cram_md5_with_a_secret_that_preparation_changes() {
     for response in ["tim 341965c67e4d150d9a507f63bb311a86", "tim 5b528c25ea73c1e7dce331c47297a028"] {

@@ -121,7 +121,7 @@ fn scram_finals_that_are_none() {
     }
 }
 
-// 5802-6.03: who does not exist is not told from who does.
+// 5802-6.03: a user who does not exist cannot be distinguished from one who does.
 #[test]
 fn users_who_do_not_exist() {
     let proof = b"c=biws,r=abcSERVER,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -140,7 +140,7 @@ fn users_who_do_not_exist() {
     assert_eq!((wrong, failed), (Some(Failure::Refused), Some(Failure::Refused)));
     assert_eq!(real.len(), absent.len());
     assert_eq!(salt(&absent).len(), "s=".len() + SALT_OCTETS.div_ceil(3) * 4);
-    // The same again, with another nonce too, but not for another name, hash or secret.
+    // The same again, even with another nonce, but not for another name, hash or secret.
     let later = ServerSetup::new(Nonce::from_text("LATER").expect("a nonce"), "a key that nobody knows");
     let (again, _) = run("nobody", Mechanism::ScramSha256, Decision::Refused, setup());
     assert_eq!(again, absent);

@@ -1,4 +1,4 @@
-//! What the tests of a server's exchange have in common.
+//! Shared by the tests of the server's exchange.
 
 use pop3_sasl::scram::{Hash, Keys};
 use pop3_sasl::server::{
@@ -37,7 +37,7 @@ pub(crate) fn identity(step: Result<ExchangeStep, ExchangeMisuse>) -> Identity {
     identity
 }
 
-/// The first message fails at once, and without a word about the credentials.
+/// The first message fails at once, and reveals nothing about the credentials.
 #[track_caller]
 pub(crate) fn malformed(mechanism: Mechanism, message: &[u8]) {
     let failure = failure(exchange(mechanism).begin(Some(message)));

@@ -78,7 +78,7 @@ fn long_tokens() {
     let mut later = exchange(Mechanism::XOAuth2);
     challenge(later.begin(None));
     assert_eq!(later.max_message(), 12_288);
-    assert_eq!(failure(later.respond(&[b't'; 12_289])), Failure::Malformed("too long"));
+    assert_eq!(failure(later.respond(&[b't'; 12_289])), Failure::Malformed("it is too long"));
 }
 
 // XOA-1.01

@@ -43,7 +43,7 @@ fn password(text: &str) -> Proof {
 
 // SEC-02: one connection can't have refusal after refusal as fast as it can ask.
 #[test]
-fn who_is_turned_away_waits_too() {
+fn a_refused_client_is_delayed_too() {
     let keeper = gatekeeper(None);
     let tries = || (0..100).map(|_| refused(&keeper, of("alice", password("wrong")), &peer()));
     let turned_away: Vec<_> = tries().filter(|rejection| !rejection.is_of_credentials()).collect();
@@ -55,7 +55,7 @@ fn who_is_turned_away_waits_too() {
 
 // SEC-02: each kind of credentials is counted, so that no other kind makes up for it.
 #[test]
-fn failures_of_all_kinds_are_held_back_alike() {
+fn failures_of_all_kinds_are_delayed_alike() {
     let keeper = gatekeeper(Some("exit 1"));
     let digest = || {
         let response = b"alice 00000000000000000000000000000000";

@@ -34,7 +34,7 @@ impl DecoyKey {
     pub fn random() -> Result<Self, ServeError> {
         let mut octets = vec![0; OCTETS];
         getrandom::fill(&mut octets)
-            .map_err(|error| ServeError::system(format!("the system gives no random octets: {error}")))?;
+            .map_err(|error| ServeError::system(format!("the system provides no random octets: {error}")))?;
         Ok(Self(Secret::new(octets)))
     }
 

@@ -106,7 +106,7 @@ fn parse_keys(text: &str) -> Result<Keys, &'static str> {
         if error == KeysError::Hash {
             "unknown kind of SCRAM keys; use SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512"
         } else if error == KeysError::Iterations {
-            "the number of iterations of the SCRAM keys is below 4,096 or above 4,000,000"
+            "the iteration count of the SCRAM keys is below 4,096 or above 4,000,000"
         } else {
             "the SCRAM keys are damaged: they have the form SCRAM-SHA-256$iterations:salt$key:key"
         }

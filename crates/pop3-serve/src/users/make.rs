@@ -78,7 +78,7 @@ impl PasswordForm {
 /// The password as SASLprep makes it.
 fn prepared(password: &[u8]) -> Result<Secret<String>, String> {
     let text = str::from_utf8(password).map_err(|_| "it is not UTF-8")?;
-    let text = prepare(text, StringKind::Stored).map_err(|error| format!("SASLprep finds {error}"))?;
+    let text = prepare(text, StringKind::Stored).map_err(|error| error.to_string())?;
     Ok(Secret::new(text.into_owned()))
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for BadPassword {
             Self::Empty => f.write_str("the password is empty"),
             Self::Unsendable => f.write_str("the password contains NUL or CR, which no client can send"),
             Self::Unprepared(why) => write!(f, "can't make SCRAM keys from this password: {why}"),
-            Self::NoSalt(error) => write!(f, "the system gives no random octets: {error}"),
+            Self::NoSalt(error) => write!(f, "the system provides no random octets: {error}"),
         }
     }
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_preparation_makes_is_checked() {
+    fn names_are_checked_after_preparation() {
         for bad in [
             "a\u{ff0f}b",           // a wide slash becomes a slash
             "\u{2024}a",            // one dot leader becomes a dot

@@ -109,7 +109,7 @@ fn addresses_take_turns_and_a_new_one_comes_first() {
 
 // SEC-02
 #[test]
-fn one_address_does_not_take_all_places() {
+fn one_address_does_not_occupy_all_places() {
     let workers = start(Bounds { threads: 2, running_of_one: 1, ..BOUNDS });
     let (release, busy) = occupy(&workers, client(1, true));
     let mut crowd = Crowd::new(&workers);
@@ -123,7 +123,7 @@ fn one_address_does_not_take_all_places() {
 }
 
 #[test]
-fn the_queue_is_bounded_and_who_has_most_in_it_gives_way() {
+fn the_queue_is_bounded_and_the_address_with_most_entries_gives_way() {
     let workers = start(BOUNDS);
     let (release, busy) = occupy(&workers, client(9, true));
     let run = |last, suspect| workers.run(client(last, suspect), later(), || ());

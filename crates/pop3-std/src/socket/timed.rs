@@ -85,5 +85,5 @@ fn waited_in_vain(error: &io::Error) -> bool {
 }
 
 fn interrupted() -> io::Error {
-    io::Error::new(io::ErrorKind::Interrupted, "told to end")
+    io::Error::new(io::ErrorKind::Interrupted, "the session was stopped")
 }

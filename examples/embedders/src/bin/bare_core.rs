@@ -1,5 +1,5 @@
-//! The core alone, over blocking sockets: `bare_core serve` has one message for everybody who knows the password, and
-//! `bare_core fetch ADDRESS` prints the messages of such a server.
+//! The core alone, over blocking sockets. `bare_core serve` offers one message to every user who knows the password,
+//! and `bare_core fetch ADDRESS` prints the messages of such a server.
 
 use core::error::Error;
 use core::net::SocketAddr;
@@ -13,9 +13,7 @@ use std::time::Instant as Clock;
 use bytes::{Buf as _, BytesMut};
 use clap::Parser;
 use pop3_proto::client::{self, ClientEvent, ReplyItem};
-use pop3_proto::server::{
-    Answer, ClaimProof, Close, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
-};
+use pop3_proto::server::{Answer, Close, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep};
 use pop3_proto::{Channel, Command, Input, Instant, Name, Password, Rejection, Snapshot, UniqueId, dots};
 
 const USER: &[u8] = b"mrose";
@@ -50,7 +48,7 @@ fn main() -> ExitCode {
 fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
-    let config = Arc::new(ServerConfig::new());
+    let config = Arc::new(ServerConfig::default());
     for stream in listener.incoming() {
         let (stream, config) = (stream?, Arc::clone(&config));
         std::thread::spawn(move || {
@@ -62,13 +60,13 @@ fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Passwords may cross this machine, but no network.
+/// Passwords may be sent on this machine, but not over a network.
 fn channel(stream: &TcpStream) -> io::Result<Channel> {
     let trusted = stream.peer_addr()?.ip().is_loopback();
     Ok(if trusted { Channel::TrustedPlaintext } else { Channel::Plaintext })
 }
 
-/// The stream, its clock, and what was received and is not consumed.
+/// The stream, its clock, and the octets that were received but not consumed.
 struct Link {
     stream: TcpStream,
     begun: Clock,
@@ -85,12 +83,12 @@ impl Link {
         Instant::new(self.begun.elapsed())
     }
 
-    /// How long may be waited; a socket takes no timeout of zero.
+    /// How long to wait. A socket does not accept a timeout of zero.
     fn left(&self, deadline: Instant) -> Option<Duration> {
         Some(deadline.since(self.now()).max(Duration::from_millis(1)))
     }
 
-    /// Waits for octets, and returns at the deadline, too: the next poll says what that means.
+    /// Waits for octets, and also returns at the deadline. The next poll says what that means.
     fn receive(&mut self, deadline: Instant) -> io::Result<()> {
         self.stream.set_read_timeout(self.left(deadline))?;
         let mut buffer = [0; 4096];
@@ -144,7 +142,7 @@ impl Served {
                 }
                 ServerStep::Close(Close::TimedOut | Close::PeerClosed) => return Ok(()),
                 ServerStep::Close(_) => return self.send(),
-                // All is answered at once, and STLS is not offered.
+                // Every request is answered at once, and STLS is not offered.
                 ServerStep::Wait | ServerStep::StartTls => return Err(io::Error::other("nothing can go on")),
             }
         }
@@ -153,22 +151,20 @@ impl Served {
     fn answer(&mut self, request: Request) -> Result<(), ServerMisuse> {
         let now = self.link.now();
         let answer = match request {
-            Request::Authenticate(login) => match (&login.proof, UniqueId::parse(b"notice-1")) {
-                (ClaimProof::Password(password), Ok(uid))
-                    if login.name == USER && password.same_octets(PASSWORD) =>
-                {
-                    let mut snapshot = Snapshot::new();
+            Request::Password { name, password, .. } if name == USER && password.same_octets(PASSWORD) => {
+                let mut snapshot = Snapshot::new();
+                if let Ok(uid) = UniqueId::parse(b"notice-1") {
                     snapshot.push(dots::wire_size(MESSAGE), uid);
-                    Answer::Accept(snapshot.into())
                 }
-                _ => Answer::Reject(Rejection::credentials()),
-            },
+                Answer::Accept(snapshot.into())
+            }
+            Request::Password { .. } => Answer::Reject(Rejection::credentials()),
             Request::Fetch { .. } => {
                 self.connection.answer(Answer::Message, now, &mut self.out)?;
                 let _all_is_given = self.connection.body(MESSAGE, &mut self.out)?;
                 Answer::EndOfMessage
             }
-            // The notice stays.
+            // The notice is never removed.
             Request::Commit(deletions) => Answer::committed(deletions.len()),
             other @ (Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
         };
@@ -222,12 +218,12 @@ impl Caller {
         take: impl FnMut(ClientEvent<'_>) -> io::Result<()>,
     ) -> Result<(), Box<dyn Error>> {
         let mut out = BytesMut::new();
-        self.connection.send(command, self.link.now(), &mut out)?;
+        self.connection.send(&command, self.link.now(), &mut out)?;
         self.link.stream.write_all(&out)?;
         self.follow(take)
     }
 
-    /// Hands over what the server says, up to the end of the reply.
+    /// Prints what the server sends, up to the end of the reply.
     fn follow(
         &mut self,
         mut take: impl FnMut(ClientEvent<'_>) -> io::Result<()>,

@@ -1,4 +1,4 @@
-//! Fetches all messages of a maildrop into a folder, and leaves them on the server.
+//! Fetches all messages of a maildrop into a directory, and leaves them on the server.
 
 use core::error::Error;
 use core::time::Duration;
@@ -20,7 +20,7 @@ struct Arguments {
     /// Begin TLS by STLS, as on port 110.
     #[arg(long)]
     stls: bool,
-    /// Authorities to believe beside the system's (PEM).
+    /// Certificate authorities to trust in addition to the system's (PEM).
     #[arg(long)]
     roots: Option<PathBuf>,
     #[arg(long)]
@@ -30,7 +30,7 @@ struct Arguments {
     /// How many seconds each message may take.
     #[arg(long, default_value_t = 30)]
     patience: u64,
-    /// The folder for the messages.
+    /// The directory for the messages.
     folder: PathBuf,
 }
 
@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
     match fetch(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("client: {}", pop3_text::reasons(&*error));
+            eprintln!("client: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }
@@ -61,14 +61,14 @@ async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let why = match timeout(Duration::from_secs(arguments.patience), save).await {
             Ok(Ok(())) => continue,
             Ok(Err(error)) if is_final(&*error) => return Err(error),
-            Ok(Err(error)) => pop3_text::reasons(&*error),
+            Ok(Err(error)) => pop3_tokio::reasons(&*error),
             Err(_) => format!("it took more than {} s", arguments.patience),
         };
         eprintln!("message {number} is not in {}: {why}", path.display());
         missing += 1;
     }
     if missing > 0 {
-        // Some servers delete at QUIT what they have begun to send: without QUIT nothing is deleted.
+        // Some servers delete at QUIT what they have started to send. Without QUIT nothing is deleted.
         return Err(format!("{missing} messages are left on the server").into());
     }
     client.quit().await?;
@@ -86,12 +86,12 @@ async fn log_in(arguments: &Arguments) -> Result<Client, pop3_tokio::ClientError
     builder.login(&arguments.user, arguments.password.as_str()).connect().await
 }
 
-/// Whether the session is over, and not only this message lost.
+/// Whether the session is over. Otherwise only this message failed.
 fn is_final(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref().is_some_and(pop3_tokio::ClientError::is_final)
 }
 
-/// The file has its name when the message is complete; one that is there is left as it is.
+/// The file gets its name when the message is complete. A file that already exists is not changed.
 async fn save(client: &mut Client, number: MessageNumber, path: &Path) -> Result<(), Box<dyn Error>> {
     let part = path.with_extension("part");
     let mut file = File::create(&part).await?;
@@ -104,7 +104,7 @@ async fn save(client: &mut Client, number: MessageNumber, path: &Path) -> Result
         eprint!("\rmessage {number}: {octets} of {size} octets");
     }
     eprintln!();
-    // `sync_all` does not tell whether the last write went well.
+    // `sync_all` does not report whether the last write succeeded.
     file.flush().await?;
     file.sync_all().await?;
     hard_link(&part, path).await?;

@@ -1,7 +1,7 @@
-//! Fetches new mail into a Maildir, and shows how far it has come.
+//! Fetches new mail into a Maildir, and shows the progress.
 //!
-//! A message appears in the Maildir when it is complete and on the disk. Only then may it be deleted on the server. A
-//! run that ends early, by a lost connection or a `kill`, loses no message, and the next run stores none twice.
+//! A message appears in the Maildir when it is complete and on the disk. Only then may it be deleted on the server. If
+//! a run ends early, by a lost connection or a `kill`, no message is lost, and the next run stores none twice.
 
 use core::error::Error;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ struct Arguments {
     host: String,
     #[arg(long, default_value_t = 995)]
     port: u16,
-    /// Authorities to believe beside the system's (PEM).
+    /// Certificate authorities to trust in addition to the system's (PEM).
     #[arg(long)]
     roots: Option<PathBuf>,
     #[arg(long)]
@@ -30,7 +30,7 @@ struct Arguments {
     maildir: PathBuf,
 }
 
-// There is only this one task, so it may block on the disk.
+// This is the only task, so it may block on the disk.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
             if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            eprintln!("fetch_new: {account}: {}", pop3_text::reasons(&*error));
+            eprintln!("fetch_new: {account}: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }
@@ -63,9 +63,12 @@ async fn fetch(arguments: &Arguments, account: &str) -> Result<FetchReport, Box<
     Ok(fetch.run(client).await?)
 }
 
-/// What has come so far, and what the server has listed.
+/// What has arrived so far, and what the server has listed.
 #[derive(Default)]
 struct Progress {
+    /// The number of the message on the server, and its size.
+    current: u32,
+    size: u64,
     number: usize,
     messages: usize,
     octets_of_message: u64,
@@ -80,15 +83,16 @@ impl Progress {
             FetchEvent::Octets(octets) => {
                 self.octets_of_message += octets;
                 self.octets += octets;
-                let Self { number, messages, octets_of_message, octets, listed } = self;
+                let Self { current, size, number, messages, octets_of_message, octets, listed } = self;
                 eprint!(
-                    "\rmessage {number} of {messages}: {octets_of_message} octets, in all {octets} of {listed}"
+                    "\rmessage {current} ({number} of {messages}): {octets_of_message} of {size} octets, in all {octets} of {listed}"
                 );
             }
-            // The next one begins, or was refused.
-            FetchEvent::Message => {
+            // The next message begins, or it was refused.
+            FetchEvent::Message { message, octets, .. } => {
                 self.end_line();
                 self.number += 1;
+                (self.current, self.size) = (message.number(), octets.unwrap_or_default());
             }
             FetchEvent::Finished => self.end_line(),
             FetchEvent::Notice(notice) => eprintln!("{notice}"),

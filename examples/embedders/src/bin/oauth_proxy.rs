@@ -1,10 +1,10 @@
 //! A login relay: clients that know only passwords use a provider that accepts only OAuth 2.0.
 //!
 //! The password that a client sends is the name of a file with an access token. The relay logs in to the provider with
-//! this token, over TLS and with XOAUTH2 or OAUTHBEARER. From then on it passes octets on in both directions, and the
+//! this token, over TLS and with XOAUTH2 or OAUTHBEARER. From then on it forwards octets in both directions, and the
 //! provider answers the client's commands.
 //!
-//! Something else must keep the tokens fresh: the relay reads the file at each login.
+//! Another program must keep the tokens fresh. The relay reads the file at each login.
 
 use core::error::Error;
 use core::future::pending;
@@ -33,7 +33,7 @@ struct Arguments {
     /// The address to listen on. Passwords are accepted from this machine only.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The folder with one file for each token.
+    /// The directory with one file for each token.
     #[arg(long)]
     tokens: PathBuf,
     /// A file with certificate authorities to trust in addition to the system's (PEM).
@@ -46,7 +46,7 @@ struct Arguments {
 }
 
 struct Provider {
-    /// Connects in TLS and verifies the certificate. It never sends a token otherwise.
+    /// Connects with TLS and verifies the certificate. It never sends a token otherwise.
     builder: Builder,
     tokens: PathBuf,
 }
@@ -54,7 +54,7 @@ struct Provider {
 impl Provider {
     /// Reads the token in the file of this name.
     async fn token(&self, name: &[u8]) -> Result<Secret, Rejection> {
-        // Nothing that leads out of the folder.
+        // The name must not lead out of the directory.
         let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
         let name = str::from_utf8(name).ok().filter(|name| !name.is_empty() && name.bytes().all(is_plain));
         let path = self.tokens.join(name.ok_or_else(Rejection::credentials)?);
@@ -66,7 +66,7 @@ impl Provider {
         Ok(token.expose().trim_ascii().into())
     }
 
-    /// Logs in to the provider, and returns the connection behind its reply.
+    /// Logs in to the provider, and returns the connection after its reply.
     async fn log_in(&self, user: &str, token: Secret) -> Result<Socket, client::ClientError> {
         self.builder.clone().login_with_token(user, token).connect().await?.into_transport().await
     }
@@ -74,7 +74,7 @@ impl Provider {
 
 /// Returns what the client is told if the login to the provider fails. The details are for the log.
 fn refused(error: &client::ClientError) -> Rejection {
-    eprintln!("the login to the provider failed: {}", pop3_text::reasons(error));
+    eprintln!("the login to the provider failed: {}", pop3_tokio::reasons(error));
     match error.advice() {
         Retry::OtherCredentials => Rejection::credentials(),
         Retry::Now | Retry::Later => Rejection::temporary("the provider can't be reached"),
@@ -99,7 +99,7 @@ impl Backend for Session {
         Ok(Admission::TakeOver)
     }
 
-    // The driver serves no session itself, so it never makes these calls.
+    // The driver itself serves no session, so it never makes these calls.
 
     async fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self::Message, Rejection> {
         Err(Rejection::permanent("the mail is at the provider"))
@@ -137,10 +137,10 @@ async fn relay(taken: TakenOver<Socket, Session>) -> io::Result<()> {
     let (mut from_provider, mut to_provider) = split(upstream);
     to_client.write_all(b"+OK logged in\r\n").await?;
     to_client.flush().await?;
-    // A client that does not wait for replies has already sent commands behind its login. They come first.
+    // A client that does not wait for replies has already sent commands after its login. They come first.
     let mut from_client = taken.unread.as_slice().chain(from_client);
     let up = async {
-        // The end of the client's side is passed on. The provider may still have replies to send.
+        // When the client closes its side, tell the provider. The provider may still have replies to send.
         copy(&mut from_client, &mut to_provider).await?;
         to_provider.shutdown().await?;
         pending().await
@@ -157,7 +157,7 @@ async fn main() -> ExitCode {
     match serve(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("oauth_proxy: {}", pop3_text::reasons(&*error));
+            eprintln!("oauth_proxy: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }
@@ -169,7 +169,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let config = Whom::new().with_ca_file(roots).config()?;
     let builder = Client::builder(&host).port(port).tls_config(config);
     let provider = Arc::new(Provider { builder, tokens });
-    let service = Arc::new(Proxy { config: ServerConfig::new().into(), provider });
+    let service = Arc::new(Proxy { config: ServerConfig::default().into(), provider });
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
     let take_over = async |taken: TakenOver<Socket, Session>| {

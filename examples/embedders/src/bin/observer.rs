@@ -1,4 +1,4 @@
-//! Reads the transcript of a session, and prints what breaks a requirement.
+//! Reads the transcript of a session, and prints the violations of the RFCs.
 //!
 //! ```text
 //! S: +OK ready
@@ -16,7 +16,7 @@ use pop3_proto::Channel;
 
 #[derive(Parser)]
 struct Arguments {
-    /// The session was carried by TLS, so that passwords in it are no fault.
+    /// The session used TLS, so passwords in it are not violations.
     #[arg(long)]
     tls: bool,
     /// The transcript: lines that begin with `C: ` or `S: `.

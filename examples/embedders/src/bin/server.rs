@@ -1,4 +1,4 @@
-//! A server whose mail is in a database that is asked over the network; here one in memory stands in for it.
+//! A server whose mail is in a remote database. An in-memory database takes its place here.
 
 use core::error::Error;
 use core::net::SocketAddr;
@@ -18,7 +18,7 @@ use pop3_tokio::proto::{Deletions, MessageNumber, Octets, Rejection, Snapshot, U
 use pop3_tokio::sasl::Mechanism;
 use pop3_tokio::sasl::scram::{Hash, Keys};
 use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
-use pop3_tokio::tls::{Role, server_config};
+use pop3_tokio::tls::Role;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
@@ -34,7 +34,7 @@ struct Arguments {
     /// Its private key (PEM).
     #[arg(long, requires = "certificate")]
     key: Option<PathBuf>,
-    /// How many milliseconds each question to the database takes.
+    /// How many milliseconds each database query takes.
     #[arg(long, default_value_t = 5)]
     latency: u64,
     /// How many milliseconds a client waits for the database at most.
@@ -42,16 +42,16 @@ struct Arguments {
     deadline: u64,
 }
 
-/// What the server asks of a database. Each call is a round trip.
+/// What the server needs from a database. Each call is a round trip.
 trait Database: Send + Sync + 'static {
-    /// Held by the session that has a user's maildrop open.
+    /// Held by the session that has opened the maildrop of a user.
     type Lock: Send + 'static;
     fn user(&self, name: &str) -> impl Future<Output = io::Result<Option<User>>> + Send;
-    /// `None` where another session has it.
+    /// `None` if another session holds it.
     fn lock(&self, user: u64) -> impl Future<Output = io::Result<Option<Self::Lock>>> + Send;
     fn list(&self, user: u64) -> impl Future<Output = io::Result<Vec<Row>>> + Send;
     fn content(&self, message: u64) -> impl Future<Output = io::Result<Option<Vec<u8>>>> + Send;
-    /// All of them in one transaction.
+    /// Removes all of them in one transaction.
     fn delete(&self, messages: &[u64]) -> impl Future<Output = io::Result<()>> + Send;
 }
 
@@ -79,7 +79,7 @@ fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Rejection {
     Rejection::temporary("the database is unavailable")
 }
 
-/// With which passwords become keys.
+/// Derives keys from passwords.
 const ITERATIONS: u32 = 4096;
 
 impl<D: Database> Backend for Session<D> {
@@ -99,7 +99,7 @@ impl<D: Database> Backend for Session<D> {
         let name = String::from_utf8_lossy(&attempt.name);
         let user = self.database.user(&name).await.map_err(unavailable)?;
         if !attempt.is_proved() {
-            // A name that nobody has costs as much as a wrong password.
+            // An unknown name takes as long as a wrong password.
             let nobody = || Keys::decoy(Hash::Sha256, b"", &name, ITERATIONS);
             let keys = user.as_ref().map_or_else(nobody, |user| user.keys.clone());
             let password = attempt.password().cloned().ok_or_else(Rejection::credentials)?;
@@ -117,8 +117,11 @@ impl<D: Database> Backend for Session<D> {
             let uid = row.id.to_string();
             snapshot.push(row.octets, UniqueId::parse(uid.as_bytes()).map_err(unavailable)?);
         }
-        let limits = self.config.limits.with_idle_timeout(user.idle_timeout);
-        Ok(Accepted::new(snapshot).with_limits(limits).into())
+        let mut accepted = Accepted::from(snapshot);
+        let mut limits = self.config.limits;
+        limits.idle_timeout = user.idle_timeout;
+        accepted.limits = Some(Box::new(limits));
+        Ok(accepted.into())
     }
 
     async fn fetch(
@@ -127,7 +130,7 @@ impl<D: Database> Backend for Session<D> {
         _: Extent,
         _: &Context,
     ) -> Result<Self::Message, Rejection> {
-        let gone = || Rejection::permanent("the message is gone");
+        let gone = || Rejection::permanent("the message no longer exists");
         let row = self.rows.get(number.index()).ok_or_else(gone)?;
         let content = self.database.content(row.id).await.map_err(unavailable)?;
         content.map(Cursor::new).ok_or_else(gone)
@@ -137,7 +140,7 @@ impl<D: Database> Backend for Session<D> {
         let rows = deletions.iter().filter_map(|number| self.rows.get(number.index()));
         let messages: Vec<u64> = rows.map(|row| row.id).collect();
         let (database, lock) = (Arc::clone(&self.database), self.lock.take());
-        // A task of its own, which holds the lock: this future may be dropped, the removal must not be.
+        // A task of its own holds the lock. This future may be dropped, but the removal must complete.
         let removal = tokio::spawn(async move {
             let removed = database.delete(&messages).await;
             drop(lock);
@@ -182,7 +185,7 @@ impl<D: Database> Service for Mail<D> {
     }
 }
 
-/// The database that stands in: one user, two messages.
+/// The in-memory database: one user, two messages.
 struct InMemory {
     latency: Duration,
     user: User,
@@ -236,7 +239,7 @@ async fn main() -> ExitCode {
     match serve(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("server: {}", pop3_text::reasons(&*error));
+            eprintln!("server: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }
@@ -244,13 +247,12 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let role = match arguments.certificate.zip(arguments.key) {
-        Some((chain, key)) => {
-            Role::Server(server_config(certificates::chain(&chain)?, certificates::private_key(&key)?)?)
-        }
+        Some((chain, key)) => Role::Server(certificates::server_config_from_pem(chain, key)?),
         None => Role::None,
     };
-    let mut config = ServerConfig::new().with_starttls(matches!(role, Role::Server(_)));
-    config.limits = config.limits.with_store_timeout(Duration::from_millis(arguments.deadline));
+    let mut config = ServerConfig::default();
+    config.starttls = matches!(role, Role::Server(_));
+    config.limits.store_timeout = Duration::from_millis(arguments.deadline);
     let database = Arc::new(InMemory::new(Duration::from_millis(arguments.latency))?);
     let service = Arc::new(Mail { config: Arc::new(config), database });
     let stop = Stop::new();

@@ -1,7 +1,7 @@
-//! Polls a maildrop and makes exactly one ticket of each message, even if it is killed at any point.
+//! Polls a maildrop and creates exactly one ticket for each message, even if it is killed at any point.
 //!
-//! The tickets and the book of unique-ids are in one SQLite database. One transaction makes a ticket and notes the
-//! unique-id of its message. Only then may the message be deleted on the server.
+//! The tickets and the record of unique-ids are in one SQLite database. One transaction creates a ticket and records
+//! the unique-id of its message. Only then may the message be deleted on the server.
 
 use core::error::Error;
 use core::time::Duration;
@@ -24,7 +24,7 @@ struct Arguments {
     host: String,
     #[arg(long, default_value_t = 995)]
     port: u16,
-    /// Authorities to believe beside the system's (PEM).
+    /// Certificate authorities to trust in addition to the system's (PEM).
     #[arg(long)]
     roots: Option<PathBuf>,
     #[arg(long)]
@@ -34,13 +34,13 @@ struct Arguments {
     /// The SQLite database. It is created if it does not exist.
     #[arg(long)]
     database: PathBuf,
-    /// Delete messages on the server so many days after their tickets were made.
+    /// Delete messages on the server this many days after their tickets were created.
     #[arg(long, default_value_t = 7)]
     keep: Day,
     /// Leave larger messages on the server (octets).
     #[arg(long, default_value_t = 50_000_000)]
     max_size: u64,
-    /// Poll every so many seconds; without it once.
+    /// Poll at this interval, in seconds. By default, poll once.
     #[arg(long)]
     every: Option<u64>,
 }
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
                 let of_client = error.downcast_ref::<client::ClientError>();
                 let place =
                     of_client.map_or(arguments.database.display().to_string(), |_| arguments.host.clone());
-                eprintln!("ticket_poller: {place}: {}", pop3_text::reasons(&**error));
+                eprintln!("ticket_poller: {place}: {}", pop3_std::reasons(&**error));
                 of_client.map_or(Retry::Later, client::ClientError::advice)
             }
         };
@@ -74,7 +74,7 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Tickets>) -> Result<(), Box<dyn E
     let listing = client.uidl()?;
     let sizes: HashMap<_, _> = client.list()?.into_iter().collect();
     let census = Census::of_uids(listing.iter().map(|(_, uid)| uid));
-    // What became of the deletions of a session whose end is not known?
+    // The last session may have ended without a reply to QUIT. Find out which of its messages were deleted.
     seen.compare(&census, Some(today))?;
     let mut due = HashMap::new();
     for (place, &(number, _)) in listing.iter().enumerate() {
@@ -95,7 +95,7 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Tickets>) -> Result<(), Box<dyn E
         eprintln!("message {number} is not deleted on {}: {refusal}", arguments.host);
         due.remove(&number);
     }
-    // The server deletes at QUIT. Its answer may not arrive, so the book is told before.
+    // The server deletes at QUIT. Its reply may be lost, so record the attempt before.
     seen.deleting(&due.into_values().collect::<Vec<_>>())?;
     client.quit()?;
     seen.deleted()?;
@@ -104,8 +104,9 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Tickets>) -> Result<(), Box<dyn E
 }
 
 fn log_in(arguments: &Arguments) -> Result<Client, client::ClientError> {
-    // A message is kept in memory. What the server lists may be an estimate, so there is room for twice as much.
-    let config = ClientConfig::default().with_max_body(Some(arguments.max_size.saturating_mul(2)));
+    // The message is kept in memory. The listed size may be an estimate, so twice as much is allowed.
+    let mut config = ClientConfig::default();
+    config.max_body = Some(arguments.max_size.saturating_mul(2));
     let mut builder = Client::builder(&arguments.host).port(arguments.port);
     if let Some(roots) = &arguments.roots {
         builder = builder.ca_file(roots);
@@ -114,7 +115,7 @@ fn log_in(arguments: &Arguments) -> Result<Client, client::ClientError> {
     builder.options(options).login(&arguments.user, arguments.password.as_str()).connect()
 }
 
-/// Fetches a message, or says why it is left on the server.
+/// Fetches a message, or says why it stays on the server.
 fn fetch(
     arguments: &Arguments,
     client: &mut Client,
@@ -136,17 +137,17 @@ fn fetch(
     }
 }
 
-/// The tickets, and the book of the messages that they were made of.
+/// The tickets, and the record of the messages that they were created from.
 struct Tickets {
     database: Connection,
     today: Day,
-    /// The message that the next note is about.
+    /// The message for the next note.
     message: Option<Vec<u8>>,
-    /// Locked: two pollers would make two tickets of each message.
+    /// Locked, because two pollers would create two tickets for each message.
     _lock: File,
 }
 
-/// With EXTRA, a commit survives a loss of power as soon as it returns.
+/// With EXTRA, a commit survives a power failure as soon as it returns.
 const SCHEMA: &str = "
     PRAGMA synchronous = EXTRA;
     CREATE TABLE IF NOT EXISTS tickets
@@ -167,7 +168,7 @@ impl Tickets {
         Ok(Seen::new(memory, Self { database, today, message: None, _lock: lock }))
     }
 
-    /// How many days ago the ticket was made.
+    /// How many days ago the ticket was created.
     fn age(&self, id: Id) -> rusqlite::Result<Day> {
         let query = "SELECT coalesce(max(day), ?) FROM tickets WHERE id = ?";
         let day: Day = self.database.query_row(query, (self.today, id.to_string()), |row| row.get(0))?;
@@ -188,12 +189,12 @@ fn add(transaction: &Transaction<'_>, note: &Note) -> rusqlite::Result<usize> {
 impl Storage for Tickets {
     type Error = rusqlite::Error;
 
-    /// Notes that a message is stored, together with its ticket: both are there, or neither.
+    /// Records that a message is stored, together with its ticket. Either both are stored, or neither is.
     fn append(&mut self, notes: &[Note]) -> rusqlite::Result<()> {
         let transaction = self.database.transaction()?;
         for note in notes {
             if let Note::Stored(id, _) = note {
-                // Without a message this fails: the column is NOT NULL.
+                // Without a message this fails, because the column is NOT NULL.
                 let ticket = (id.to_string(), self.today, self.message.take());
                 transaction.execute("INSERT INTO tickets (id, day, message) VALUES (?, ?, ?)", ticket)?;
             }

@@ -45,13 +45,13 @@ fn messages_come_by_implicit_tls() {
     let (good, _, errors) = run(&mut client(&folder, &server.port()));
     assert!(good, "{errors}");
     assert_eq!(read(&folder.path("1.eml")), "Subject: a\r\n\r\nx\r\n");
-    // What is there is not replaced.
+    // An existing file is not replaced.
     store.set_mechanisms(&[]);
     let (good, out, errors) = run(&mut client(&folder, &server.port()));
     assert!(!good && out.contains("logged in by USER and PASS"), "{out}");
     assert!(errors.contains("message 1 is not in ") && errors.contains("1.eml: File exists"), "{errors}");
     assert_eq!(store.messages("mrose").len(), 1);
-    // Another authority is believed: there is no login.
+    // The client trusts a different authority, so it does not log in.
     let other = Folder::new();
     let (good, out, errors) = run(&mut client(&other, &server.port()));
     assert!(!good && out.is_empty() && !other.path("1.eml").exists());
@@ -64,7 +64,7 @@ fn a_message_that_has_no_room_on_the_disk_gets_no_name() {
     let (_, service) = mail(&["Subject: a\n\nx\n", &"sixteen octets.\n".repeat(200)]);
     let server = Server::in_tls(service, &folder);
     let client = client(&folder, &server.port());
-    // Files may have 1024 octets at most.
+    // Files may have at most 1024 octets.
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"trap "" XFSZ; ulimit -f 2; exec "$0" "$@""#]).arg(client.get_program());
     shell.args(client.get_args()).env("POP3_PASSWORD", "tanstaaf");
@@ -83,7 +83,7 @@ fn the_authorities_of_the_system_are_believed() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
         command.args(["127.0.0.1", "--port", &server.port(), "--user", "mrose"]).arg(folder.path(""));
         command.env("POP3_PASSWORD", "tanstaaf").env_remove("SSL_CERT_DIR");
-        // What OpenSSL takes for the system's list.
+        // The variable that replaces the system's list in OpenSSL.
         run(command.env("SSL_CERT_FILE", folder.path(authorities)))
     };
     let (good, out, errors) = client("none.pem");
@@ -96,7 +96,7 @@ fn the_authorities_of_the_system_are_believed() {
 
 const TEXTS: [&str; 2] = ["Subject: slow\n\nthe rest comes late\n", "Subject: fast\n\n"];
 
-/// The first message comes half, and the rest when it is told so.
+/// Half of the first message is sent, and the rest on request.
 enum Content {
     Whole(Cursor<&'static str>),
     Halves(u8, Arc<Notify>),

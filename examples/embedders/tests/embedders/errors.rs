@@ -1,4 +1,4 @@
-//! What can't be opened or listened on is named.
+//! Errors name the file or the address that cannot be opened.
 
 use std::fs;
 use std::net::TcpListener;

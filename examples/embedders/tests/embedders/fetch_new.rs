@@ -37,8 +37,10 @@ fn only_new_messages_are_fetched_and_their_octets_are_shown() {
     assert_eq!(out, format!("{account}: 2 messages fetched (35 octets)\n"));
     // On a terminal, each line replaces those before the last carriage return.
     let lines: Vec<_> = errors.lines().map(|line| line.rsplit('\r').next().unwrap()).collect();
-    let expected =
-        ["message 1 of 2: 17 octets, in all 17 of 35", "message 2 of 2: 18 octets, in all 35 of 35"];
+    let expected = [
+        "message 1 (1 of 2): 17 of 17 octets, in all 17 of 35",
+        "message 2 (2 of 2): 18 of 18 octets, in all 35 of 35",
+    ];
     assert_eq!(lines, expected);
     assert_eq!(stored(&folder), once(&["Subject: a\n\nx\n", "Subject: b\n\n.y\n"]));
     store.deliver("mrose", b"Subject: c\n\nz\n");
@@ -61,7 +63,7 @@ fn after_a_connection_that_breaks_in_a_message_nothing_is_lost_and_nothing_comes
     let messages = ["Subject: a\n\nx\n", &large, "Subject: b\n\ny\n"];
     let (store, service) = mail(&messages);
     let server = Server::in_tls(service, &folder);
-    // It is cut in the middle of the large message, once.
+    // The connection is cut once, in the middle of the large message.
     let mut left = 200_000_usize;
     let relay = Relay::new(server.address, move |octets| {
         let before = left;
@@ -87,7 +89,7 @@ fn after_a_connection_that_breaks_in_a_message_nothing_is_lost_and_nothing_comes
 #[test]
 fn errors_name_the_account() {
     let folder = Folder::new();
-    // Nobody listens on this port any more.
+    // Nobody listens on this port any longer.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let (good, _, errors) = run(&mut fetch_new(&folder, &port));
     assert!(!good);

@@ -1,9 +1,10 @@
-//! The programs, as their users run them: against each other, and against servers of the library.
+//! Runs the programs as their users do, against each other and against servers of the library.
 
 mod bare_core;
 mod client;
 mod errors;
 mod fetch_new;
+mod first;
 mod killed;
 mod oauth_proxy;
 mod observer;

@@ -19,7 +19,7 @@ struct Scene {
     proxy: Running,
 }
 
-/// A provider that knows only this mechanism, and the proxy in front of it.
+/// A provider that supports only this mechanism, and the proxy in front of it.
 fn scene(mechanism: Mechanism, messages: &[&str]) -> Scene {
     let folder = Folder::new();
     let (store, service) = mail(messages);
@@ -44,7 +44,7 @@ fn proxy(folder: &Folder, port: &str, roots: Option<PathBuf>) -> Running {
     Running::new(&mut command)
 }
 
-/// Sends all of this at once, and returns everything that is said until the connection ends.
+/// Sends all of this at once, and returns everything that arrives until the connection ends.
 fn talk(proxy: &Running, commands: &str) -> String {
     let mut stream = TcpStream::connect(proxy.address).unwrap();
     stream.write_all(commands.as_bytes()).unwrap();
@@ -110,7 +110,7 @@ fn a_client_that_goes_away_deletes_nothing() {
     client.login(b"mrose", b"Phone-1").unwrap();
     client.dele(MessageNumber::FIRST).unwrap();
     drop(client);
-    // The maildrop is free when the proxy has noticed.
+    // The maildrop is unlocked when the proxy has noticed.
     while scene.connect().login(b"mrose", b"Phone-1").is_err() {}
     assert_eq!(scene.store.messages("mrose").len(), 1);
 }
@@ -128,7 +128,7 @@ fn a_provider_that_goes_away_ends_the_connection() {
 #[test]
 fn only_the_name_of_a_good_token_logs_in() {
     let scene = scene(Mechanism::OAuthBearer, &[]);
-    // At the same time, as the server makes each of them wait.
+    // All at the same time, because the server delays each of them.
     thread::scope(|scope| {
         for wrong in ["stale", "nothing", "../secret", "/", ".", "Phone-1\u{e9}"] {
             let scene = &scene;
@@ -171,7 +171,7 @@ fn a_provider_that_is_down_is_a_fault_that_passes() {
 
 #[test]
 fn a_token_is_sent_over_verified_tls_only() {
-    // A provider whose certificate nobody vouches for: the handshake fails.
+    // The certificate of this provider is not trusted, so the handshake fails.
     let folder = Folder::new();
     let (store, service) = mail(&["Subject: a\n\nx\n"]);
     store.add_token("mrose", "ya29.good");
@@ -180,14 +180,14 @@ fn a_token_is_sent_over_verified_tls_only() {
     let said = talk(&untrusting, "USER mrose\r\nPASS Phone-1\r\nQUIT\r\n");
     assert!(said.contains("-ERR [SYS/PERM] the provider can't be used\r\n"), "{said}");
 
-    // A provider without TLS: it sees the first message of a handshake, and no command.
+    // A provider without TLS receives the first message of a handshake, and no command.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let provider = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(b"+OK ready\r\n").unwrap();
         let mut said = Vec::new();
-        // The end may be a reset.
+        // The connection may end with a reset.
         let _ = stream.read_to_end(&mut said);
         said
     });

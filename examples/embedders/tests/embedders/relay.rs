@@ -1,4 +1,4 @@
-//! A relay between a program and a server, which hears of all that passes.
+//! A relay between a program and a server that reports everything that passes.
 
 use core::net::SocketAddr;
 use std::io::{Read as _, Write as _};
@@ -6,13 +6,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Forwards connections to a server, for as long as the test runs.
+/// Forwards connections to a server while the test runs.
 pub(crate) struct Relay {
     address: SocketAddr,
 }
 
 impl Relay {
-    /// `pass` is told how many octets have come from either side, and whether they may pass. Otherwise both
+    /// `pass` receives the number of octets from each side so far, and returns whether they may pass. If not, both
     /// connections are cut.
     pub(crate) fn new(server: SocketAddr, pass: impl FnMut(usize) -> bool + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -40,7 +40,7 @@ impl Relay {
     }
 }
 
-/// Who is killed resets its connection: an error is an end like any other.
+/// A process that is killed resets its connection. An error is an end like any other.
 fn forward(mut from: TcpStream, mut to: TcpStream, pass: &Mutex<impl FnMut(usize) -> bool>) {
     let mut buffer = [0; 4096];
     while let Ok(octets @ 1..) = from.read(&mut buffer) {

@@ -51,7 +51,7 @@ fn a_maildrop_is_open_once_and_free_when_its_session_is_lost() {
     assert_eq!(in_use.advice(), Retry::Later, "{in_use}");
     assert!(in_use.to_string().contains("IN-USE"), "{in_use}");
     drop(first);
-    // The line of the session comes when the maildrop is released.
+    // The log line of the session is written when the maildrop is released.
     while !server.line().contains("user=\"mrose\"") {}
     log_in(&mut connect(&server), "tanstaaf").unwrap();
 }
@@ -70,7 +70,7 @@ fn a_wrong_password_and_an_unknown_name_are_refused_alike() {
 
 #[test]
 fn a_database_that_is_too_slow_is_a_fault_that_passes() {
-    // The hour is not waited for.
+    // The test does not wait for an hour.
     let server = server(&["--latency", "3600000", "--deadline", "100"]);
     let error = connect(&server).login(b"mrose", b"tanstaaf").unwrap_err();
     assert!(error.to_string().contains("[SYS/TEMP]"), "{error}");

@@ -1,4 +1,4 @@
-//! Programs that run, servers of the library beside them, and a folder with a certificate.
+//! Programs that run, servers of the library beside them, and a directory with a certificate.
 
 use core::net::SocketAddr;
 use std::fs;
@@ -15,14 +15,12 @@ use pop3_tokio::proto::server::{Extent, ServerConfig};
 use pop3_tokio::proto::{Deletions, MessageNumber, Rejection, Snapshot, UniqueId};
 use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
-use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
-use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
-use pop3_tokio::tls::{Role, server_config};
+use pop3_tokio::tls::Role;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// A folder, in which are a certificate for this machine and its key.
+/// A directory, in which are a certificate for this machine and its key.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
@@ -40,9 +38,8 @@ impl Folder {
     }
 
     fn role(&self) -> Role {
-        let chain = pop3_tokio::certificates::chain(&self.path("cert.pem")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(self.path("key.pem")).unwrap();
-        Role::Server(server_config(chain, key).unwrap())
+        let (chain, key) = (self.path("cert.pem"), self.path("key.pem"));
+        Role::Server(pop3_tokio::certificates::server_config_from_pem(chain, key).unwrap())
     }
 }
 
@@ -53,7 +50,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// In TLS from the first octet, with the folder's certificate.
+    /// In TLS from the first octet, with the directory's certificate.
     pub(crate) fn in_tls(service: impl Service, folder: &Folder) -> Self {
         Self::run(service, Entrance::Implicit, folder.role())
     }
@@ -90,7 +87,7 @@ impl<B: Backend, F: Fn(&Peer) -> B + Send + Sync + 'static> Service for Mail<F> 
     type Backend = B;
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<B>, Rejection> {
-        Ok(Welcome::new(ServerConfig::new().into(), (self.0)(peer)).with_trusted(true))
+        Ok(Welcome::new(ServerConfig::default().into(), (self.0)(peer)).with_trusted(true))
     }
 
     fn ended(&self, _: &Peer, _: &SessionReport) {}
@@ -134,25 +131,50 @@ impl<M: StoredMessage, F: FnMut(usize) -> M + Send> Backend for Scripted<F> {
     }
 }
 
-/// A program that has announced where it listens. It is killed when it is dropped.
-pub(crate) struct Running {
+/// A program that prints lines. It is killed when it is dropped.
+pub(crate) struct Printing {
     child: Child,
     out: BufReader<ChildStdout>,
+}
+
+impl Printing {
+    pub(crate) fn new(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Printing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program that has announced where it listens.
+pub(crate) struct Running {
+    program: Printing,
     pub(crate) address: SocketAddr,
 }
 
 impl Running {
     pub(crate) fn new(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let line = line(&mut out);
-        let address = line.strip_prefix("listening on ").unwrap().parse().unwrap();
-        Self { child, out, address }
+        let mut program = Printing::new(command);
+        let address = program.line().strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { program, address }
     }
 
     /// The next line that it prints.
     pub(crate) fn line(&mut self) -> String {
-        line(&mut self.out)
+        self.program.line()
     }
 
     pub(crate) fn port(&self) -> String {
@@ -161,22 +183,10 @@ impl Running {
 
     /// Interrupts it, and waits for its end: whether that was a good one.
     pub(crate) fn interrupt(&mut self) -> bool {
-        let (sent, ..) = run(Command::new("kill").args(["-INT", &self.child.id().to_string()]));
-        sent && self.child.wait().unwrap().success()
+        let child = &mut self.program.child;
+        let (sent, ..) = run(Command::new("kill").args(["-INT", &child.id().to_string()]));
+        sent && child.wait().unwrap().success()
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn line(out: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    line.trim_end().to_owned()
 }
 
 /// Whether it ended well, and what it has said on standard output and standard error.

@@ -83,7 +83,7 @@ fn each_message_becomes_a_ticket_once_and_is_deleted_when_it_is_time() {
     desk.well("0");
     assert_eq!((store.messages("mrose").len(), desk.tickets().len()), (0, 4));
     assert_eq!(desk.notes(), 0, "what is deleted is forgotten");
-    // With 0 days, the session that makes the ticket deletes the message.
+    // With 0 days, the session that creates the ticket deletes the message.
     store.deliver("mrose", b"Subject: e\n\n!\n");
     desk.well("0");
     assert_eq!((store.messages("mrose").len(), desk.tickets().len(), desk.notes()), (0, 5, 0));
@@ -104,7 +104,7 @@ fn a_message_that_the_database_refuses_comes_again_and_nothing_is_deleted_before
             !good && errors.starts_with(&format!("ticket_poller: {}: no room", place.display())),
             "{errors}"
         );
-        // Neither the ticket nor the note is there alone.
+        // There is neither a ticket without a note nor a note without a ticket.
         assert_eq!((store.messages("mrose").len(), desk.tickets().len(), desk.notes()), (3, 2, 2));
         desk.execute("DROP TRIGGER refuse");
     }
@@ -117,7 +117,7 @@ fn a_message_that_the_database_refuses_comes_again_and_nothing_is_deleted_before
 fn a_session_whose_end_is_not_known_is_settled_by_the_next_listing() {
     let (store, desk) = Desk::with(&["Subject: a\n\nx\n", "Subject: b\n\ny\n"]);
     desk.well("1");
-    // It was killed behind DELE, and the server has not removed them.
+    // The poller was killed after DELE, and the server has not removed the messages.
     desk.execute("INSERT INTO notes (note) SELECT 'deleting ' || id FROM tickets");
     desk.well("1");
     assert_eq!((desk.tickets().len(), store.messages("mrose").len(), desk.notes()), (2, 2, 2));

@@ -1,4 +1,4 @@
-//! What the builder refuses, and what does not leave this machine.
+//! What the builder refuses, and what it never sends.
 
 use std::io::{ErrorKind, Read as _};
 use std::net::TcpListener;
@@ -23,7 +23,7 @@ on_each_runtime!(
 );
 
 async fn no_password_goes_out_in_clear<R: Builds>() {
-    // The server speaks plain text on the port where TLS is expected.
+    // The server sends plain text on a port where TLS is expected.
     let (port, scripted) = script(|mut raw| {
         raw.send("+OK ready <1.2@localhost>\r\n");
         let mut octets = Vec::new();
@@ -36,7 +36,7 @@ async fn no_password_goes_out_in_clear<R: Builds>() {
     let octets = scripted.join().expect("no panic");
     let has = |text: &[u8]| octets.windows(text.len()).any(|window| window == text);
     assert!(!has(b"mrose") && !has(b"tanstaaf") && !has(b"USER"), "{}", octets.escape_ascii());
-    // Plain text that is not declared to be trusted: not one octet.
+    // A plaintext connection that is not declared as trusted: not one octet is sent.
     let methods = [None, Some(LoginMethod::User), Some(LoginMethod::Apop)];
     for method in methods.into_iter().chain([Some(LoginMethod::Auth(Mechanism::Plain))]) {
         let (port, scripted) = script(|mut raw| {
@@ -75,7 +75,7 @@ async fn an_unknown_authority_is_not_believed<R: Builds>() {
         match R::build(builder).await {
             Err(ClientError::Tls(error)) => {
                 let refused = Refused::find(&error).expect("a refused certificate");
-                // The two authorities have one name.
+                // Both authorities have the same name.
                 assert_eq!(*refused.reason(), Reason::OtherIssuer);
             }
             other => panic!("{:?}", other.map(drop)),
@@ -89,7 +89,7 @@ async fn a_wrong_password_is_refused<R: Builds>() {
     let builder = R::builder("localhost").port(server.port).tls_config(Certificates::good().client_config());
     let error = R::build(builder.login("mrose", "wrong")).await.map(drop).expect_err("a wrong password");
     assert_eq!(error.advice(), Retry::OtherCredentials, "{error:?}");
-    // The connection does not stay open.
+    // The connection is closed.
     assert_eq!(server.report().user, None);
 }
 
@@ -128,7 +128,7 @@ async fn settings_that_contradict_each_other<R: Builds>() {
     }
     let accepted = listener.accept().map(drop).map_err(|error| error.kind());
     assert_eq!(accepted, Err(ErrorKind::WouldBlock), "nothing was connected");
-    // A stream in TLS is not protected twice.
+    // A stream that already uses TLS is not protected again.
     for builder in [builder().starttls(), builder().trusted_plaintext(), builder().ca_file(&authority)] {
         let refused = R::build_in_tls(builder, port).await.map(drop);
         assert!(matches!(refused, Err(ClientError::Settings(_))), "{refused:?}");

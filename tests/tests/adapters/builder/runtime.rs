@@ -9,12 +9,12 @@ use pop3_driver::client::{Client, ClientError};
 
 use crate::runtime::{Runtime, Std, Tokio};
 
-/// What comes of a builder.
+/// The result of a builder.
 type Built<R> = Result<Client<<R as Runtime>::Socket>, ClientError>;
 
 /// An adapter with a builder.
 pub(crate) trait Builds: Runtime {
-    /// What the adapter's builder is a builder of.
+    /// The type for which the builder builds.
     type Adapter;
 
     /// The adapter's own function.
@@ -23,10 +23,10 @@ pub(crate) trait Builds: Runtime {
     /// Connects.
     fn build(builder: Builder<Self::Adapter>) -> impl Future<Output = Built<Self>>;
 
-    /// Does so over a stream to this port.
+    /// Connects over a stream to this port.
     fn build_over(builder: Builder<Self::Adapter>, port: u16) -> impl Future<Output = Built<Self>>;
 
-    /// Says of it that it is in TLS.
+    /// Declares that the stream uses TLS.
     fn build_in_tls(builder: Builder<Self::Adapter>, port: u16) -> impl Future<Output = Built<Self>>;
 }
 

@@ -1,4 +1,4 @@
-//! Streams that block.
+//! Blocking streams.
 
 use core::time::Duration;
 use std::io::Read as _;
@@ -86,7 +86,7 @@ fn the_tls_of_another_library() {
     served.ended(Some("TLS of theirs"));
 }
 
-// The deadline is that of the stream: on a Unix socket, and behind the TLS of another library.
+// The deadline applies to the stream itself: a Unix socket, or the TLS of another library.
 #[test]
 fn deadlines_hold_where_the_stream_has_time_outs() {
     let options = || ClientOptions::new().with_connect_timeout(Duration::from_millis(300));
@@ -103,7 +103,7 @@ fn deadlines_hold_where_the_stream_has_time_outs() {
 
 #[test]
 fn the_end_of_the_server() {
-    // Of a Unix socket, and of a stream in memory that has something to unblock it.
+    // A Unix socket, and a stream in memory that can be unblocked.
     let (_folder, listener, connect) = unix();
     let served = Served::start::<Std>(true, move |house, stop| {
         let (stream, _) = listener.accept().expect("a client");

@@ -1,4 +1,4 @@
-//! Streams of futures-io, on async-std and smol.
+//! Streams with the traits of futures-io, on async-std and smol.
 
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use pop3_async_std::{Socket, connect_in_tls, connect_over, serve_connection};
@@ -15,7 +15,7 @@ use super::{Served, talk, unix};
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
 
-/// Tests on both.
+/// Tests that run on both.
 macro_rules! on_both {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {
@@ -93,7 +93,7 @@ fn the_tls_of_another_library<R: Runtime + pop3_async_std::Runtime>() {
     let served = Served::start::<R>(false, move |house, stop| {
         R::run(async {
             let Role::Server(config) = Certificates::good().server() else { unreachable!() };
-            // Boxed, as futures have room for a stream more than once.
+            // Boxed, because futures reserve space for a stream more than once.
             let stream = Box::new(TlsAcceptor::from(config).accept(other).await.expect("a handshake"));
             let info = TlsInfo::new("TLS of theirs", "x");
             let socket = Socket::<R, _>::in_tls(stream, Some(info), Clock::start());

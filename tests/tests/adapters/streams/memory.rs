@@ -1,4 +1,4 @@
-//! A pair of streams in memory, for futures-io and for calls that block.
+//! A pair of streams in memory, for futures-io and for blocking calls.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -10,7 +10,7 @@ use piper::{Reader, Writer, pipe};
 use pop3_std::Unblock;
 use smol::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// One end. It takes few octets at a time.
+/// One end. It accepts few octets at a time.
 pub(super) struct End {
     reader: Reader,
     writer: Writer,
@@ -38,7 +38,7 @@ impl AsyncWrite for End {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.writer).poll_write(context, octets);
-        // The pipe takes nothing where nobody reads any more; a socket fails.
+        // The pipe accepts nothing if nobody reads any longer; a socket fails instead.
         written.map(|result| match result {
             Ok(0) if !octets.is_empty() => Err(io::ErrorKind::BrokenPipe.into()),
             result => result,
@@ -54,14 +54,14 @@ impl AsyncWrite for End {
     }
 }
 
-/// The same for calls that block; it has no time-outs.
+/// The same for blocking calls, without timeouts.
 pub(super) struct BlockingEnd {
     end: End,
-    /// Thrown, no read waits any more.
+    /// After this, no read waits any longer.
     shut: Arc<Mutex<Option<smol::channel::Receiver<()>>>>,
 }
 
-/// A pair, and what unblocks the first of them.
+/// A pair, and a way to unblock the first of them.
 pub(super) fn blocking_pair() -> (BlockingEnd, BlockingEnd, Unblock) {
     let (one, other) = pair();
     let (sender, shut) = smol::channel::bounded::<()>(1);

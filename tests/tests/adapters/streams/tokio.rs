@@ -1,4 +1,4 @@
-//! Streams of tokio's.
+//! Streams of tokio.
 
 use pop3_driver::Clock;
 use pop3_driver::client::{ClientError, ClientOptions, Security};
@@ -95,7 +95,7 @@ fn the_tls_of_another_library() {
     served.ended(Some("TLS of theirs"));
 }
 
-// No TLS is taken for granted but where the caller says so, and none is begun within another.
+// TLS is assumed only if the caller says so, and never begins inside TLS.
 #[test]
 fn tls_is_not_begun_twice_and_not_taken_for_granted() {
     Tokio::run(async {
@@ -120,7 +120,7 @@ fn tls_is_not_begun_twice_and_not_taken_for_granted() {
     });
 }
 
-// What comes behind the handshake with a SOCKS proxy is a stream as any other.
+// After the handshake with a SOCKS proxy, the stream is like any other.
 #[test]
 fn behind_a_proxy_that_was_talked_to_before() {
     let (mut own, mut other) = duplex(1000);

@@ -27,9 +27,9 @@ pub(super) struct Session<'a> {
     logged_in: bool,
     utf8: bool,
     user: Option<String>,
-    /// What USER has given last.
+    /// The name from the last USER.
     last: String,
-    /// Whether the marks are of the session before.
+    /// Whether the marks are from the previous session.
     inherited: bool,
     name: Vec<u8>,
     challenge: String,
@@ -41,11 +41,11 @@ pub(super) struct Session<'a> {
     counts: HashMap<String, usize>,
     tls: bool,
     holds_lock: bool,
-    /// Whether a LF that comes next belongs to the CR before.
+    /// Whether the next LF belongs to the CR before it.
     behind_cr: bool,
 }
 
-/// What happens behind a reply.
+/// What happens after a reply.
 enum Then {
     Go,
     Close,
@@ -115,7 +115,7 @@ impl<'a> Session<'a> {
         self.end();
     }
 
-    /// The end of the session, however it came.
+    /// The end of the session, however it ended.
     fn end(&mut self) {
         if self.logged_in && self.flaw(Flaw::CommitAtCut) {
             self.commit();
@@ -266,7 +266,7 @@ impl<'a> Session<'a> {
         (reply, then)
     }
 
-    /// Control octets, and what is no UTF-8 where it may be a name.
+    /// Control octets, and octets that are not UTF-8 where a name is allowed.
     fn is_bad(&self, line: &[u8]) -> bool {
         line.len() > 1_024
             || line.iter().any(|octet| *octet < b' ' || *octet == 0x7f)

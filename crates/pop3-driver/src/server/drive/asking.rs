@@ -138,7 +138,7 @@ impl<B: Backend> Session<B> {
         let session = self.connection.session();
         let deadline = now.after(session.limits().store_timeout);
         // Before the login, the login deadline applies too.
-        if session.is_logged_in() { deadline } else { deadline.min(self.connection.deadline()) }
+        if session.state().is_logged_in() { deadline } else { deadline.min(self.connection.deadline()) }
     }
 
     /// Returns the rejection for the client if the store gave no answer, and sets the error for the report.
@@ -149,10 +149,10 @@ impl<B: Backend> Session<B> {
         match unanswered {
             Unanswered::Lost(error) => Err(error.into()),
             Unanswered::Late => {
-                self.farewell = !self.connection.session().is_logged_in();
-                let text = format!("{what}: the store has not answered in time");
+                self.farewell = !self.connection.session().state().is_logged_in();
+                let text = format!("{what}: the store did not answer in time");
                 self.fault = Some(io::Error::new(io::ErrorKind::TimedOut, text));
-                Ok(Rejection::temporary("the mail store does not answer, try again later"))
+                Ok(Rejection::temporary("the mail store is not responding, try again later"))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The calls of the backend for logins and the commit, and their answers.
 
-use pop3_proto::server::{Answer, Claim, SaslRequest};
+use pop3_proto::server::{Answer, SaslRequest};
 use pop3_proto::{Deletions, Instant, Rejection};
 use pop3_sasl::Mechanism;
 
@@ -14,10 +14,10 @@ use crate::transport::Transport;
 impl<B: Backend> Session<B> {
     pub(super) async fn authenticate<T: Transport>(
         &mut self,
-        claim: Claim,
+        attempt: LoginAttempt,
         transport: &mut T,
     ) -> Result<(), Fault> {
-        let Some(credentials) = LoginAttempt::from(claim).prepared() else {
+        let Some(credentials) = attempt.prepared() else {
             let answer = Answer::Reject(Rejection::credentials());
             return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
         };
@@ -97,7 +97,9 @@ impl<B: Backend> Session<B> {
             Ok(failed) => Answer::committed(failed),
             Err(unanswered) => {
                 let _ = self.late(unanswered, "removing messages")?;
-                Answer::Unavailable(Rejection::temporary("the removal is not finished, look what is left"))
+                Answer::Unavailable(Rejection::temporary(
+                    "the removal has not finished, check which messages are left",
+                ))
             }
         };
         Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pop3_proto::server::{Close, ServerConnection, SessionTotals};
+use pop3_proto::server::{Close, ServerConnection, ServerState, SessionTotals};
 
 use crate::login_method::LoginMethod;
 
@@ -21,7 +21,7 @@ impl Ended {
     pub(super) fn of(connection: &ServerConnection, fault: Option<io::Error>) -> Self {
         let session = connection.session();
         Self {
-            close: session.closed().unwrap_or(Close::PeerClosed),
+            close: if let ServerState::Closed(why) = session.state() { why } else { Close::PeerClosed },
             totals: session.totals(),
             user: None,
             method: None,

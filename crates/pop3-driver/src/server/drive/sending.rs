@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::{Buf as _, BytesMut};
-use pop3_proto::server::{Answer, Extent, ServerConnection, Wanted};
+use pop3_proto::server::{Answer, Extent, ServerConnection};
 use pop3_proto::{MessageNumber, Rejection};
 
 use super::asking::{Asked, Watch};
@@ -75,8 +75,7 @@ impl<B: Backend> Session<B> {
                 }
             };
             for piece in chunk.chunks(PIECE) {
-                let wanted = self.connection.body(piece, &mut self.out)?;
-                if wanted == Wanted::Enough {
+                if self.connection.body(piece, &mut self.out)?.is_break() {
                     return Ok(Answer::EndOfMessage);
                 }
                 if self.out.len() >= PIECE {

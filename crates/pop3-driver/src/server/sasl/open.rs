@@ -48,7 +48,9 @@ impl Open {
                 Ok(step) => step,
                 // The backend returned keys for another hash, which is a bug.
                 Err(_) => {
-                    return Outcome::of(Answer::Reject(Rejection::temporary("the keys can't be used")));
+                    return Outcome::of(Answer::Reject(Rejection::temporary(
+                        "the stored keys can't be used",
+                    )));
                 }
             };
         }
@@ -147,7 +149,7 @@ impl Open {
                 (None, None) => Rejection::credentials(),
             }),
             Failure::Unavailable => {
-                Answer::Reject(Rejection::temporary("the credentials can't be verified now"))
+                Answer::Reject(Rejection::temporary("the credentials can't be verified at the moment"))
             }
             Failure::Binding(_) => Answer::Abandon(Rejection::plain("channel binding failed")),
             Failure::NotBuilt => Answer::Abandon(Rejection::plain("this mechanism is not available")),

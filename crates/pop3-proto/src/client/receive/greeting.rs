@@ -35,7 +35,7 @@ impl ClientConnection {
                 self.lines.take(input, &line);
                 continue;
             }
-            let Ok(reply) = Reply::parse(line.text) else {
+            let Some(reply) = Reply::parse(line.text) else {
                 return Err(Protocol::guess(line.text)
                     .map_or_else(ProtocolError::out_of_step, ProtocolError::OtherProtocol));
             };

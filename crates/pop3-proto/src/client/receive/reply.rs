@@ -44,11 +44,11 @@ impl ClientConnection {
             return self.challenge(challenge, quirk, &line, input);
         }
         let reply = match Reply::parse(line.text) {
-            Ok(reply) => reply,
-            Err(_) if line.quirk == Some(Quirk::UnendedLine) => {
+            Some(reply) => reply,
+            None if line.quirk == Some(Quirk::UnendedLine) => {
                 return Err(ProtocolError::Truncated { during: Some(keyword) });
             }
-            Err(_) => return Err(ProtocolError::out_of_step()),
+            None => return Err(ProtocolError::out_of_step()),
         };
         // Nobody can be logged in before anything was said.
         if command.bare_auth && reply.is_positive() {

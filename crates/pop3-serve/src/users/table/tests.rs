@@ -100,7 +100,7 @@ fn the_debug_form_shows_no_secret() {
 
 // 1939-7.23
 #[test]
-fn the_decoy_is_of_the_commonest_kind() {
+fn the_decoy_has_the_most_common_form() {
     let text = "a:$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA\n\
         b:$pbkdf2-sha256$i=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA\n\
         c:$pbkdf2-sha256$i=1$c2FsdHNhbHQ$BBBBBBBBBBBBBBBBBBBBBA\n\
@@ -224,7 +224,7 @@ fn every_name_gets_keys_and_always_the_same_salt() {
 
 // 5802-6.03, SEC-04: a salt of another length would tell who is made up.
 #[test]
-fn made_up_salts_are_as_long_as_those_of_the_file() {
+fn invented_salts_are_as_long_as_those_in_the_file() {
     for octets in [4, 12, 20, 64, 128] {
         let stored = Keys::derive(Hash::Sha256, b"x", &vec![7; octets], 5000).unwrap();
         let stored = String::from_utf8(stored.to_text().expose().to_vec()).unwrap();

@@ -19,7 +19,7 @@ use pop3_tokio::proto::Rejection;
 use pop3_tokio::proto::server::ServerConfig;
 use pop3_tokio::server::{Entrance, Peer, Sasl, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
-use pop3_tokio::tls::{Role, server_config};
+use pop3_tokio::tls::Role;
 use pop3_tokio::{Pool, Stop};
 use tokio::net::TcpListener;
 
@@ -91,7 +91,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sqlite_server: {}", pop3_text::reasons(&*error));
+            eprintln!("sqlite_server: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }
@@ -104,8 +104,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
         Task::User { name, password } => database.set_password(&name, &password),
         Task::Deliver { name, message } => database.deliver(&name, &message),
         Task::Serve { listen, certificate, key } => {
-            let chain = certificates::chain(&certificate)?;
-            let role = Role::Server(server_config(chain, certificates::private_key(&key)?)?);
+            let role = Role::Server(certificates::server_config_from_pem(certificate, key)?);
             let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
             serve(database, listener, role).await
         }
@@ -120,7 +119,7 @@ async fn serve(
     let decoy_key = database.decoy_key()?;
     let sasl = Sasl::new().with_decoy_key(decoy_key).with_decoy_iterations(ITERATIONS);
     let mail = Arc::new(Mail::new(database, decoy_key));
-    let server = Server { config: ServerConfig::new().into(), sasl: sasl.into(), mail };
+    let server = Server { config: ServerConfig::default().into(), sasl: sasl.into(), mail };
     let stop = Stop::new();
     let interrupted = stop.clone();
     tokio::spawn(async move {

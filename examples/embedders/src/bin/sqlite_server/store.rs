@@ -100,7 +100,7 @@ impl Maildrop for Session {
     type Message = Content;
 
     fn fetch(&mut self, number: MessageNumber, _: Extent, _: &Context) -> Result<Content, Rejection> {
-        let gone = || Rejection::permanent("the message is gone");
+        let gone = || Rejection::permanent("the message no longer exists");
         let message = *self.messages.get(number.index()).ok_or_else(gone)?;
         let part = self.database.part(message, 0).map_err(unavailable)?.ok_or_else(gone)?;
         Ok(Content { database: Arc::clone(&self.database), message, number: 0, part: Cursor::new(part) })
@@ -132,7 +132,7 @@ impl Read for Content {
         if self.part.position() == PART {
             self.number += 1;
             let part = self.database.part(self.message, self.number).map_err(io::Error::other)?;
-            self.part = Cursor::new(part.ok_or_else(|| io::Error::other("the message is gone"))?);
+            self.part = Cursor::new(part.ok_or_else(|| io::Error::other("the message no longer exists"))?);
         }
         self.part.read(buffer)
     }

@@ -131,7 +131,7 @@ fn lang(argument: Option<&str>) -> String {
     }
 }
 
-/// A number of digits alone.
+/// A number that consists only of digits.
 fn digits(text: &str) -> Option<usize> {
     if text.is_empty() || !text.bytes().all(|octet| octet.is_ascii_digit()) {
         return None;
@@ -139,7 +139,7 @@ fn digits(text: &str) -> Option<usize> {
     text.parse().ok()
 }
 
-/// `+OK`, the message stuffed or its header and so many lines, and the dot.
+/// `+OK`, the stuffed message or its header and this many lines, and the dot.
 fn body(mail: &[u8], count: usize) -> Vec<u8> {
     let mut out = b"+OK message\r\n".to_vec();
     let mut left = None;
