@@ -154,9 +154,11 @@ impl<T: Transport> Admitted<T> {
 
     /// Turns the connection away after all. The client is told why, and the service is told how the connection ended.
     /// Use it in accept loops that cannot start a thread.
-    pub async fn turn_away<S: Service>(self, service: &S, rejection: &Rejection) {
-        let Parts { transport, entrance, peer, start, begun, entered, .. } = *self.parts;
-        let telling = Telling::new(service, start, begun, entered);
+    pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
+        let parts = &mut self.parts;
+        // Declared before the peer and so dropped after it: the place is free when the service is told.
+        let telling = Telling::new(service, Arc::clone(&parts.start), parts.begun, parts.entered.take());
+        let Parts { transport, entrance, peer, begun, .. } = *self.parts;
         turn_away(transport, entrance, rejection).await;
         drop(peer);
         telling.tell_of_start(&SessionReport::unserved(Close::Refused, None, begun.elapsed()));
