@@ -63,7 +63,7 @@ pub async fn serve_or_hand_over<R, S, H, F>(
                 continue;
             }
         };
-        let socket = Socket::<R>::over(stream, role.clone(), clock);
+        let socket = Socket::<R>::new(stream, role.clone(), clock);
         // Admit here and not in the task, so that no connection is open without a place.
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;

@@ -29,6 +29,12 @@ pub trait Runtime: Send + Sync + Sized + 'static {
         listener: &Self::Listener,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr, SocketAddr)>> + Send;
 
+    /// Acknowledges what was received on a connection at once, without waiting for a reply that could carry the ACK
+    /// (`TCP_QUICKACK` on Linux). The default does nothing.
+    fn acknowledge(stream: &Self::Stream) {
+        let _ = stream;
+    }
+
     /// Sleeps for this time.
     fn sleep(span: Duration) -> impl Future<Output = ()> + Send;
 

@@ -1,18 +1,22 @@
 //! A futures-io stream as a transport, with or without TLS.
 
 mod stream;
+mod timer;
 
-use core::marker::PhantomData;
+use core::future::poll_fn;
+use core::pin::Pin;
 use std::io;
+use std::sync::Arc;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
 use pop3_driver::tls::{Role, TlsInfo, unavailable};
-use pop3_driver::{Clock, Transport};
+use pop3_driver::{Clock, Room, Transport};
 use pop3_proto::Instant;
 
-use crate::runtime::{Runtime, within};
+use crate::runtime::Runtime;
 use stream::Stream;
+use timer::Timer;
 
 /// A stream as a [`Transport`], before or after the TLS handshake: a TCP connection of the runtime, or any other
 /// stream.
@@ -22,17 +26,35 @@ use stream::Stream;
 #[derive(Debug)]
 pub struct Socket<R: Runtime, S = <R as Runtime>::Stream> {
     stream: Stream<S>,
-    tls: Option<TlsInfo>,
+    tls: Option<Arc<TlsInfo>>,
     is_tls: bool,
     role: Role,
     clock: Clock,
-    runtime: PhantomData<fn() -> R>,
+    timer: Timer<R>,
+    /// Acknowledges what was received, if the stream can do that.
+    acknowledge: fn(&S),
+}
+
+impl<R: Runtime> Socket<R> {
+    /// Creates a socket from a TCP connection without TLS. `role` is its role in a TLS handshake.
+    pub fn new(stream: R::Stream, role: Role, clock: Clock) -> Self {
+        Self { acknowledge: R::acknowledge, ..Self::over(stream, role, clock) }
+    }
 }
 
 impl<R: Runtime, S> Socket<R, S> {
     /// Creates a socket from any stream without TLS. `role` is its role in a TLS handshake.
     pub const fn over(stream: S, role: Role, clock: Clock) -> Self {
-        Self { stream: Stream::Plain(stream), tls: None, is_tls: false, role, clock, runtime: PhantomData }
+        let timer = Timer::new();
+        Self {
+            stream: Stream::Plain(stream),
+            tls: None,
+            is_tls: false,
+            role,
+            clock,
+            timer,
+            acknowledge: |_| {},
+        }
     }
 
     /// Creates a socket from a stream that is already in TLS, for example from another library than rustls.
@@ -40,15 +62,8 @@ impl<R: Runtime, S> Socket<R, S> {
     /// The client and the server trust the stream as if it were their own TLS, and send and accept passwords on it:
     /// the caller must have verified the peer. `tls` is the result of the handshake, as far as it is known. Without
     /// channel bindings, -PLUS mechanisms are not used. Without certificates, EXTERNAL is not used.
-    pub const fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
-        Self {
-            stream: Stream::Plain(stream),
-            tls,
-            is_tls: true,
-            role: Role::None,
-            clock,
-            runtime: PhantomData,
-        }
+    pub fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
+        Self { tls: tls.map(Arc::new), is_tls: true, ..Self::over(stream, Role::None, clock) }
     }
 }
 
@@ -58,11 +73,30 @@ impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        match within::<R, _>(self.clock, deadline, self.stream.read(buffer)).await {
+        match self.timer.within(self.clock, deadline, self.stream.read(buffer)).await {
             // The end of the stream without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             result => result,
         }
+    }
+
+    async fn read_into<B: Room>(&mut self, buffer: &mut B, deadline: Instant) -> io::Result<usize> {
+        let stream = &mut self.stream;
+        let received = poll_fn(|context| {
+            let received = Pin::new(&mut *stream).poll_read(context, buffer.room());
+            if received.is_pending() {
+                buffer.release();
+            }
+            received
+        });
+        match self.timer.within(self.clock, deadline, received).await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            result => result,
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        (self.acknowledge)(self.stream.get_ref());
     }
 
     async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
@@ -70,11 +104,11 @@ impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
-        within::<R, _>(self.clock, deadline, self.stream.write(octets)).await
+        self.timer.within(self.clock, deadline, self.stream.write(octets)).await
     }
 
     async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
-        within::<R, _>(self.clock, deadline, self.stream.flush()).await
+        self.timer.within(self.clock, deadline, self.stream.flush()).await
     }
 
     async fn pause(&mut self, until: Instant) {
@@ -83,19 +117,19 @@ impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<
 
     async fn close(&mut self, deadline: Instant) {
         // The peer may be gone already.
-        let _ = within::<R, _>(self.clock, deadline, self.stream.close()).await;
+        let _ = self.timer.within(self.clock, deadline, self.stream.close()).await;
     }
 
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        let Self { stream, tls: _, is_tls, role, clock, runtime } = self;
+        let Self { stream, tls: _, is_tls, role, clock, mut timer, acknowledge } = self;
         if is_tls {
             return Err(unavailable());
         }
-        let (stream, tls) = within::<R, _>(clock, deadline, stream.handshake(&role)).await?;
-        Ok(Self { stream, tls, is_tls: true, role, clock, runtime })
+        let (stream, tls) = timer.within(clock, deadline, stream.handshake(&role)).await?;
+        Ok(Self { stream, tls: tls.map(Arc::new), is_tls: true, role, clock, timer, acknowledge })
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         self.tls.clone()
     }
 

@@ -8,6 +8,7 @@ pub use credentials::{LoginAttempt, Proof};
 
 use core::future::Future;
 use std::io::{self, Cursor, Read as _};
+use std::sync::Arc;
 
 use pop3_proto::server::{Accepted, Answer, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -81,7 +82,7 @@ pub trait Backend: Send {
 
     /// Called when the connection is in TLS, always before [`authenticate`](Self::authenticate). The default does
     /// nothing: the driver itself enforces the rules on passwords without TLS.
-    fn secured(&mut self, tls: &TlsInfo) {
+    fn secured(&mut self, tls: &Arc<TlsInfo>) {
         let _ = tls;
     }
 

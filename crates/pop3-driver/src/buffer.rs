@@ -6,6 +6,8 @@ use core::ops::{Deref, DerefMut, Range};
 use bytes::BytesMut;
 use zeroize::Zeroize;
 
+use crate::transport::Room;
+
 /// Octets to be sent, which may be a password: not shown, and zeroed however they end.
 pub(crate) struct Output(BytesMut);
 
@@ -57,11 +59,9 @@ impl ReadBuffer {
         Self { octets: vec![0; size].into(), usual: size, start: 0, end: 0, wiped: false }
     }
 
-    /// A buffer in which what is consumed is zeroed, as it may have been a password.
+    /// A buffer in which what is consumed is zeroed, as it may have been a password. It takes no memory yet.
     pub(crate) fn wiped(size: usize) -> Self {
-        let mut buffer = Self::new(size);
-        buffer.wiped = true;
-        buffer
+        Self { octets: Box::default(), usual: size, start: 0, end: 0, wiped: true }
     }
 
     /// How many octets fit.
@@ -96,8 +96,23 @@ impl ReadBuffer {
         }
     }
 
+    /// Whether [`room`](Self::room) has room.
+    pub(crate) fn has_room(&self) -> bool {
+        self.octets.is_empty() || self.start > 0 || self.end < self.octets.len()
+    }
+
+    /// Gives the memory back while the buffer is empty. The next [`room`](Self::room) takes it again.
+    pub(crate) fn release(&mut self) {
+        if self.start == self.end {
+            self.resize(0);
+        }
+    }
+
     /// Room for more, never empty unless all of the buffer is taken by octets not consumed.
     pub(crate) fn room(&mut self) -> &mut [u8] {
+        if self.octets.is_empty() {
+            self.resize(self.usual);
+        }
         // Only a part of a line is moved, and only once: there is always room for a large read.
         if self.start > 0 {
             self.octets.copy_within(self.start..self.end, 0);
@@ -113,7 +128,7 @@ impl ReadBuffer {
 
     /// Makes room where there is none, up to so many octets in all.
     pub(crate) fn grow(&mut self, most: usize) {
-        if self.end - self.start == self.octets.len() && self.octets.len() < most {
+        if !self.has_room() && self.octets.len() < most {
             self.resize(most.min(self.octets.len() * 2));
         }
     }
@@ -139,6 +154,16 @@ impl ReadBuffer {
     /// Notes that octets were put into the room.
     pub(crate) fn add(&mut self, octets: usize) {
         self.end = self.octets.len().min(self.end + octets);
+    }
+}
+
+impl Room for ReadBuffer {
+    fn room(&mut self) -> &mut [u8] {
+        Self::room(self)
+    }
+
+    fn release(&mut self) {
+        Self::release(self);
     }
 }
 
@@ -215,5 +240,20 @@ mod tests {
         buffer.consume(1);
         buffer.shrink();
         assert_eq!((buffer.size(), buffer.room()), (4, &mut [0; 4][..]));
+    }
+
+    #[test]
+    fn an_empty_buffer_takes_no_memory_until_there_is_something_to_read() {
+        let mut buffer = ReadBuffer::wiped(4);
+        buffer.release();
+        assert!(buffer.size() == 0 && buffer.has_room() && buffer.filled().is_empty());
+        buffer.grow(8);
+        assert_eq!((buffer.room().len(), buffer.size()), (4, 4));
+        buffer.room()[0] = b'x';
+        buffer.add(1);
+        buffer.release();
+        assert_eq!((buffer.size(), buffer.filled()), (4, &b"x"[..]), "it is not empty");
+        buffer.add(3);
+        assert!(!buffer.has_room());
     }
 }

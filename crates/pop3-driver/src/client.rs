@@ -37,6 +37,7 @@ pub use retry::Retry;
 pub use trace::{Trace, Tracer};
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use pop3_proto::client::{ClientConnection, ClientState, Excerpt, ReplyItem};
 use pop3_proto::listing::DropListing;
@@ -357,7 +358,7 @@ impl<T: Transport> Client<T> {
     /// Returns the result of the TLS handshake, if the connection is in TLS.
     #[must_use]
     pub fn tls(&self) -> Option<TlsInfo> {
-        self.transport.tls()
+        self.transport.tls().map(Arc::unwrap_or_clone)
     }
 }
 

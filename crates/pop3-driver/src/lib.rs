@@ -102,7 +102,7 @@
 //! #         Err(tls::unavailable())
 //! #     }
 //! #
-//! #     fn tls(&self) -> Option<TlsInfo> {
+//! #     fn tls(&self) -> Option<Arc<TlsInfo>> {
 //! #         None
 //! #     }
 //! #
@@ -216,5 +216,5 @@ mod wait;
 
 pub use login_method::LoginMethod;
 pub use stop::{OnStop, Stop};
-pub use transport::{Clock, Transport, timed_out};
+pub use transport::{Clock, Room, Transport, timed_out};
 pub use wait::{pause, wait};

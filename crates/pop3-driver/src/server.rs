@@ -14,6 +14,8 @@ mod switches;
 mod taken_over;
 mod task;
 mod telling;
+#[cfg(test)]
+mod tests;
 mod unwelcome;
 mod welcoming;
 
@@ -28,19 +30,20 @@ pub use sessions::Sessions;
 pub use taken_over::TakenOver;
 pub use welcoming::WELCOME_TIMEOUT;
 
+use core::pin::pin;
 use core::time::Duration;
 use std::io;
-use std::sync::Arc;
 
 use bytes::BytesMut;
-use pop3_proto::Rejection;
 use pop3_proto::apop::Timestamp;
 use pop3_proto::server::ServerConnection;
+use pop3_proto::{Instant, Rejection};
 
-use crate::backend::Backend as _;
+use crate::backend::Backend;
 use crate::stop::Stop;
 use crate::transport::Transport;
-use drive::{End, Session};
+use admitted::Parts;
+use drive::{Pause, Session};
 use link::Link;
 use sasl::Exchanges;
 use switches::Switches;
@@ -71,112 +74,93 @@ pub async fn serve<T: Transport, S: Service>(
     }
 }
 
-/// The client of a connection that has ended, and how its session went.
+/// How a connection has ended.
 struct Served<T, B> {
-    peer: Peer,
-    report: SessionReport,
+    /// The client, and how its session went.
+    outcome: Box<(Peer, SessionReport)>,
     /// The connection, if something else continues with it.
-    taken: Option<TakenOver<T, B>>,
+    taken: Option<Box<TakenOver<T, B>>>,
 }
 
-impl<T, B> From<(Peer, SessionReport)> for Served<T, B> {
-    fn from((peer, report): (Peer, SessionReport)) -> Self {
-        Self { peer, report, taken: None }
+impl<T, B> Served<T, B> {
+    fn new(peer: Peer, report: SessionReport) -> Self {
+        Self { outcome: Box::new((peer, report)), taken: None }
     }
 }
 
 async fn serve_to_end<T: Transport, S: Service>(
-    admitted: Admitted<T>,
+    parts: Box<Parts<T>>,
     service: &S,
     stop: &Stop,
 ) -> Served<T, S::Backend> {
-    let Admitted { mut transport, entrance, peer, end, opened, begun, entered: _ } = admitted;
+    let Parts { mut transport, entrance, peer, end, opened, begun, .. } = *parts;
     let switches = Switches { stop, end: &end };
     #[cfg(feature = "proxy")]
     let mut peer = peer;
     #[cfg(feature = "proxy")]
     if service.expects_proxy(&peer) {
         let deadline = opened.after(PROXY_TIMEOUT);
-        match switches.race(proxy::Header::read(&mut transport, deadline)).await {
+        match switches.race(Box::pin(proxy::Header::read(&mut transport, deadline))).await {
             Ok(header) => peer.came_through(&header),
             Err(failure) => {
                 peer.place = Place::none();
-                return (peer, SessionReport::failed_start("PROXY header", failure, begun.elapsed())).into();
+                let report = SessionReport::failed_start("PROXY header", failure, begun.elapsed());
+                return Served::new(peer, report);
             }
         }
     }
     let mut link = Link::new(peer);
-    let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } =
-        match welcome(service, link.peer(), &mut transport, &switches).await {
-            Ok(welcome) => welcome,
-            Err(unwelcome) => {
-                if let Some(rejection) = &unwelcome.rejection {
-                    let _ = end.before(turn_away(transport, entrance, rejection)).await;
-                }
-                return (
-                    link.into_peer(),
-                    SessionReport::unserved(unwelcome.close, unwelcome.error, begun.elapsed()),
-                )
-                    .into();
+    let unserved = |link: Link, (close, error)| {
+        Served::new(link.into_peer(), SessionReport::unserved(close, error, begun.elapsed()))
+    };
+    let welcomed = match Box::pin(welcome(service, link.peer(), &mut transport, &switches)).await {
+        Ok(welcomed) => welcomed,
+        Err(unwelcome) => {
+            if let Some(rejection) = &unwelcome.rejection {
+                let _ = switches.unless_ended(Box::pin(turn_away(transport, entrance, rejection))).await;
             }
-        };
-    let login_deadline = opened.after(config.limits.login_timeout);
+            return unserved(link, (unwelcome.close, unwelcome.error));
+        }
+    };
+    let login_deadline = opened.after(welcomed.config.limits.login_timeout);
     if entrance == Entrance::Implicit && !transport.is_tls() {
         transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
             Ok(transport) => transport,
-            Err(failure) => {
-                let (close, error) = failure.of_handshake();
-                return (link.into_peer(), SessionReport::unserved(close, error, begun.elapsed())).into();
-            }
+            Err(failure) => return unserved(link, failure.of_handshake()),
         };
     }
-    if transport.is_tls() {
-        link.secured(transport.tls());
-        if let Some(tls) = link.tls() {
-            backend.secured(tls);
-        }
-    }
-    let channel = link.channel(trusted);
-    let mut connection = ServerConnection::new(Arc::clone(&config), channel, timestamp, opened);
-    connection.set_trusted_proxy(trusted_proxy);
-    let mut session = Session::new(connection, backend, Exchanges::new(sasl), link.tls());
+    let mut session = begin(welcomed, &transport, &mut link, opened);
     let ended = loop {
         match session.drive(&mut transport, &switches).await {
-            End::Closed(ended) => break ended,
-            End::TakenOver(ended, backend, unread) => {
-                let rest = (&ended, backend, unread);
-                let taken = Some(TakenOver::new(transport, rest, link.peer().clone(), end));
-                return Served {
-                    peer: link.into_peer(),
-                    report: SessionReport::new(ended, begun.elapsed()),
-                    taken,
-                };
+            Pause::Over => break session.into_ended(),
+            Pause::TakenOver => {
+                let (ended, taken) = session.into_taken_over(transport, link.peer().clone(), end.clone());
+                let report = SessionReport::new(ended, begun.elapsed());
+                return Served { taken: Some(Box::new(taken)), ..Served::new(link.into_peer(), report) };
             }
-            End::Proxied(mut proxied, client) => {
-                link.speaks_for(client);
-                let welcome = welcome(service, link.peer(), &mut transport, &switches).await;
+            Pause::Proxied(client) => {
+                link.speaks_for(&client);
+                let welcome = Box::pin(welcome(service, link.peer(), &mut transport, &switches)).await;
                 let backend = welcome.map(|welcome| welcome.backend);
-                proxied.proxied(backend, link.tls(), transport.now());
-                session = *proxied;
+                session.proxied(backend, link.tls(), transport.now());
             }
-            End::StartTls(suspended) => {
+            Pause::StartTls => {
+                let suspended = session.suspend();
                 transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
                     Ok(transport) => transport,
                     Err(failure) => {
-                        return (
-                            link.into_peer(),
-                            SessionReport::new(suspended.failed(failure), begun.elapsed()),
-                        )
-                            .into();
+                        let report = SessionReport::new(suspended.failed(failure), begun.elapsed());
+                        return Served::new(link.into_peer(), report);
                     }
                 };
                 let backend = if link.secured(transport.tls()) {
                     // The earlier backend was for the client that XCLIENT named in clear text.
-                    match welcome(service, link.peer(), &mut transport, &switches).await {
+                    match Box::pin(welcome(service, link.peer(), &mut transport, &switches)).await {
                         Ok(welcome) => Some(welcome.backend),
                         Err(unwelcome) => {
                             let (rejection, close, fault) = unwelcome.into_parts();
-                            let _ = end.before(say(&mut transport, &rejection)).await;
+                            let told = Box::pin(say(&mut transport, &rejection));
+                            let _ = switches.unless_ended(told).await;
                             break suspended.closed(close, fault);
                         }
                     }
@@ -190,8 +174,28 @@ async fn serve_to_end<T: Transport, S: Service>(
     let duration = transport.now().since(opened);
     // If another connection has taken the place, close without a farewell. After the cut, do not wait for the close.
     let deadline = transport.now().after(CLOSE_TIMEOUT);
-    let _ = end.before(transport.close(deadline)).await;
-    (link.into_peer(), SessionReport::new(ended, duration)).into()
+    let _ = switches.unless_ended(pin!(transport.close(deadline))).await;
+    drop(transport);
+    Served::new(link.into_peer(), SessionReport::new(ended, duration))
+}
+
+/// Begins the session of a welcome client.
+fn begin<T: Transport, B: Backend>(
+    welcome: Welcome<B>,
+    transport: &T,
+    link: &mut Link,
+    opened: Instant,
+) -> Box<Session<B>> {
+    let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } = welcome;
+    if transport.is_tls() {
+        link.secured(transport.tls());
+        if let Some(tls) = link.tls() {
+            backend.secured(tls);
+        }
+    }
+    let mut connection = ServerConnection::new(config, link.channel(trusted), timestamp, opened);
+    connection.set_trusted_proxy(trusted_proxy);
+    Session::new(connection, backend, Exchanges::new(sasl), link.tls())
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.

@@ -1,14 +1,19 @@
 //! A switch that ends sessions.
 
 mod grace;
+mod list;
+mod place;
 
 use core::future::{Future, poll_fn};
-use core::task::{Poll, Waker};
+use core::sync::atomic::{AtomicU8, Ordering};
+use core::task::Poll;
 use core::time::Duration;
-use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use list::{Entry, List};
+use place::Place;
 
 /// A switch that ends the sessions of a server, or a client.
 ///
@@ -42,6 +47,9 @@ pub struct Stop {
 
 struct Shared {
     grace: Duration,
+    /// The [`Stage`], which is changed only while the state is locked. Sessions look at it many times for each
+    /// command, so looking takes no lock.
+    stage: AtomicU8,
     state: Mutex<State>,
     /// Wakes the thread that counts the grace period.
     cut: Condvar,
@@ -49,22 +57,17 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    stage: Stage,
     /// Whether anyone waits for a stage after the first.
     wanted: bool,
     /// Whether the time that leads to the next stages is counted.
     timed: bool,
-    next: u64,
-    waiting: HashMap<u64, (Stage, Waker)>,
-    actions: HashMap<u64, (Stage, Action)>,
+    list: List,
 }
 
-type Action = Box<dyn FnOnce() + Send>;
-
 /// The stage of a stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 enum Stage {
-    #[default]
     Running,
     /// Stopped: no session waits for its client.
     Stopped,
@@ -79,7 +82,8 @@ enum Stage {
 #[must_use]
 pub struct OnStop {
     stop: Stop,
-    id: u64,
+    /// Where the action is in the list, unless it was run immediately.
+    at: Option<usize>,
 }
 
 impl Stop {
@@ -95,7 +99,8 @@ impl Stop {
     /// Creates a switch with this grace period. With a grace period of zero, busy sessions are cut immediately.
     #[must_use]
     pub fn with_grace(grace: Duration) -> Self {
-        Self { shared: Arc::new(Shared { grace, state: Mutex::default(), cut: Condvar::new() }) }
+        let (stage, state) = (AtomicU8::new(Stage::Running as u8), Mutex::default());
+        Self { shared: Arc::new(Shared { grace, stage, state, cut: Condvar::new() }) }
     }
 
     /// Tells the sessions to end, and starts the grace period.
@@ -176,58 +181,93 @@ impl Stop {
         on_cut
     }
 
-    fn at(&self, stage: Stage, action: impl FnOnce() + Send + 'static) -> OnStop {
-        let mut state = self.lock();
-        let id = state.take_id();
-        if state.stage >= stage {
-            drop(state);
-            action();
-        } else {
-            state.actions.insert(id, (stage, Box::new(action)));
+    /// Links a session to this switch, until the link is dropped. When this switch is stopped, whoever
+    /// [watches](Self::watched) the switch of the session is polled again. When the grace period ends, the switch of
+    /// the session is stopped.
+    pub(crate) fn link(&self, session: &Self) -> OnStop {
+        let (at, late) = self.add(Stage::Cut, Entry::Link(session.clone()));
+        if late.is_some() {
+            session.stop();
         }
-        OnStop { stop: self.clone(), id }
+        self.want_time();
+        OnStop { stop: self.clone(), at }
+    }
+
+    /// Awaits the future, and polls it again when this switch is stopped or the one that it is [linked](Self::link)
+    /// to. The future can therefore look at both switches without waiting for them. The task is registered once,
+    /// however often it is polled.
+    pub(crate) async fn watched<F: Future + Unpin>(&self, mut future: F) -> F::Output {
+        let mut place = Place::new(self, Stage::Stopped);
+        poll_fn(|context| {
+            // Register first: whatever changes after this wakes the task, and the future sees what changed before.
+            let _ = place.poll_reached(context);
+            core::pin::Pin::new(&mut future).poll(context)
+        })
+        .await
+    }
+
+    fn at(&self, stage: Stage, action: impl FnOnce() + Send + 'static) -> OnStop {
+        let (at, late) = self.add(stage, Entry::Act(stage, Box::new(action)));
+        if let Some(Entry::Act(_, action)) = late {
+            action();
+        }
+        OnStop { stop: self.clone(), at }
+    }
+
+    /// Adds an entry to the list, or gives it back if this stage is reached.
+    fn add(&self, stage: Stage, entry: Entry) -> (Option<usize>, Option<Entry>) {
+        let mut state = self.lock();
+        if self.stage() >= stage { (None, Some(entry)) } else { (Some(state.list.insert(entry)), None) }
     }
 
     async fn until<F: Future>(&self, stage: Stage, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
-        let place = Place { stop: self, id: self.lock().take_id() };
+        let mut place = Place::new(self, stage);
         poll_fn(|context| {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
             }
-            let mut state = self.lock();
-            if state.stage >= stage {
-                return Poll::Ready(None);
-            }
-            state.waiting.insert(place.id, (stage, context.waker().clone()));
-            Poll::Pending
+            place.poll_reached(context).map(|()| None)
         })
         .await
     }
 
     /// Advances to this stage and wakes those who wait for it.
     fn advance(&self, stage: Stage) {
-        let (waiting, actions) = {
+        let due = {
             let mut state = self.lock();
-            if state.stage >= stage {
+            if self.stage() >= stage {
                 return;
             }
-            state.stage = stage;
-            let waiting: Vec<_> = state.waiting.extract_if(|_, (at, _)| *at <= stage).collect();
-            let actions: Vec<_> = state.actions.extract_if(|_, (at, _)| *at <= stage).collect();
-            (waiting, actions)
+            self.shared.stage.store(stage as u8, Ordering::Release);
+            state.list.take(stage)
         };
         self.shared.cut.notify_all();
-        for (_, (_, action)) in actions {
-            action();
+        for entry in due {
+            match entry {
+                Entry::Act(_, action) => action(),
+                Entry::Wake(_, waker) => waker.wake(),
+                Entry::Link(session) if stage >= Stage::Cut => session.stop(),
+                Entry::Link(session) => session.rouse(),
+            }
         }
-        for (_, (_, waker)) in waiting {
+    }
+
+    /// Wakes those who wait, although nothing has changed here.
+    fn rouse(&self) {
+        let wakers = self.lock().list.wakers();
+        for waker in wakers {
             waker.wake();
         }
     }
 
     fn stage(&self) -> Stage {
-        self.lock().stage
+        match self.shared.stage.load(Ordering::Acquire) {
+            0 => Stage::Running,
+            1 => Stage::Stopped,
+            2 => Stage::Cut,
+            _ => Stage::LeftBehind,
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -242,29 +282,10 @@ impl Default for Stop {
     }
 }
 
-impl State {
-    fn take_id(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-}
-
 impl Drop for OnStop {
     fn drop(&mut self) {
-        let action = self.stop.lock().actions.remove(&self.id);
-        drop(action);
-    }
-}
-
-/// Counts one waiter for as long as it exists.
-struct Place<'s> {
-    stop: &'s Stop,
-    id: u64,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.stop.lock().waiting.remove(&self.id);
+        let entry = self.at.and_then(|at| self.stop.lock().list.remove(at));
+        drop(entry);
     }
 }
 
@@ -301,7 +322,7 @@ mod tests {
         assert_eq!(wait(stop.race(async { 2 })), Some(2));
         assert_eq!(wait(stop.before(async { 3 })), None);
         assert_eq!(wait(Stop::new().before(async { 4 })), Some(4));
-        assert!(stop.lock().waiting.is_empty());
+        assert!(stop.lock().list.is_empty());
     }
 
     #[test]

@@ -230,8 +230,8 @@ impl<S: Store, P: BlockingPool> Blocking<S, P> {
 impl<S: Store, P: BlockingPool> Backend for Blocking<S, P> {
     type Message = Chunks<S::Maildrop, P>;
 
-    fn secured(&mut self, tls: &TlsInfo) {
-        self.peer.tls = Some(tls.clone());
+    fn secured(&mut self, tls: &Arc<TlsInfo>) {
+        self.peer.tls = Some(Arc::clone(tls));
     }
 
     fn mechanisms(&self) -> Vec<Mechanism> {

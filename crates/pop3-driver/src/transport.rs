@@ -3,6 +3,7 @@
 use core::future::Future;
 use core::time::Duration;
 use std::io;
+use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
 use pop3_proto::Instant;
@@ -27,6 +28,7 @@ use crate::tls::TlsInfo;
 /// ```
 /// use std::io::{self, Read as _, Write as _};
 /// use std::net::{Shutdown, TcpStream};
+/// use std::sync::Arc;
 ///
 /// use pop3_driver::tls::{self, TlsInfo};
 /// use pop3_driver::{Clock, Transport, timed_out};
@@ -84,7 +86,7 @@ use crate::tls::TlsInfo;
 ///         Err(tls::unavailable())
 ///     }
 ///
-///     fn tls(&self) -> Option<TlsInfo> {
+///     fn tls(&self) -> Option<Arc<TlsInfo>> {
 ///         None
 ///     }
 ///
@@ -106,6 +108,25 @@ pub trait Transport: Send + Sized {
         buffer: &mut [u8],
         deadline: Instant,
     ) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Like [`read`](Self::read), but needs a buffer only once there is something to receive. A connection that waits
+    /// for its peer, possibly for minutes, then holds no memory for it.
+    ///
+    /// Call [`Room::room`] for each attempt, and [`Room::release`] if there was nothing to receive. The default takes
+    /// the room once and [reads](Self::read).
+    fn read_into<R: Room>(
+        &mut self,
+        buffer: &mut R,
+        deadline: Instant,
+    ) -> impl Future<Output = io::Result<usize>> + Send {
+        self.read(buffer.room(), deadline)
+    }
+
+    /// Tells that the peer has sent a part of a line. A peer that sends a command and its line end in two packets may
+    /// not send the second one before the first one is acknowledged. The system delays that by up to 40 ms, because it
+    /// expects a reply to send along. Ask it to acknowledge at once, if it can (`TCP_QUICKACK`). The default does
+    /// nothing.
+    fn acknowledge(&mut self) {}
 
     /// Receives octets while something else is awaited, as [`read`](Self::read) does.
     ///
@@ -144,7 +165,7 @@ pub trait Transport: Send + Sized {
     fn secure(self, deadline: Instant) -> impl Future<Output = io::Result<Self>> + Send;
 
     /// Returns the result of the handshake, if the connection is in TLS.
-    fn tls(&self) -> Option<TlsInfo>;
+    fn tls(&self) -> Option<Arc<TlsInfo>>;
 
     /// Returns whether the connection is in TLS.
     fn is_tls(&self) -> bool;
@@ -160,6 +181,15 @@ pub trait Transport: Send + Sized {
     ) -> impl Future<Output = io::Result<R>> + Send {
         async move { Ok(work()) }
     }
+}
+
+/// Room for octets that are received, which need not exist while there are none.
+pub trait Room: Send {
+    /// Returns the room. It is never empty. Takes memory if there is none.
+    fn room(&mut self) -> &mut [u8];
+
+    /// Gives the memory back, unless something was received before. The next [`room`](Self::room) takes it again.
+    fn release(&mut self);
 }
 
 /// A monotonic clock for [`Transport::now`]. Its epoch is the moment at which it was started.

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::ServerConfig;
 use pop3_proto::{Expire, LoginDelay};
 
 use crate::users::{Profile, User, soonest};
@@ -16,13 +15,17 @@ pub(super) struct Announced {
 }
 
 impl Announced {
-    /// The settings of a session before anybody has logged in: the longest delay and the shortest
+    /// What is announced before anybody has logged in: the longest delay and the shortest
     /// time that any user has, and a hint where users differ.
-    pub(super) fn before_login(&self, mut config: ServerConfig, profile: &Profile) -> ServerConfig {
-        let (delay, expire) = self.widest(profile);
-        config.login_delay = delay.or(config.login_delay);
-        config.expire = expire.or(config.expire);
-        config
+    pub(super) fn before_login(&self, profile: &Profile) -> (Option<LoginDelay>, Option<Expire>) {
+        let own = profile.login_delay();
+        let mut delay = own.max(self.login_delay).map(LoginDelay::new);
+        if let Some(delay) = &mut delay {
+            delay.per_user = own.is_some();
+        }
+        let own = profile.expire();
+        let expire = soonest(own.into_iter().chain(self.expire));
+        (delay, expire.map(|days| expire_after(days, own.is_some())))
     }
 
     /// The delay of one user.
@@ -41,21 +44,10 @@ impl Announced {
         user: Option<&User>,
         profile: &Profile,
     ) -> (Option<LoginDelay>, Option<Expire>) {
-        let (delay, expire) = self.widest(profile);
+        let (delay, expire) = self.before_login(profile);
         let delay = delay.map(|_| LoginDelay::new(self.login_delay_of(user)));
         let expire = expire.map(|_| expire_after(self.expire_of(user), false));
         (delay, expire)
-    }
-
-    fn widest(&self, profile: &Profile) -> (Option<LoginDelay>, Option<Expire>) {
-        let own = profile.login_delay();
-        let mut delay = own.max(self.login_delay).map(LoginDelay::new);
-        if let Some(delay) = &mut delay {
-            delay.per_user = own.is_some();
-        }
-        let own = profile.expire();
-        let expire = soonest(own.into_iter().chain(self.expire));
-        (delay, expire.map(|days| expire_after(days, own.is_some())))
     }
 }
 

@@ -40,8 +40,8 @@ impl<P: BlockingPool> Guarded<P> {
 impl<P: BlockingPool> Backend for Guarded<P> {
     type Message = Chunks<OpenMaildir, P>;
 
-    fn secured(&mut self, tls: &TlsInfo) {
-        self.peer.tls = Some(tls.clone());
+    fn secured(&mut self, tls: &Arc<TlsInfo>) {
+        self.peer.tls = Some(Arc::clone(tls));
     }
 
     fn mechanisms(&self) -> Vec<Mechanism> {

@@ -79,7 +79,7 @@ impl<P: BlockingPool> Service for On<P> {
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
         let config = policy.store.config(&policy.config);
-        let welcome = Welcome::new(config.into(), Counted { backend, place })
+        let welcome = Welcome::new(config, Counted { backend, place })
             .with_trusted(trusted)
             .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
@@ -157,7 +157,7 @@ async fn check(place: &places::Place) -> places::Check<'_> {
 impl<B: Backend> Backend for Counted<B> {
     type Message = B::Message;
 
-    fn secured(&mut self, tls: &TlsInfo) {
+    fn secured(&mut self, tls: &Arc<TlsInfo>) {
         self.backend.secured(tls);
     }
 

@@ -10,7 +10,7 @@ use pop3_driver::Clock;
 use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{EightBitHeaders, Maildir, MaildirConfig, MessageFile, OpenError};
-use pop3_proto::server::{Accepted, Extent};
+use pop3_proto::server::{Accepted, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_surrogate::surrogate;
@@ -37,6 +37,8 @@ pub(super) struct MailStore {
     /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
     utf8: bool,
     delays: Mutex<LoginDelays>,
+    /// The settings of the last session.
+    config: Mutex<Option<Arc<ServerConfig>>>,
     clock: Clock,
 }
 
@@ -75,6 +77,7 @@ impl MailStore {
             enforce_expiry: false,
             utf8: false,
             delays: Mutex::default(),
+            config: Mutex::default(),
             clock: Clock::start(),
         }
     }
@@ -89,12 +92,18 @@ impl MailStore {
         Self { utf8, ..self }
     }
 
-    /// The settings of a session that begins now.
-    pub(super) fn config(
-        &self,
-        config: &pop3_proto::server::ServerConfig,
-    ) -> pop3_proto::server::ServerConfig {
-        self.announced.before_login(config.clone(), &self.gatekeeper.users().profile())
+    /// The settings of a session that begins now. All sessions share them until the users change.
+    pub(super) fn config(&self, config: &Arc<ServerConfig>) -> Arc<ServerConfig> {
+        let (delay, expire) = self.announced.before_login(&self.gatekeeper.users().profile());
+        let (login_delay, expire) = (delay.or(config.login_delay), expire.or(config.expire));
+        let mut last = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = last.get_or_insert_with(|| Arc::clone(config));
+        if (shared.login_delay, shared.expire) != (login_delay, expire) {
+            let mut changed = ServerConfig::clone(config);
+            (changed.login_delay, changed.expire) = (login_delay, expire);
+            *shared = changed.into();
+        }
+        Arc::clone(shared)
     }
 
     /// Refuses who comes too soon after his last login.

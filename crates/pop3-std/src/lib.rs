@@ -74,7 +74,7 @@
 //! |---|---|
 //! | [`Client`], [`Builder`], [`IncomingMessage`], [`connect`], [`connect_over`], [`connect_in_tls`], [`serve`], [`serve_or_hand_over`], [`serve_connection`], [`serve_connection_in_tls`], [`Socket`], [`Stream`], [`Pool`], [`Threads`] | what this crate adds to the driver |
 //! | [`ClientError`], [`ClientOptions`], [`Security`] | the words of [`client`] that most programs need |
-//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
+//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Room`], [`Clock`] | all of [`pop3_driver`], under the same names |
 //! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
 //! | [`reasons`] | shows any error with its causes |
@@ -91,6 +91,7 @@
 
 mod builder;
 mod calls;
+mod crew;
 mod listen;
 mod message;
 mod over;
@@ -109,8 +110,8 @@ pub use pop3_builder::{certificates, trust};
 pub use pop3_driver::client::{ClientError, ClientOptions, Security};
 pub use pop3_driver::store::Inline as Pool;
 pub use pop3_driver::{
-    Clock, LoginMethod, OnStop, Stop, Transport, backend, client, memory, pause, server, store, timed_out,
-    tls, wait,
+    Clock, LoginMethod, OnStop, Room, Stop, Transport, backend, client, memory, pause, server, store,
+    timed_out, tls, wait,
 };
 pub use pop3_proto as proto;
 pub use pop3_sasl as sasl;

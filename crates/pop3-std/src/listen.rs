@@ -1,11 +1,10 @@
-//! Servers on a listener, with one thread for each connection.
+//! Servers on a listener, with a thread for each connection.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use pop3_driver::server::{
@@ -15,6 +14,7 @@ use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, Transport, wait};
 use pop3_proto::Rejection;
 
+use crate::crew::Crew;
 use crate::socket::Socket;
 use crate::stream::{Stream as _, Tcp, Unblock};
 
@@ -63,7 +63,7 @@ where
     let knock = knock_at(listener.local_addr()?);
     // The listener blocks. Connect to it, so that it checks the switch.
     let _unblock = stop.on_stop(move || drop(TcpStream::connect_timeout(&knock, ACCEPT_RETRY)));
-    let (open, take_over) = (Sessions::new(), Arc::new(take_over));
+    let (open, take_over, crew) = (Sessions::new(), Arc::new(take_over), Crew::default());
     while !stop.is_stopped() {
         let accepted = listener.accept();
         if stop.is_stopped() {
@@ -76,25 +76,15 @@ where
             // Admit here and not in the thread, so that no connection is open without a place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
             let admitted = admitted.among(&open);
-            let (give, take) = sync_channel::<Admitted<Socket>>(1);
             let (own, stop, take_over) = (Arc::clone(service), stop.clone(), Arc::clone(&take_over));
-            let session = move || {
-                if let Ok(admitted) = take.recv() {
-                    session(admitted, unblock, &*own, &stop, &*take_over);
-                }
+            let serve = move |admitted: Admitted<Socket>| {
+                session(admitted, unblock, &*own, &stop, &*take_over);
             };
-            // Pass the connection only after the thread has started. If it does not start, the client is turned away.
-            match thread::Builder::new().name(format!("pop3 {address}")).spawn(session) {
-                Ok(_) => {
-                    let _ = give.send(admitted);
-                    Ok(())
-                }
-                Err(error) => {
-                    let rejection = Rejection::temporary("too many connections, try again later");
-                    wait(admitted.turn_away(&**service, &rejection));
-                    Err(error)
-                }
-            }
+            crew.run(admitted, serve).map_err(|(error, admitted)| {
+                let rejection = Rejection::temporary("too many connections, try again later");
+                wait(admitted.turn_away(&**service, &rejection));
+                error
+            })
         });
         match begun {
             Ok(()) => {}

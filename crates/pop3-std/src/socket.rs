@@ -8,6 +8,7 @@ mod tls;
 
 use core::time::Duration;
 use std::io::{self, Read as _, Write as _};
+use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
 use pop3_driver::tls::{Role, TlsInfo, unavailable};
@@ -31,7 +32,7 @@ pub struct Socket<S = Tcp> {
     timed: Timed<S>,
     /// TLS with rustls.
     tls: Option<Box<Tls>>,
-    info: Option<TlsInfo>,
+    info: Option<Arc<TlsInfo>>,
     /// Whether the stream itself is in TLS.
     carried: bool,
     role: Role,
@@ -66,7 +67,7 @@ impl<S: Stream> Socket<S> {
     /// the caller must have verified the peer. `tls` is the result of the handshake, as far as it is known. Without
     /// channel bindings, -PLUS mechanisms are not used. Without certificates, EXTERNAL is not used.
     pub fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
-        Self { info: tls, carried: true, ..Self::over(stream, Role::None, clock) }
+        Self { info: tls.map(Arc::new), carried: true, ..Self::over(stream, Role::None, clock) }
     }
 
     /// Sets a switch that interrupts one read. When the switch is stopped, the current read, or else the next one,
@@ -95,6 +96,10 @@ impl<S: Stream> Transport for Socket<S> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             received => received,
         }
+    }
+
+    fn acknowledge(&mut self) {
+        self.timed.stream.acknowledge();
     }
 
     /// Receives nothing, as that would block, but looks from time to time whether the peer has ended its side.
@@ -144,10 +149,10 @@ impl<S: Stream> Transport for Socket<S> {
         }
         self.timed.deadline = deadline;
         let (tls, info) = Tls::handshake(&mut self.timed, &self.role)?;
-        Ok(Self { tls: Some(Box::new(tls)), info, ..self })
+        Ok(Self { tls: Some(Box::new(tls)), info: info.map(Arc::new), ..self })
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         self.info.clone()
     }
 

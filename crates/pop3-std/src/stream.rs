@@ -49,6 +49,10 @@ pub trait Stream: Read + Write + Send {
         Ok(false)
     }
 
+    /// Acknowledges what was received at once, without waiting for a reply that could carry the ACK (`TCP_QUICKACK` on
+    /// Linux). Default: does nothing.
+    fn acknowledge(&mut self) {}
+
     /// Returns a handle that unblocks the stream from another thread, or `None` if that is not possible.
     ///
     /// # Errors

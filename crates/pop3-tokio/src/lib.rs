@@ -86,7 +86,7 @@
 //! |---|---|
 //! | [`Client`], [`Builder`], [`connect`], [`connect_over`], [`connect_in_tls`], [`Connecting`], [`serve`], [`serve_or_hand_over`], [`serve_connection`], [`Socket`], [`Pool`], [`Writer`] | what this crate adds to the driver |
 //! | [`ClientError`], [`ClientOptions`], [`Security`] | the words of [`client`] that most programs need |
-//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
+//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Room`], [`Clock`] | all of [`pop3_driver`], under the same names |
 //! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
 //! | [`reasons`] | shows any error with its causes |
@@ -115,7 +115,7 @@ pub use pop3_builder::{Connecting, reasons};
 pub use pop3_builder::{certificates, trust};
 pub use pop3_driver::client::{ClientError, ClientOptions, Security};
 pub use pop3_driver::{
-    Clock, LoginMethod, OnStop, Stop, Transport, backend, client, memory, server, store, timed_out, tls,
+    Clock, LoginMethod, OnStop, Room, Stop, Transport, backend, client, memory, server, store, timed_out, tls,
 };
 pub use pop3_proto as proto;
 pub use pop3_sasl as sasl;

@@ -3,12 +3,15 @@
 mod stream;
 mod timer;
 
+use core::future::poll_fn;
+use core::pin::Pin;
 use std::io;
+use std::sync::Arc;
 
 use pop3_driver::tls::{Role, TlsInfo, unavailable};
-use pop3_driver::{Clock, Transport};
+use pop3_driver::{Clock, Room, Transport};
 use pop3_proto::Instant;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -23,11 +26,13 @@ use timer::Timer;
 #[derive(Debug)]
 pub struct Socket<S = TcpStream> {
     stream: Stream<S>,
-    tls: Option<TlsInfo>,
+    tls: Option<Arc<TlsInfo>>,
     is_tls: bool,
     role: Role,
     clock: Clock,
     timer: Timer,
+    /// Acknowledges what was received, if the stream can do that.
+    acknowledge: fn(&S),
 }
 
 impl Socket {
@@ -38,7 +43,7 @@ impl Socket {
     /// Returns an error if the system refuses to set TCP_NODELAY.
     pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self::over(stream, role, clock))
+        Ok(Self { acknowledge, ..Self::over(stream, role, clock) })
     }
 }
 
@@ -46,7 +51,7 @@ impl<S> Socket<S> {
     /// Creates a socket from any stream without TLS. `role` is its role in a TLS handshake.
     pub const fn over(stream: S, role: Role, clock: Clock) -> Self {
         let stream = Stream::Plain(stream);
-        Self { stream, tls: None, is_tls: false, role, clock, timer: Timer::new() }
+        Self { stream, tls: None, is_tls: false, role, clock, timer: Timer::new(), acknowledge: |_| {} }
     }
 
     /// Creates a socket from a stream that is already in TLS, for example from another library than rustls.
@@ -54,9 +59,8 @@ impl<S> Socket<S> {
     /// The client and the server trust the stream as if it were their own TLS, and send and accept passwords on it:
     /// the caller must have verified the peer. `tls` is the result of the handshake, as far as it is known. Without
     /// channel bindings, -PLUS mechanisms are not used. Without certificates, EXTERNAL is not used.
-    pub const fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
-        let stream = Stream::Plain(stream);
-        Self { stream, tls, is_tls: true, role: Role::None, clock, timer: Timer::new() }
+    pub fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
+        Self { tls: tls.map(Arc::new), is_tls: true, ..Self::over(stream, Role::None, clock) }
     }
 }
 
@@ -71,6 +75,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             result => result,
         }
+    }
+
+    async fn read_into<R: Room>(&mut self, buffer: &mut R, deadline: Instant) -> io::Result<usize> {
+        let stream = &mut self.stream;
+        let received = poll_fn(|context| {
+            let mut octets = ReadBuf::new(buffer.room());
+            let poll = Pin::new(&mut *stream).poll_read(context, &mut octets);
+            let received = octets.filled().len();
+            if poll.is_pending() {
+                buffer.release();
+            }
+            poll.map_ok(|()| received)
+        });
+        match self.timer.within(self.clock, deadline, received).await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            result => result,
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        (self.acknowledge)(self.stream.get_ref());
     }
 
     async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
@@ -95,15 +120,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
     }
 
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        let Self { stream, tls: _, is_tls, role, clock, mut timer } = self;
+        let Self { stream, tls: _, is_tls, role, clock, mut timer, acknowledge } = self;
         if is_tls {
             return Err(unavailable());
         }
         let (stream, tls) = timer.within(clock, deadline, stream.handshake(&role)).await?;
-        Ok(Self { stream, tls, is_tls: true, role, clock, timer })
+        Ok(Self { stream, tls: tls.map(Arc::new), is_tls: true, role, clock, timer, acknowledge })
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         self.tls.clone()
     }
 
@@ -117,4 +142,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
     ) -> io::Result<R> {
         tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
     }
+}
+
+/// Acknowledges what was received, without waiting for a reply that could carry the ACK. Nothing is lost if the system
+/// refuses.
+fn acknowledge(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }

@@ -1,6 +1,7 @@
 //! A transport that an observer watches, inside TLS.
 
 use std::io;
+use std::sync::Arc;
 
 use pop3_driver::Transport;
 use pop3_driver::client::{ClientOptions, Security};
@@ -82,7 +83,7 @@ impl<T: Transport> Transport for Overheard<T> {
         Ok(Self { transport, watch })
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         self.transport.tls()
     }
 

@@ -30,7 +30,7 @@ async fn the_server_learns_which_name_was_asked_for<R: Runtime>(mode: Mode) {
     let name = (mode != Mode::Trusted).then(|| "localhost".to_owned());
     assert_eq!(client.tls().and_then(|tls| tls.server_name), name);
     client.quit().await.expect("the end");
-    assert_eq!(server.report().peer.tls.and_then(|tls| tls.server_name), name);
+    assert_eq!(server.report().peer.tls.and_then(|tls| tls.server_name.clone()), name);
 }
 
 async fn the_report_says_how_the_user_has_logged_in<R: Runtime>() {

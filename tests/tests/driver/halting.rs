@@ -135,7 +135,7 @@ impl Transport for Halting {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         None
     }
 

@@ -13,6 +13,7 @@ mod halting;
 mod handed_on;
 mod hashing;
 mod hostile_login;
+mod idle;
 mod late;
 mod logins;
 mod logins_once;

@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 use std::io;
+use std::sync::Arc;
 
 use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt, StoredMessage};
 use pop3_driver::server::{Entrance, Peer, Service, SessionReport, TakenOver, Welcome, admit, serve};
@@ -49,7 +50,7 @@ impl Transport for Odd {
         Ok(Self(self.0.secure(deadline).await?, self.1))
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         None
     }
 

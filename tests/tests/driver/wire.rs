@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) written: usize,
     /// Whether written octets wait for a flush. Until then, nobody may wait for an answer to them.
     unflushed: bool,
+    /// How often it was asked to acknowledge a part of a line.
+    pub(crate) acknowledged: usize,
     /// How often a long computation was run.
     pub(crate) computed: usize,
     /// The largest number of octets that a write accepts.
@@ -116,6 +118,7 @@ impl Wire {
             incoming: incoming.into_iter().collect(),
             writes: Vec::new(),
             unflushed: false,
+            acknowledged: 0,
             computed: 0,
             written: 0,
             takes: usize::MAX,
@@ -210,6 +213,10 @@ impl Transport for Wire {
         .await
     }
 
+    fn acknowledge(&mut self) {
+        self.state().acknowledged += 1;
+    }
+
     async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         poll_fn(|_| match self.state().incoming.front() {
             // What is not in the script does not happen, not even the end.
@@ -290,7 +297,7 @@ impl Transport for Wire {
         }
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         None
     }
 

@@ -21,6 +21,16 @@ pub(super) enum Stream<S> {
     Tls(Box<TlsStream<S>>),
 }
 
+impl<S> Stream<S> {
+    pub(super) fn get_ref(&self) -> &S {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
     #[cfg(feature = "rustls")]
     pub(super) async fn handshake(self, role: &Role) -> io::Result<(Self, Option<TlsInfo>)> {

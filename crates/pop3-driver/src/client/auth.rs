@@ -104,7 +104,7 @@ impl<T: Transport> Client<T> {
     /// The bindings of the TLS connection, unless they have served an exchange (RFC 9266 section 4.1).
     pub(super) fn bindings(&self) -> ChannelBindings {
         match self.transport.tls() {
-            Some(tls) if !self.bound => tls.bindings,
+            Some(tls) if !self.bound => tls.bindings.clone(),
             _ => ChannelBindings::none(),
         }
     }

@@ -2,6 +2,10 @@
 
 use core::fmt;
 use core::future::Future;
+use core::panic::AssertUnwindSafe;
+use core::pin::pin;
+use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
 use pop3_proto::server::Close;
@@ -9,7 +13,9 @@ use pop3_proto::{Instant, Rejection};
 
 use super::sessions::Entered;
 use super::telling::Telling;
-use super::{Entrance, Peer, Served, Service, SessionReport, Sessions, TakenOver, serve_to_end, turn_away};
+use super::{
+    Entrance, Peer, Place, Served, Service, SessionReport, Sessions, TakenOver, serve_to_end, turn_away,
+};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -20,16 +26,23 @@ use crate::transport::Transport;
 /// exceeds the places of the service, however fast connections arrive.
 #[must_use = "the connection closes unless it is served"]
 pub struct Admitted<T> {
+    /// In a box, because each future through which it passes reserves space for it.
+    pub(super) parts: Box<Parts<T>>,
+}
+
+pub(super) struct Parts<T> {
     pub(super) transport: T,
     pub(super) entrance: Entrance,
     pub(super) peer: Peer,
+    /// The peer as it is known now, without its place.
+    start: Arc<Peer>,
     /// Stopped by the service to end this connection.
     pub(super) end: Stop,
     pub(super) opened: Instant,
     /// A handshake that fails takes the transport and its clock along.
     pub(super) begun: StdInstant,
     /// Its entry among the sessions of its listener.
-    pub(super) entered: Option<Entered>,
+    entered: Option<Entered>,
 }
 
 /// Asks the service whether it accepts a connection. Returns `None` if it does not: the client was told why, the
@@ -43,13 +56,15 @@ pub async fn admit<T: Transport, S: Service>(
     service: &S,
 ) -> Option<Admitted<T>> {
     let (opened, begun, end) = (transport.now(), StdInstant::now(), Stop::new());
-    let telling = Telling::new(service, &peer, begun, None);
-    let place = caught(async { service.accept(&peer, &end) }).await;
+    let start = Arc::new(Peer { place: Place::none(), ..peer.clone() });
+    let telling = Telling::new(service, Arc::clone(&start), begun, None);
+    let place = catch_unwind(AssertUnwindSafe(|| service.accept(&peer, &end)));
     let (rejection, panicked) = match place {
         Ok(Ok(place)) => {
             telling.leave();
             peer.place = place;
-            return Some(Admitted { transport, entrance, peer, end, opened, begun, entered: None });
+            let parts = Parts { transport, entrance, peer, start, end, opened, begun, entered: None };
+            return Some(Admitted { parts: Box::new(parts) });
         }
         Ok(Err(rejection)) => (rejection, false),
         Err(_) => (Rejection::temporary("internal error"), true),
@@ -68,12 +83,12 @@ impl<T: Transport> Admitted<T> {
     /// down the socket when it is stopped.
     #[must_use]
     pub const fn end(&self) -> &Stop {
-        &self.end
+        &self.parts.end
     }
 
     /// Adds this connection to these sessions until it is served or dropped.
     pub fn among(mut self, sessions: &Sessions) -> Self {
-        self.entered = Some(sessions.enter(&self.peer, self.begun));
+        self.parts.entered = Some(sessions.enter(Arc::clone(&self.parts.start), self.parts.begun));
         self
     }
 
@@ -102,27 +117,29 @@ impl<T: Transport> Admitted<T> {
         stop: &Stop,
         take_over: impl FnOnce(TakenOver<T, S::Backend>) -> F,
     ) {
-        let (begun, end) = (self.begun, self.end.clone());
-        let telling = Telling::new(service, &self.peer, begun, self.entered.take());
+        let parts = &mut self.parts;
+        let (begun, end) = (parts.begun, parts.end.clone());
+        let telling = Telling::new(service, Arc::clone(&parts.start), begun, parts.entered.take());
         // The cut of the server also ends this session.
-        let _cut = stop.on_cut({
-            let end = end.clone();
-            move || end.stop()
-        });
-        // Box the future. Otherwise each future around it would reserve space for it twice.
-        let serving = Box::pin(serve_to_end(self, service, stop));
-        let served = caught(async {
-            let Served { peer, mut report, taken } = serving.await;
+        let _cut = stop.link(&end);
+        let serving = Box::pin(async {
+            let Served { outcome, taken } = serve_to_end(self.parts, service, stop).await;
             if let Some(taken) = taken {
+                let (peer, mut report) = *outcome;
                 // Keep the place even if the relay drops the peer.
                 let _place = taken.peer.place.clone();
-                let _ = end.before(take_over(taken)).await;
+                let _ = end.before(take_over(*taken)).await;
                 report.duration = begun.elapsed();
+                return Box::new((peer, report));
             }
-            (peer, report)
+            outcome
         });
-        match served.await {
-            Ok((peer, report)) => telling.tell(&peer, &report),
+        let served = {
+            let serving = pin!(end.watched(serving));
+            caught(serving).await
+        };
+        match served {
+            Ok(outcome) => telling.tell(&outcome.0, &outcome.1),
             Err(_) => telling.panicked(),
         }
     }
@@ -130,16 +147,18 @@ impl<T: Transport> Admitted<T> {
     /// Closes a connection that nothing has served, and tells the service.
     pub(super) fn dropped<S: Service>(mut self, service: &S) {
         // Its own drop makes the report, when the place is free.
-        let _telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
+        let parts = &mut self.parts;
+        let _telling = Telling::new(service, Arc::clone(&parts.start), parts.begun, parts.entered.take());
         drop(self);
     }
 
     /// Turns the connection away after all. The client is told why, and the service is told how the connection ended.
     /// Use it in accept loops that cannot start a thread.
     pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
+        let parts = &mut self.parts;
         // Declared before the peer and so dropped after it: the place is free when the service is told.
-        let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
-        let Self { transport, entrance, peer, begun, .. } = self;
+        let telling = Telling::new(service, Arc::clone(&parts.start), parts.begun, parts.entered.take());
+        let Parts { transport, entrance, peer, begun, .. } = *self.parts;
         turn_away(transport, entrance, rejection).await;
         drop(peer);
         telling.tell_of_start(&SessionReport::unserved(Close::Refused, None, begun.elapsed()));
@@ -148,6 +167,6 @@ impl<T: Transport> Admitted<T> {
 
 impl<T> fmt::Debug for Admitted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admitted").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Admitted").field("peer", &self.parts.peer).finish_non_exhaustive()
     }
 }

@@ -2,16 +2,25 @@
 
 mod asking;
 mod calls;
+mod ended;
 mod sending;
+mod suspended;
 
+pub(super) use ended::Ended;
+use suspended::Suspended;
+
+use core::pin::pin;
 use std::io;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use pop3_proto::server::{Answer, ClientInfo, Close, Request, ServerConnection, ServerMisuse, ServerStep};
 use pop3_proto::{Input, Instant};
 
+use super::peer::Peer;
 use super::sasl::Exchanges;
-use super::switches::{Failure, Switches};
+use super::switches::Switches;
+use super::taken_over::TakenOver;
 use super::unwelcome::Unwelcome;
 use crate::backend::{Backend, LoginAttempt, Proof};
 use crate::buffer::ReadBuffer;
@@ -36,71 +45,46 @@ pub(super) struct Session<B> {
     farewell: bool,
     /// What was read on the spot since other tasks had their turn, in octets.
     busy: usize,
+    /// Whether a panic ended it.
+    panicked: bool,
 }
 
 /// Why the loop has stopped.
-pub(super) enum End<B> {
-    /// The session is over and its backend is dropped, so the maildrop is released.
-    Closed(Ended),
-    /// TLS must start. Only [`Suspended::resume`] returns the session. Everything received in clear text is
-    /// discarded.
-    StartTls(Suspended<B>),
-    /// A proxy has named its client with XCLIENT. [`Session::proxied`] continues the session.
-    Proxied(Box<Session<B>>, ClientInfo),
-    /// The connection is taken over, with its backend and the octets that were received but not read.
-    TakenOver(Ended, B, Vec<u8>),
-}
-
-/// The result of a session.
-pub(super) struct Ended {
-    pub(super) connection: ServerConnection,
-    pub(super) user: Option<String>,
-    pub(super) method: Option<LoginMethod>,
-    pub(super) fault: Option<io::Error>,
-    /// Whether a panic ended it.
-    pub(super) panicked: bool,
-}
-
-/// A session between STLS and the end of the handshake.
-pub(super) struct Suspended<B> {
-    connection: ServerConnection,
-    backend: B,
-    exchanges: Exchanges,
-}
-
-impl<B: Backend> Suspended<B> {
-    /// Continues in TLS with this backend, or with the earlier one.
-    pub(super) fn resume(mut self, backend: Option<B>, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
-        // This is no misuse, because the connection has requested the handshake.
-        let _ = self.connection.tls_established(now);
-        if let Some(backend) = backend {
-            self.backend = backend;
-        }
-        if let Some(tls) = tls {
-            self.backend.secured(tls);
-        }
-        Session::new(self.connection, self.backend, self.exchanges, tls)
-    }
-
-    /// Returns the result after a failed handshake.
-    pub(super) fn failed(self, failure: Failure) -> Ended {
-        let (close, fault) = failure.of_handshake();
-        self.closed(close, fault)
-    }
-
-    /// Returns the result if the session does not continue.
-    pub(super) fn closed(mut self, close: Close, fault: Option<io::Error>) -> Ended {
-        self.connection.close(close);
-        Ended { connection: self.connection, user: None, method: None, fault, panicked: false }
-    }
-}
-
-/// Why the loop pauses.
-enum Pause {
+pub(super) enum Pause {
+    /// The session is over.
     Over,
+    /// TLS must start. [`Session::suspend`] discards everything received in clear text.
     StartTls,
-    Proxied(ClientInfo),
+    /// A proxy has named its client with XCLIENT. [`Session::proxied`] continues the session.
+    Proxied(Box<ClientInfo>),
+    /// The connection is taken over, with its backend and the octets that were received but not read.
     TakenOver,
+}
+
+/// A [`ServerStep`] whose large variants are in a box: the loop holds it while it waits for the client.
+enum Turn {
+    Read,
+    Flush,
+    /// A request or a pause.
+    Work(Box<ServerStep>),
+    Proxied(Box<ClientInfo>),
+    StartTls,
+    Close(Close),
+    Wait,
+}
+
+impl From<ServerStep> for Turn {
+    fn from(step: ServerStep) -> Self {
+        match step {
+            ServerStep::Read => Self::Read,
+            ServerStep::Flush => Self::Flush,
+            ServerStep::Ask(Request::Proxied(client)) => Self::Proxied(client.into()),
+            ServerStep::Ask(_) | ServerStep::Pause(_) => Self::Work(step.into()),
+            ServerStep::StartTls => Self::StartTls,
+            ServerStep::Close(close) => Self::Close(close),
+            ServerStep::Wait => Self::Wait,
+        }
+    }
 }
 
 /// Why the loop cannot continue.
@@ -136,12 +120,12 @@ impl<B: Backend> Session<B> {
         mut connection: ServerConnection,
         backend: B,
         mut exchanges: Exchanges,
-        tls: Option<&TlsInfo>,
-    ) -> Self {
-        exchanges.carried_by(tls);
+        tls: Option<&Arc<TlsInfo>>,
+    ) -> Box<Self> {
+        exchanges.carried_by(tls.map(|tls| &**tls));
         exchanges.offer(&backend, &mut connection);
         let line = connection.session().limits().command_line;
-        Self {
+        Box::new(Self {
             connection,
             backend,
             exchanges,
@@ -153,69 +137,80 @@ impl<B: Backend> Session<B> {
             fault: None,
             farewell: false,
             busy: 0,
-        }
+            panicked: false,
+        })
     }
 
     /// Serves until the session is over, taken over, or needs TLS or the backend of another client.
-    pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, switches: &Switches<'_>) -> End<B> {
-        let run = caught(switches.end.before(Box::pin(self.run(transport, switches)))).await;
+    pub(super) async fn drive<T: Transport>(&mut self, transport: &mut T, switches: &Switches<'_>) -> Pause {
+        let run = {
+            let run = pin!(self.run(transport, switches));
+            caught(switches.unless_ended(run)).await
+        };
         let mut result = run.map_or(Err(Fault::Panicked), |run| run.unwrap_or(Err(Fault::Ended)));
-        let panicked = matches!(result, Err(Fault::Panicked));
-        if switches.end.is_stopped() && !panicked {
+        self.panicked = matches!(result, Err(Fault::Panicked));
+        if switches.end.is_stopped() && !self.panicked {
             // If reads block, stopping the switch looks like the end of the input or an error.
             result = Err(Fault::Ended);
         }
-        match result {
-            Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
-            Ok(Pause::StartTls) => {
-                return End::StartTls(Suspended {
-                    connection: self.connection,
-                    backend: self.backend,
-                    exchanges: self.exchanges,
-                });
-            }
-            Ok(Pause::TakenOver) => {
-                let unread = self.input.filled().to_vec();
-                let (backend, ended) = self.into_parts(false);
-                return End::TakenOver(ended, backend, unread);
-            }
-            Ok(Pause::Over) => {}
-            Err(Fault::Network(error)) => {
-                let timed_out = error.kind() == io::ErrorKind::TimedOut;
-                self.connection.close(if timed_out { Close::TimedOut } else { Close::PeerClosed });
-                self.fault = Some(error).filter(|_| !timed_out);
-            }
-            Err(Fault::Misuse) => {
-                self.connection.close(Close::Stopped);
-                self.fault = Some(io::Error::other("internal error: the session was misused"));
-            }
-            Err(Fault::Ended) => {
-                let (close, why) = switches.ended();
-                self.connection.close(close);
-                self.fault = why;
-            }
-            Err(Fault::Panicked) => {
-                self.connection.close(Close::Stopped);
-                self.fault = Some(io::Error::other("internal error: the session panicked"));
-            }
-        }
-        End::Closed(self.into_parts(panicked).1)
+        let (close, fault) = match result {
+            Ok(pause) => return pause,
+            Err(Fault::Network(error)) if error.kind() == io::ErrorKind::TimedOut => (Close::TimedOut, None),
+            Err(Fault::Network(error)) => (Close::PeerClosed, Some(error)),
+            Err(Fault::Misuse) => (Close::Stopped, Some(bug("the session was misused"))),
+            Err(Fault::Ended) => switches.ended(),
+            Err(Fault::Panicked) => (Close::Stopped, Some(bug("the session panicked"))),
+        };
+        self.connection.close(close);
+        self.fault = fault;
+        Pause::Over
     }
 
-    fn into_parts(self, panicked: bool) -> (B, Ended) {
-        let Self { connection, backend, user, method, fault, .. } = self;
-        (backend, Ended { connection, user, method, fault, panicked })
+    /// Ends the session. Its backend is dropped, so the maildrop is released.
+    pub(super) fn into_ended(self: Box<Self>) -> Ended {
+        self.into_parts().0
+    }
+
+    /// Stops before a TLS handshake. Everything received in clear text is discarded. Only [`Suspended::resume`]
+    /// returns the session.
+    pub(super) fn suspend(self: Box<Self>) -> Box<Suspended<B>> {
+        let Self { connection, backend, exchanges, .. } = *self;
+        Box::new(Suspended { connection, backend, exchanges })
+    }
+
+    /// Ends the session for a caller that takes over this transport.
+    pub(super) fn into_taken_over<T>(
+        self: Box<Self>,
+        transport: T,
+        peer: Peer,
+        end: Stop,
+    ) -> (Ended, TakenOver<T, B>) {
+        let unread = self.input.filled().to_vec();
+        let (ended, connection, backend) = self.into_parts();
+        let taken = TakenOver::new(transport, (&ended, connection.session(), backend, unread), peer, end);
+        (ended, taken)
+    }
+
+    fn into_parts(self: Box<Self>) -> (Ended, ServerConnection, B) {
+        let Self { connection, backend, user, method, fault, panicked, .. } = *self;
+        let ended = Ended { user, method, panicked, ..Ended::of(&connection, fault) };
+        (ended, connection, backend)
     }
 
     /// Continues for the client that the proxy has named, with its backend, or with none if it is not welcome.
-    pub(super) fn proxied(&mut self, backend: Result<B, Unwelcome>, tls: Option<&TlsInfo>, now: Instant) {
+    pub(super) fn proxied(
+        &mut self,
+        backend: Result<B, Unwelcome>,
+        tls: Option<&Arc<TlsInfo>>,
+        now: Instant,
+    ) {
         let (answer, refused) = match backend {
             Ok(backend) => {
                 self.backend = backend;
                 if let Some(tls) = tls {
                     self.backend.secured(tls);
                 }
-                self.exchanges.carried_by(tls);
+                self.exchanges.carried_by(tls.map(|tls| &**tls));
                 self.exchanges.offer(&self.backend, &mut self.connection);
                 (Answer::Proxied, None)
             }
@@ -234,32 +229,63 @@ impl<B: Backend> Session<B> {
     }
 
     /// Runs the loop, and returns why it pauses.
+    ///
+    /// Most sessions wait for their clients most of the time. What a session needs only while it is busy is in
+    /// [`busy`](Self::busy), whose future exists only then.
     async fn run<T: Transport>(
         &mut self,
         transport: &mut T,
         switches: &Switches<'_>,
     ) -> Result<Pause, Fault> {
-        let stop = switches.stop;
+        let mut turn = Turn::from(self.next(transport, switches)?);
         loop {
-            if switches.end.is_stopped() {
-                // Execute no more received commands, and send nothing.
-                return Err(Fault::Ended);
-            }
-            if stop.is_stopped() {
-                // No request is open here. Commands that have come already are not begun any more: a
-                // client that never stops sending would never be stopped.
-                self.connection.close(Close::Stopped);
-            }
-            match self.poll(transport.now()) {
-                ServerStep::Read => {
+            turn = match turn {
+                Turn::Read => {
                     if core::mem::take(&mut self.farewell) {
                         // The client may try again.
                         self.fault = None;
                     }
                     self.send(transport, 0).await?;
-                    self.receive(transport, stop).await?;
+                    self.receive(transport, switches).await?;
+                    self.next(transport, switches)?.into()
                 }
+                Turn::Flush => {
+                    self.send(transport, 0).await?;
+                    self.next(transport, switches)?.into()
+                }
+                Turn::Work(step) => Box::pin(self.busy(*step, transport, switches)).await?.into(),
+                Turn::Proxied(client) => return Ok(Pause::Proxied(client)),
+                Turn::StartTls => {
+                    self.send(transport, 0).await?;
+                    return Ok(Pause::StartTls);
+                }
+                Turn::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => {
+                    return Ok(Pause::Over);
+                }
+                // All output was sent before the login was checked.
+                Turn::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
+                Turn::Close(_) => {
+                    self.send(transport, 0).await?;
+                    return Ok(Pause::Over);
+                }
+                // Every request above is answered before the next poll.
+                Turn::Wait => return Err(Fault::Misuse),
+            }
+        }
+    }
+
+    /// Does this step and all that follow, until the session waits for its client or ends. Returns the step that does
+    /// so.
+    async fn busy<T: Transport>(
+        &mut self,
+        mut step: ServerStep,
+        transport: &mut T,
+        switches: &Switches<'_>,
+    ) -> Result<ServerStep, Fault> {
+        loop {
+            match step {
                 ServerStep::Flush => self.send(transport, 0).await?,
+                ServerStep::Ask(Request::Proxied(_)) => return Ok(step),
                 ServerStep::Ask(Request::Password { name, password, utf8, .. }) => {
                     self.send(transport, 0).await?;
                     let attempt = LoginAttempt::new(name, Proof::Password(password)).with_utf8(utf8);
@@ -274,7 +300,6 @@ impl<B: Backend> Session<B> {
                     self.send(transport, 0).await?;
                     self.exchange(request, transport).await?;
                 }
-                ServerStep::Ask(Request::Proxied(client)) => return Ok(Pause::Proxied(client)),
                 ServerStep::Ask(Request::Fetch { message, extent, .. }) => {
                     self.fetch(message, extent, transport).await?
                 }
@@ -287,27 +312,31 @@ impl<B: Backend> Session<B> {
                 }
                 ServerStep::Pause(until) => {
                     self.send(transport, 0).await?;
-                    if stop.race(transport.pause(until)).await.is_none() {
+                    let pause = pin!(transport.pause(until));
+                    if switches.unless_stopped(pause).await.is_none() {
                         self.connection.close(Close::Stopped);
                     }
                 }
-                ServerStep::StartTls => {
-                    self.send(transport, 0).await?;
-                    return Ok(Pause::StartTls);
+                ServerStep::Read | ServerStep::Wait | ServerStep::StartTls | ServerStep::Close(_) => {
+                    return Ok(step);
                 }
-                ServerStep::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => {
-                    return Ok(Pause::Over);
-                }
-                // All output was sent before the login was checked.
-                ServerStep::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
-                ServerStep::Close(_) => {
-                    self.send(transport, 0).await?;
-                    return Ok(Pause::Over);
-                }
-                // Every request above is answered before the next poll.
-                ServerStep::Wait => return Err(Fault::Misuse),
             }
+            step = self.next(transport, switches)?;
         }
+    }
+
+    /// Returns the next step, unless the session was ended from outside.
+    fn next<T: Transport>(&mut self, transport: &T, switches: &Switches<'_>) -> Result<ServerStep, Fault> {
+        if switches.end.is_stopped() {
+            // Execute no more received commands, and send nothing.
+            return Err(Fault::Ended);
+        }
+        if switches.stop.is_stopped() {
+            // No request is open here. Commands that have come already are not begun any more: a
+            // client that never stops sending would never be stopped.
+            self.connection.close(Close::Stopped);
+        }
+        Ok(self.poll(transport.now()))
     }
 
     fn poll(&mut self, now: Instant) -> ServerStep {
@@ -319,20 +348,32 @@ impl<B: Backend> Session<B> {
         step
     }
 
-    async fn receive<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<(), Fault> {
+    async fn receive<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        switches: &Switches<'_>,
+    ) -> Result<(), Fault> {
         // The output is empty, so checking its capacity moves nothing.
         if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
+        }
+        if !self.input.filled().is_empty() {
+            // The core leaves only the beginning of a line. The client may wait for an ACK before it sends the rest.
+            transport.acknowledge();
         }
         let limits = self.connection.session().limits();
         let most = limits.command_line.max(limits.sasl_line);
         self.input.shrink();
         self.input.grow(most);
         let deadline = self.connection.deadline();
-        match stop.race(transport.read(self.input.room(), deadline)).await {
+        let read = {
+            let read = pin!(transport.read_into(&mut self.input, deadline));
+            switches.unless_stopped(read).await
+        };
+        match read {
             None => self.connection.close(Close::Stopped),
             // If reads block, stopping the switch looks like the end of the input.
-            Some(Ok(0)) if stop.is_stopped() => self.connection.close(Close::Stopped),
+            Some(Ok(0)) if switches.stop.is_stopped() => self.connection.close(Close::Stopped),
             Some(Ok(0)) => self.input_ended = true,
             Some(Ok(octets)) => self.input.add(octets),
             // The protocol crate checks the clock and closes the connection.
@@ -341,4 +382,9 @@ impl<B: Backend> Session<B> {
         }
         Ok(())
     }
+}
+
+/// The error for the report after a bug.
+fn bug(text: &str) -> io::Error {
+    io::Error::other(format!("internal error: {text}"))
 }

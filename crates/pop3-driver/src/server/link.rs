@@ -1,5 +1,7 @@
 //! The facts about a connection that the server trusts.
 
+use std::sync::Arc;
+
 use pop3_proto::Channel;
 use pop3_proto::server::ClientInfo;
 
@@ -13,26 +15,22 @@ use crate::tls::TlsInfo;
 /// is derived by one function. It runs again after each change, so nothing outdated remains.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// The peer of the socket, as the PROXY header names it. The header comes before the session, and only from
-    /// addresses that the operator has named, so it is valid as long as the socket.
-    socket: Peer,
-    /// The client that a proxy has named with XCLIENT, since TLS last started.
-    client: Option<ClientInfo>,
+    /// The peer of the session.
+    peer: Peer,
+    /// The peer of the socket without TLS, as the PROXY header names it, while XCLIENT names another. The header comes
+    /// before the session, and only from addresses that the operator has named, so it is valid as long as the socket.
+    socket: Option<Box<Peer>>,
     /// Whether XCLIENT was ever accepted. After that, a TLS handshake may be with the proxy or with its client, and
     /// the server cannot tell which.
     proxied: bool,
-    /// Whether the connection is in TLS, and the result of the handshake.
+    /// Whether the connection is in TLS.
     secured: bool,
-    tls: Option<TlsInfo>,
-    /// The peer derived from the above.
-    peer: Peer,
 }
 
 impl Link {
     /// Creates a link for a socket on which at most a PROXY header was received.
-    pub(super) fn new(socket: Peer) -> Self {
-        let peer = socket.clone();
-        Self { socket, client: None, proxied: false, secured: false, tls: None, peer }
+    pub(super) const fn new(socket: Peer) -> Self {
+        Self { peer: socket, socket: None, proxied: false, secured: false }
     }
 
     /// Returns the peer of the session, for the policy, its limits and its log.
@@ -46,7 +44,7 @@ impl Link {
     }
 
     /// Returns the result of the TLS handshake if it was with the client itself.
-    pub(super) const fn tls(&self) -> Option<&TlsInfo> {
+    pub(super) const fn tls(&self) -> Option<&Arc<TlsInfo>> {
         self.peer.tls.as_ref()
     }
 
@@ -60,29 +58,33 @@ impl Link {
     }
 
     /// Records the client that a trusted proxy has named.
-    pub(super) fn speaks_for(&mut self, client: ClientInfo) {
-        self.client = Some(client);
+    pub(super) fn speaks_for(&mut self, client: &ClientInfo) {
+        let tls = self.peer.tls.take();
+        let socket = self.socket.get_or_insert_with(|| Box::new(self.peer.clone()));
+        self.peer = Peer::clone(socket);
+        self.peer.speaks_for(client);
         self.proxied = true;
-        self.derive();
+        self.carried_by(tls);
     }
 
     /// Records that TLS has started. Forgets everything said before it (RFC 2595 section 4). Returns whether this
     /// changes the peer.
-    pub(super) fn secured(&mut self, tls: Option<TlsInfo>) -> bool {
-        let forgotten = self.client.take().is_some();
+    pub(super) fn secured(&mut self, tls: Option<Arc<TlsInfo>>) -> bool {
+        let forgotten = self.socket.take();
+        let changed = forgotten.is_some();
+        if let Some(socket) = forgotten {
+            self.peer = *socket;
+        }
         self.secured = true;
-        self.tls = tls;
-        self.derive();
-        forgotten
+        self.carried_by(tls);
+        changed
     }
 
-    fn derive(&mut self) {
-        self.peer = self.socket.clone();
-        if let Some(client) = &self.client {
-            self.peer.speaks_for(client);
-        }
-        let of_proxy = self.proxied || self.socket.proxy.is_some_and(|proxy| proxy.tls);
-        self.peer.tls = self.tls.clone().map(|tls| if of_proxy { tls.of_nobody() } else { tls });
+    /// Sets what is known about TLS, as far as it is the client's own.
+    fn carried_by(&mut self, tls: Option<Arc<TlsInfo>>) {
+        let of_proxy = self.proxied || self.peer.proxy.is_some_and(|proxy| proxy.tls);
+        self.peer.tls =
+            tls.map(|tls| if of_proxy { Arc::new(TlsInfo::clone(&tls).of_nobody()) } else { tls });
     }
 }
 
@@ -126,9 +128,9 @@ mod tests {
         for (header, own) in [(None, true), (Some(false), true), (Some(true), false)] {
             let mut link = link(header);
             assert_eq!(link.channel(false), Channel::Plaintext);
-            assert!(!link.secured(Some(tls())));
+            assert!(!link.secured(Some(tls().into())));
             assert_eq!((is_bound(&link), link.channel(true)), (own, Channel::Tls));
-            link.speaks_for(client());
+            link.speaks_for(&client());
             assert!(!is_bound(&link));
         }
     }
@@ -136,11 +138,12 @@ mod tests {
     #[test]
     fn what_xclient_said_ends_with_tls_and_what_it_took_away_does_not_come_back() {
         let mut link = link(None);
-        link.speaks_for(client());
+        let socket = link.peer().address;
+        link.speaks_for(&client());
         assert_eq!(link.peer().ip(), client().address);
         assert!(link.peer().proxy.is_some());
-        assert!(link.secured(Some(tls())));
-        assert_eq!((link.peer().address, link.peer().proxy), (link.socket.address, None));
+        assert!(link.secured(Some(tls().into())));
+        assert_eq!((link.peer().address, link.peer().proxy), (socket, None));
         assert!(!is_bound(&link));
     }
 }

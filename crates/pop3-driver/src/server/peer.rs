@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use pop3_proto::server::ClientInfo;
 
@@ -32,7 +33,7 @@ pub struct Peer {
     pub proxy: Option<Proxy>,
     /// The result of the TLS handshake, once TLS is in use. If TLS ends at the proxy, or after XCLIENT, there are no
     /// certificates, no server name and no channel bindings, because they do not belong to the client.
-    pub tls: Option<TlsInfo>,
+    pub tls: Option<Arc<TlsInfo>>,
     /// The place that [`Service::accept`](super::Service::accept) returned for this connection.
     pub place: Place,
 }

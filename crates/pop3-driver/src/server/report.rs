@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use pop3_proto::server::{Close, ServerState, SessionTotals};
+use pop3_proto::server::{Close, SessionTotals};
 
 use super::drive::Ended;
 #[cfg(feature = "proxy")]
@@ -34,16 +34,8 @@ pub struct SessionReport {
 
 impl SessionReport {
     pub(super) fn new(ended: Ended, duration: Duration) -> Self {
-        let session = ended.connection.session();
-        Self {
-            user: ended.user,
-            method: ended.method,
-            close: if let ServerState::Closed(why) = session.state() { why } else { Close::PeerClosed },
-            error: ended.fault,
-            panicked: ended.panicked,
-            totals: session.totals(),
-            duration,
-        }
+        let Ended { close, totals, user, method, fault: error, panicked } = ended;
+        Self { user, method, close, error, panicked, totals, duration }
     }
 
     /// A connection that did not come to a session.

@@ -1,12 +1,13 @@
 //! The open sessions of a listener, to wait until they end.
 
 use core::future::poll_fn;
+use core::pin::pin;
 use core::task::{Poll, Waker};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Peer, Place, Service, SessionReport};
+use super::{Peer, Service, SessionReport};
 use crate::panics::caught;
 use crate::stop::Stop;
 
@@ -29,7 +30,7 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    peer: Peer,
+    peer: Arc<Peer>,
     begun: Instant,
     /// Whether the service is told of its end, or was.
     told: bool,
@@ -49,9 +50,8 @@ impl Sessions {
         Self::default()
     }
 
-    /// Counts a connection among them, until the entry is dropped.
-    pub(super) fn enter(&self, peer: &Peer, begun: Instant) -> Entered {
-        let peer = Peer { place: Place::none(), ..peer.clone() };
+    /// Counts a connection among them, until the entry is dropped. The peer has no place.
+    pub(super) fn enter(&self, peer: Arc<Peer>, begun: Instant) -> Entered {
         let mut open = self.lock();
         open.next += 1;
         let id = open.next;
@@ -77,14 +77,14 @@ impl Sessions {
             let untold = open.entries.values_mut().filter(|entry| !entry.told);
             let leave = |entry: &mut Entry| {
                 entry.told = true;
-                (entry.peer.clone(), entry.begun)
+                (Arc::clone(&entry.peer), entry.begun)
             };
             untold.map(leave).collect()
         };
         for (peer, begun) in &left {
             let report = SessionReport::left_behind(begun.elapsed());
             // If the service panics, continue with the other sessions.
-            let _ = caught(async { service.ended(peer, &report) }).await;
+            let _ = caught(pin!(async { service.ended(peer, &report) })).await;
         }
         left.len()
     }
@@ -133,7 +133,6 @@ impl Drop for Entered {
 #[cfg(test)]
 mod tests {
     use core::future::Future as _;
-    use core::pin::pin;
     use core::task::Context;
     use std::task::Wake;
 
@@ -150,7 +149,7 @@ mod tests {
     fn who_looks_often_waits_once_and_is_woken_by_the_last() {
         let sessions = Sessions::new();
         let address = ([127, 0, 0, 1], 1).into();
-        let entered = sessions.enter(&Peer::new(address, address), Instant::now());
+        let entered = sessions.enter(Arc::new(Peer::new(address, address)), Instant::now());
         let mut waiting = pin!(sessions.none_left());
         let waker = Waker::from(Arc::new(Nobody));
         let mut context = Context::from_waker(&waker);

@@ -1,6 +1,8 @@
 //! The switches that end a session from outside.
 
-use core::future::Future;
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::Poll;
 use std::io;
 
 use pop3_proto::server::Close;
@@ -8,6 +10,9 @@ use pop3_proto::server::Close;
 use crate::stop::Stop;
 
 /// The two switches of a session.
+///
+/// The task of the session [watches](Stop::watched) both, so it is polled again when one of them is stopped. Nothing
+/// in it needs to wait for a switch: looking at it in each poll is enough, and costs no lock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Switches<'s> {
     /// Stops the server. Busy sessions finish their work.
@@ -49,7 +54,7 @@ impl Failure {
     }
 }
 
-impl Switches<'_> {
+impl<'s> Switches<'s> {
     /// Returns the close and the error for the report on a session that was ended from outside.
     pub(super) fn ended(&self) -> (Close, Option<io::Error>) {
         if self.stop.is_cut() {
@@ -60,9 +65,34 @@ impl Switches<'_> {
         }
     }
 
+    /// Awaits the future, or until the session is ended from outside.
+    pub(super) fn unless_ended<F: Future + Unpin>(
+        &self,
+        mut future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Unpin + use<'s, F> {
+        let end = self.end;
+        poll_fn(move |context| {
+            if end.is_stopped() { Poll::Ready(None) } else { Pin::new(&mut future).poll(context).map(Some) }
+        })
+    }
+
+    /// Awaits the future, or until the server is stopped.
+    pub(super) fn unless_stopped<F: Future + Unpin>(
+        &self,
+        mut future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Unpin + use<'s, F> {
+        let stop = self.stop;
+        poll_fn(move |context| match Pin::new(&mut future).poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if stop.is_stopped() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+    }
+
     /// Awaits the result, or until a switch is stopped.
     pub(super) async fn race<T>(&self, result: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
-        let raced = self.end.before(self.stop.race(result)).await;
+        let result = pin!(result);
+        let raced = self.unless_ended(self.unless_stopped(result)).await;
         match raced.flatten() {
             _ if self.end.is_stopped() => {
                 let (close, why) = self.ended();

@@ -4,6 +4,7 @@ use core::fmt;
 
 use pop3_proto::Channel;
 use pop3_proto::server::Language;
+use pop3_proto::server::rules::ServerSession;
 
 use super::Peer;
 use super::drive::Ended;
@@ -47,11 +48,10 @@ pub struct TakenOver<T, B> {
 impl<T, B> TakenOver<T, B> {
     pub(super) fn new(
         transport: T,
-        (ended, backend, unread): (&Ended, B, Vec<u8>),
+        (ended, session, backend, unread): (&Ended, &ServerSession, B, Vec<u8>),
         peer: Peer,
         end: Stop,
     ) -> Self {
-        let session = ended.connection.session();
         Self {
             transport,
             unread,

@@ -4,12 +4,12 @@ use core::fmt;
 use core::panic::AssertUnwindSafe;
 use std::io;
 use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::time::Instant;
 
 use pop3_proto::server::Close;
 
 use super::peer::Peer;
-use super::place::Place;
 use super::report::SessionReport;
 use super::service::Service;
 use super::sessions::Entered;
@@ -18,7 +18,7 @@ use super::sessions::Entered;
 pub(super) struct Telling<'s, S: Service> {
     service: &'s S,
     /// The client as it was known at the start.
-    peer: Peer,
+    peer: Arc<Peer>,
     begun: Instant,
     due: bool,
     /// The entry in the sessions of a listener, which may already have reported the end.
@@ -26,9 +26,13 @@ pub(super) struct Telling<'s, S: Service> {
 }
 
 impl<'s, S: Service> Telling<'s, S> {
-    /// Creates the report of a new connection, which may be in the sessions of a listener.
-    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
-        let peer = Peer { place: Place::none(), ..peer.clone() };
+    /// Creates the report of a new connection, which may be in the sessions of a listener. The peer has no place.
+    pub(super) const fn new(
+        service: &'s S,
+        peer: Arc<Peer>,
+        begun: Instant,
+        entered: Option<Entered>,
+    ) -> Self {
         Self { service, peer, begun, due: true, entered }
     }
 
@@ -45,7 +49,7 @@ impl<'s, S: Service> Telling<'s, S> {
 
     /// Like `tell`, for the client as it was known at the start.
     pub(super) fn tell_of_start(self, report: &SessionReport) {
-        let peer = self.peer.clone();
+        let peer = Arc::clone(&self.peer);
         self.tell(&peer, report);
     }
 

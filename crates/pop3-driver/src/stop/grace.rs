@@ -22,7 +22,7 @@ impl Stop {
     pub(super) fn keep_time(&self) {
         {
             let mut state = self.lock();
-            if state.stage < Stage::Stopped || !state.wanted || core::mem::replace(&mut state.timed, true) {
+            if self.stage() < Stage::Stopped || !state.wanted || core::mem::replace(&mut state.timed, true) {
                 return;
             }
         }
@@ -44,7 +44,7 @@ impl Stop {
     fn sleep_until_cut(&self) {
         let begun = Instant::now();
         let mut state = self.lock();
-        while state.stage < Stage::Cut {
+        while self.stage() < Stage::Cut {
             let Some(left) = self.shared.grace.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
             else {
                 return;

@@ -63,6 +63,10 @@ impl Stream for Tcp {
         has_ended(&self.0)
     }
 
+    fn acknowledge(&mut self) {
+        acknowledge(&self.0);
+    }
+
     fn unblock(&self) -> io::Result<Option<Unblock>> {
         let stream = Arc::clone(&self.0);
         Ok(Some(Unblock::new(move |how| drop(stream.shutdown(how)))))
@@ -87,6 +91,10 @@ impl Stream for TcpStream {
         has_ended(self)
     }
 
+    fn acknowledge(&mut self) {
+        acknowledge(self);
+    }
+
     fn unblock(&self) -> io::Result<Option<Unblock>> {
         let stream = self.try_clone()?;
         Ok(Some(Unblock::new(move |how| drop(stream.shutdown(how)))))
@@ -102,4 +110,12 @@ fn has_ended(stream: &TcpStream) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Nothing is lost if the system refuses.
+fn acknowledge(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = std::os::linux::net::TcpStreamExt::set_quickack(stream, true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }

@@ -83,7 +83,7 @@ impl<'s, T: Transport> Watch<'s, T> {
             context.finish();
         }
         loop {
-            let ahead = !lost && !*input_ended && !input.room().is_empty();
+            let ahead = !lost && !*input_ended && input.has_room();
             let seen = {
                 let watched = async {
                     if ahead {
