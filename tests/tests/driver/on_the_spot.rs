@@ -126,7 +126,7 @@ impl Service for Library {
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let store = Arc::new(Library(Arc::clone(&self.0)));
         let backend = Blocking::new(store, Counted(Arc::clone(&self.0)), peer.clone());
-        Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(true))
+        Ok(Welcome::new(ServerConfig::default().into(), backend).with_trusted(true))
     }
 
     fn ended(&self, _: &Peer, report: &SessionReport) {
