@@ -76,6 +76,8 @@ pub enum What {
     Unlink,
     /// A file or directory was synced.
     Sync,
+    /// A whole file system was synced. The path is that of the directory for which this was requested.
+    SyncAll,
 }
 
 /// What is to fail, shared by all that was opened.
@@ -90,6 +92,7 @@ struct Planned {
     has_failed: bool,
     without_rename_new: bool,
     without_links: bool,
+    with_sync_all: bool,
     changes: Vec<Change>,
 }
 
@@ -146,6 +149,11 @@ impl Faults {
     /// Makes [`Folder::link`] unsupported, as on FAT.
     pub fn without_links(&self) {
         self.plan.lock().without_links = true;
+    }
+
+    /// Makes [`Folder::sync_all`] supported. At first, it is not, whatever the file system is.
+    pub fn with_sync_all(&self) {
+        self.plan.lock().with_sync_all = true;
     }
 
     /// Returns whether the fault that was set last has occurred.
@@ -314,6 +322,17 @@ impl Folder for FaultyFolder {
 
     fn sync(&self) -> io::Result<()> {
         self.plan.change(What::Sync, &self.path)
+    }
+
+    fn can_sync_all(&self) -> bool {
+        self.plan.lock().with_sync_all
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        if !self.can_sync_all() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.plan.change(What::SyncAll, &self.path)
     }
 }
 

@@ -5,12 +5,14 @@ mod chunk;
 mod inbox;
 #[cfg(test)]
 mod interrupted;
+mod lent;
 mod listing;
 mod place;
 mod plan;
 #[cfg(test)]
 mod resumed;
 mod session;
+mod shelf;
 mod state;
 mod storing;
 

@@ -50,10 +50,12 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
             let command = match part {
                 Part::Nothing => continue,
                 Part::Begun(_) | Part::Data(_) => self.sent.front().map(|(command, _)| *command),
-                Part::Refused(_) | Part::Accepted | Part::End => self.sent.pop_front().map(|(command, octets)| {
-                    self.expected = self.expected.saturating_sub(octets);
-                    command
-                }),
+                Part::Refused(_) | Part::Accepted | Part::End => {
+                    self.sent.pop_front().map(|(command, octets)| {
+                        self.expected = self.expected.saturating_sub(octets);
+                        command
+                    })
+                }
                 // Send as many commands as fit before waiting for octets.
                 Part::Starved => {
                     self.fill()?;

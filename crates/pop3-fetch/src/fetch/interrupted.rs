@@ -4,7 +4,7 @@
 use core::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pop3_disk::{Change, Faults, System, What};
@@ -80,13 +80,13 @@ pub(super) fn session(
     let mut whole = true;
     for task in plan.fetch.iter().map(|place| task(&listing, &census, place).unwrap()) {
         let body = &maildrop[task.number.index()].1;
-        let mut incoming = inbox.begin().map_err(text)?;
+        let mut incoming = inbox.reception().begin(task.size);
         if body == broken {
             whole = false;
-            incoming.write_all(&body.as_bytes()[..2]).map_err(text)?;
+            incoming.push(&body.as_bytes()[..2]).map_err(text)?;
             continue;
         }
-        incoming.write_all(body.as_bytes()).map_err(text)?;
+        incoming.push(body.as_bytes()).and_then(|()| incoming.finish(false)).map_err(text)?;
         match inbox.keep(incoming, &task).map_err(text)? {
             Kept::New(id) | Kept::Known(id) => marked.push((task.number, id)),
         }
