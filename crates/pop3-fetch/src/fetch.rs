@@ -2,6 +2,8 @@
 
 mod catalogue;
 mod chunk;
+#[cfg(test)]
+mod grouped;
 mod inbox;
 #[cfg(test)]
 mod interrupted;

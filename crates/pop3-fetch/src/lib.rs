@@ -30,6 +30,7 @@
 //! #             "UIDL" => "+OK\r\n1 abc\r\n.\r\n",
 //! #             "RETR 1" => "+OK\r\nSubject: help\r\n\r\nme!\r\n.\r\n",
 //! #             "CAPA" => "-ERR\r\n",
+//! #             "STAT" => "+OK 1 23\r\n",
 //! #             _ => "+OK\r\n",
 //! #         };
 //! #         (&stream).write_all(reply.as_bytes())?;

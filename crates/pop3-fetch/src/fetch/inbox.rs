@@ -371,6 +371,14 @@ impl Reception {
     }
 }
 
+#[cfg(test)]
+impl Reception {
+    /// The same where there is no room in memory.
+    pub(crate) fn crowded(&self) -> Self {
+        Self { room: Arc::new(Room::full()), ..self.clone() }
+    }
+}
+
 impl Incoming {
     /// More octets of the message, in the form of the server.
     pub(crate) fn push(&mut self, octets: &[u8]) -> io::Result<()> {

@@ -29,6 +29,11 @@ impl Room {
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        Self { taken: ROOM.into() }
+    }
+
     fn give_back(&self, octets: usize) {
         self.taken.fetch_sub(octets, Ordering::Relaxed);
     }
@@ -228,7 +233,7 @@ mod tests {
     #[test]
     fn where_a_message_lies_does_not_change_what_it_is() {
         let intake = Unnamed(Faults::over(System::shared()));
-        let (room, full) = (Arc::new(Room::default()), Arc::new(Room { taken: ROOM.into() }));
+        let (room, full) = (Arc::new(Room::default()), Arc::new(Room::full()));
         for text in [&b""[..], b"+ok", b"-ERR no\r\n", b"Subject: x\r\n\r\nx\r\n"] {
             for size in [1, 3, 100] {
                 let gather = |room| {
