@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The conformance runner against our own server on each runtime, and against Debian's servers.
 
-    cargo build --release -p pop3-cli && tests/interop/conformance.py [--ours] [--update-docs]
+    cargo build --release -p pop3-cli --all-features && tests/interop/conformance.py [--ours] [--update-docs]
 
 Our server must pass every row that can be tried; of Dovecot, Courier, Cyrus and popa3d it is only asked that the runner comes
 to its end, and their tables are kept in docs/conformance-runs.md. Then `pop3 conformance --client` plays its scripts to
@@ -294,7 +294,7 @@ def main() -> int:
     arguments = parser.parse_args()
     program = Path(os.environ.get("POP3") or ROOT / "target/release/pop3").resolve()
     if not os.access(program, os.X_OK):
-        print(f"FAIL  no program {program}; cargo build --release -p pop3-cli, or set POP3")
+        print(f"FAIL  no program {program}; cargo build --release -p pop3-cli --all-features, or set POP3")
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     processes = Processes()

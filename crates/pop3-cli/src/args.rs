@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(feature = "tokio")]
+mod bench;
 mod conformance;
 mod named;
 mod passwd;
@@ -16,6 +18,8 @@ use pop3_lint::Severity;
 use pop3_serve::log::Format;
 use tracing::level_filters::LevelFilter;
 
+#[cfg(feature = "tokio")]
+pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::Serve;
@@ -53,6 +57,9 @@ pub(crate) enum Command {
     Fetch(Box<Fetch>),
     /// Show what a server supports, its TLS and certificate, the size of the maildrop, and oddities
     Check(Box<Check>),
+    /// Measure how much load a server of your own can handle
+    #[cfg(feature = "tokio")]
+    Bench(Box<Bench>),
     /// Test a server, or with --client a client, against the requirements of POP3
     Conformance(Box<Conformance>),
     /// Create a sample maildrop, serve it over TLS, fetch it, and verify every octet
@@ -139,8 +146,8 @@ pub(crate) struct Account {
     /// any rate [default: 1000 in a minute, or in the time of --timeout if that is longer]
     #[arg(long, value_name = "N[/SECS]")]
     pub(crate) min_rate: Option<Rate>,
-    /// The runtime of the connection
-    #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
+    /// The runtime of the connection, if the program was built with more than one
+    #[arg(long, default_value = RUNTIMES[0].0, value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
 }
 
@@ -201,8 +208,8 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// The runtime of the connections
-    #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
+    /// The runtime of the connections, if the program was built with more than one
+    #[arg(long, default_value = RUNTIMES[0].0, value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
 }
 
@@ -248,20 +255,25 @@ macro_rules! runtime {
     }};
 }
 
-const RUNTIMES: [(&str, Runtime, &str); 4] = [
+/// The runtimes that are built in. The first one is the default.
+const RUNTIMES: &[(&str, Runtime, &str)] = &[
+    #[cfg(feature = "tokio")]
     runtime!("tokio", Tokio, ""),
+    #[cfg(feature = "async-std")]
     runtime!("async-std", AsyncStd, ""),
+    #[cfg(feature = "smol")]
     runtime!("smol", Smol, ""),
+    #[cfg(feature = "threads")]
     runtime!("std", Threads, "Threads and blocking sockets"),
 ];
 
-const TLS: [(&str, TlsMode, &str); 3] = [
+const TLS: &[(&str, TlsMode, &str)] = &[
     ("implicit", TlsMode::Implicit, "TLS from the start of the connection"),
     ("starttls", TlsMode::StartTls, "TLS with STLS, required before anything else"),
     ("off", TlsMode::Off, "No TLS"),
 ];
 
-const LOG_LEVELS: [(&str, LevelFilter, &str); 6] = [
+const LOG_LEVELS: &[(&str, LevelFilter, &str)] = &[
     ("off", LevelFilter::OFF, ""),
     ("error", LevelFilter::ERROR, ""),
     ("warn", LevelFilter::WARN, ""),
@@ -270,16 +282,16 @@ const LOG_LEVELS: [(&str, LevelFilter, &str); 6] = [
     ("trace", LevelFilter::TRACE, ""),
 ];
 
-const LOG_FORMATS: [(&str, Format, &str); 2] = [("text", Format::Text, ""), ("json", Format::Json, "")];
+const LOG_FORMATS: &[(&str, Format, &str)] = &[("text", Format::Text, ""), ("json", Format::Json, "")];
 
-const LINT_LEVELS: [(&str, Severity, &str); 3] = [
+const LINT_LEVELS: &[(&str, Severity, &str)] = &[
     ("must", Severity::Must, "What an RFC requires"),
     ("should", Severity::Should, "Also what an RFC recommends"),
     ("practice", Severity::Practice, "Also what is allowed but causes problems in practice"),
 ];
 
-const TRAITS: [(&str, RecognisedBy, &str); 2] =
-    [("unique-ids", RecognisedBy::UniqueIds, ""), ("content", RecognisedBy::Content, "")];
+const TRAITS: &[(&str, RecognisedBy, &str)] =
+    &[("unique-ids", RecognisedBy::UniqueIds, ""), ("content", RecognisedBy::Content, "")];
 
 impl Account {
     /// The URL, read.
@@ -287,11 +299,15 @@ impl Account {
     /// # Errors
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
-        let url = self.url.as_deref().ok_or_else(|| Failure::usage("no URL was given"))?;
-        let bad = |error: &dyn core::error::Error| Failure::usage(format!("bad URL: {error}"));
-        let url = pop3_url::idn::to_ascii(url).map_err(|error| bad(&error))?;
-        Url::parse(&url).map_err(|error| bad(&error))
+        read_url(self.url.as_deref().ok_or_else(|| Failure::usage("no URL was given"))?)
     }
+}
+
+/// Reads a URL. The message of an error does not repeat it.
+fn read_url(url: &str) -> Result<Url, Failure> {
+    let bad = |error: &dyn core::error::Error| Failure::usage(format!("bad URL: {error}"));
+    let url = pop3_url::idn::to_ascii(url).map_err(|error| bad(&error))?;
+    Url::parse(&url).map_err(|error| bad(&error))
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {

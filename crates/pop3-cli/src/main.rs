@@ -5,6 +5,8 @@
 
 mod account;
 mod args;
+#[cfg(feature = "tokio")]
+mod bench;
 mod check;
 mod conformance;
 mod demo;
@@ -18,6 +20,9 @@ mod password;
 mod progress;
 mod serve;
 mod tell;
+
+#[cfg(not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")))]
+compile_error!("the program needs a runtime: one of the features tokio, async-std, smol and threads");
 
 use std::process::ExitCode;
 
@@ -47,6 +52,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Serve(options) => serve::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),
+        #[cfg(feature = "tokio")]
+        Command::Bench(options) => bench::run(options),
         Command::Conformance(options) => conformance::run(options),
         Command::Demo(options) => demo::run(options),
         Command::Lint(options) => lint::run(options),

@@ -6,7 +6,9 @@ use std::time::Instant;
 use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_proto::client::SendError;
 use pop3_proto::server::{Close, Limits};
-use pop3_proto::{Capability, Channel, Expire, Extension, Keyword, MessageNumber, ReplyShape, ResponseCode};
+use pop3_proto::{
+    Capability, Channel, Command, Expire, Extension, Keyword, MessageNumber, ReplyShape, ResponseCode,
+};
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
@@ -199,6 +201,12 @@ async fn calls_out_of_turn<R: Runtime>() {
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     // Nothing to do is not a fault.
     assert_eq!(client.dele_all(&[]).await.expect("nothing"), []);
+    // QUIT has a call of its own. What stands before it is sent.
+    let mut refused = Vec::new();
+    let commands = [Command::Noop, Command::Dele(number(99)), Command::Quit, Command::Noop];
+    let calls = client.call_all(commands, |command, _| refused.push(command)).await;
+    assert!(matches!(calls, Err(ClientError::Unsendable(SendError::State(_)))), "{calls:?}");
+    assert_eq!(refused, [Command::Dele(number(99))]);
     client.quit().await.expect("the end");
 }
 

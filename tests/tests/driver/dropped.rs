@@ -8,7 +8,7 @@ use std::io;
 
 use pop3_driver::client::{Client, ClientError, ClientOptions, Credentials, Receiver, Security};
 use pop3_driver::{Transport as _, wait};
-use pop3_proto::{Extension, Instant, LanguageRange, MessageNumber, Octets, ReplyShape};
+use pop3_proto::{Command, Extension, Instant, LanguageRange, MessageNumber, Octets, ReplyShape};
 use pop3_sasl::Mechanism;
 
 use crate::halting::{Halting, MAIL};
@@ -78,7 +78,7 @@ fn number(number: u32) -> MessageNumber {
 }
 
 /// The calls that can be dropped behind the login.
-const CALLS: [&str; 17] = [
+const CALLS: [&str; 18] = [
     "capabilities",
     "stat",
     "list",
@@ -95,6 +95,7 @@ const CALLS: [&str; 17] = [
     "top",
     "retr_all",
     "dele_all",
+    "call_all",
     "drain",
 ];
 
@@ -139,6 +140,12 @@ async fn call(name: &str, client: &mut Client<Halting>) -> Result<(), ClientErro
             Ok(())
         }
         "dele_all" => client.dele_all(&all).await.map(|refusals| assert_eq!(refusals.len(), 1)),
+        "call_all" => {
+            let mut refused = 0;
+            client.call_all(all.map(Command::Dele), |_, _| refused += 1).await?;
+            assert_eq!(refused, 1);
+            Ok(())
+        }
         "drain" => client.drain().await,
         other => unreachable!("{other}"),
     }

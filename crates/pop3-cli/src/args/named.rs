@@ -3,9 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 /// Takes these words, and gives the value of each. The text behind a word is for the help, if it is not empty.
-pub(super) fn named<T, const N: usize>(
-    names: [(&'static str, T, &'static str); N],
-) -> impl TypedValueParser<Value = T>
+pub(super) fn named<T>(names: &'static [(&'static str, T, &'static str)]) -> impl TypedValueParser<Value = T>
 where
     T: Clone + Send + Sync + 'static,
 {

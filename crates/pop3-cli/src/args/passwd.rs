@@ -14,7 +14,7 @@ pub(crate) struct Passwd {
     /// Which lines to print; may be repeated [default: all, so that every mechanism works except APOP and
     /// CRAM-MD5, which need the password in clear text]
     #[arg(long, value_name = "FORM", value_delimiter = ',', value_parser = named(FORMS),
-        default_values = FORMS.map(|(name, ..)| name), hide_default_value = true)]
+        default_values = FORMS.iter().map(|(name, ..)| *name), hide_default_value = true)]
     pub(crate) form: Vec<Form>,
     /// The iterations of SCRAM keys: a higher number makes a stolen users file harder to attack, and each
     /// login slower for the client
@@ -25,7 +25,7 @@ pub(crate) struct Passwd {
 /// What `pop3 passwd` prints, once the iterations of SCRAM are known.
 type Form = fn(u32) -> PasswordForm;
 
-const FORMS: [(&str, Form, &str); 4] = [
+const FORMS: &[(&str, Form, &str)] = &[
     ("argon2id", |_| PasswordForm::Argon2id, "For passwords that are sent: PASS, PLAIN, LOGIN"),
     ("scram-sha-1", |iterations| scram(Hash::Sha1, iterations), "Keys for SCRAM-SHA-1"),
     ("scram-sha-256", |iterations| scram(Hash::Sha256, iterations), "Keys for SCRAM-SHA-256"),

@@ -49,8 +49,8 @@ pub(crate) struct Serve {
     /// Accept XCLIENT, which names the client, from proxies on this network; may be repeated
     #[arg(long, value_name = "NET", value_parser = parse_network)]
     pub(crate) xclient_from: Vec<IpNet>,
-    /// The runtime of the connections
-    #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
+    /// The runtime of the connections, if the program was built with more than one
+    #[arg(long, default_value = RUNTIMES[0].0, value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
     /// The mechanisms of AUTH, separated by commas, or none [default: PLAIN, LOGIN, and each SCRAM that
     /// every user in the users file can use]
@@ -132,6 +132,21 @@ mod tests {
     use crate::args::{Cli, Command};
 
     #[test]
+    fn each_runtime_that_is_built_in_can_be_chosen() {
+        let chosen = |runtime: &[&str]| {
+            let line = ["pop3", "serve", "--maildrops", "d", "--users", "u", "--listen", "127.0.0.1:0"];
+            match Cli::try_parse_from(line.iter().chain(runtime)).unwrap().command {
+                Command::Serve(serve) => serve.runtime.serve,
+                _ => panic!("not serve"),
+            }
+        };
+        assert_eq!(chosen(&[]), RUNTIMES[0].1.serve);
+        for (name, runtime, _) in RUNTIMES {
+            assert_eq!(chosen(&["--runtime", name]), runtime.serve);
+        }
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_core() {
         let line = "pop3 serve --maildrops d --users u --listen 127.0.0.1:0";
         let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
@@ -144,7 +159,7 @@ mod tests {
     #[test]
     fn every_option_of_serve() {
         let line = "pop3 serve --maildrops d --users u --listen 127.0.0.1:0 --listen [::1]:0 --listen-tls 127.0.0.1:0 \
-            --tls-cert c --tls-key k --runtime async-std --allow-insecure-auth --apop --idle-timeout 5 \
+            --tls-cert c --tls-key k --allow-insecure-auth --apop --idle-timeout 5 \
             --login-timeout 6 --max-connections 7 --max-connections-per-user 8 --max-connections-per-ip 9 \
             --hostname a.b --proxy-from 10.0.0.0/8 --proxy-from ::1 --xclient-from 127.0.0.1 --log debug --log-format json --tls-client-ca ca --auth-mechanisms plain,SCRAM-SHA-256 \
             --decoy-key s --token-command x --token-timeout 3 --utf8 --login-delay 9 --expire 31 --expire-enforce \
@@ -158,10 +173,7 @@ mod tests {
             (Duration::from_secs(5), Duration::from_secs(6))
         );
         assert!(serve.proxy_from[1].contains(&IpAddr::from(core::net::Ipv6Addr::LOCALHOST)));
-        assert_eq!(
-            (serve.runtime.serve, serve.log.level),
-            (pop3_serve::ServerRuntime::AsyncStd, LevelFilter::DEBUG)
-        );
+        assert_eq!(serve.log.level, LevelFilter::DEBUG);
         assert_eq!((serve.expire, serve.expire_enforce), (Some(Some(31)), true));
         assert_eq!(serve.implementation.as_deref(), Some("v1"));
     }

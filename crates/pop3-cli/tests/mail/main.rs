@@ -7,6 +7,7 @@ mod attack_log;
 mod attack_table;
 mod attacks;
 mod auth;
+mod benches;
 mod bindings;
 mod certificates;
 mod changes;

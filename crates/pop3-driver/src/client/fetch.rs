@@ -1,5 +1,6 @@
 //! Many messages in a pipeline.
 
+use pop3_proto::client::SendError;
 use pop3_proto::{Command, MessageNumber, Octets};
 
 use super::parts::Part;
@@ -108,12 +109,12 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
     ) -> Result<Vec<(MessageNumber, Refusal)>, ClientError> {
         let mut refusals = Vec::new();
-        let mut pipeline = Pipeline::new(self, messages.iter().copied().map(Command::Dele)).await?;
-        while let Some(Answer { command, part, .. }) = pipeline.next().await? {
-            if let (Command::Dele(message), Part::Refused(refusal)) = (command, part) {
+        self.call_all(messages.iter().copied().map(Command::Dele), |command, refusal| {
+            if let Command::Dele(message) = command {
                 refusals.push((message, refusal));
             }
-        }
+        })
+        .await?;
         Ok(refusals)
     }
 
@@ -143,5 +144,39 @@ impl<T: Transport> Client<T> {
         let deadline = self.transport.now().after(CLOSE_TIMEOUT);
         self.transport.close(deadline).await;
         result
+    }
+
+    /// Sends commands and ignores what their positive replies contain, with pipelining if the server supports it (RFC
+    /// 2449 section 6.6). Calls `refused` for each command that the server refuses.
+    ///
+    /// The future may be dropped. The server may or may not have executed the commands that were sent.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. Only a client that is logged in can send commands this way, and QUIT is never sent:
+    /// [`quit`](Self::quit) ends the session.
+    pub async fn call_all(
+        &mut self,
+        commands: impl IntoIterator<Item = Command<'static>>,
+        mut refused: impl FnMut(Command<'static>, Refusal),
+    ) -> Result<(), ClientError> {
+        if !self.is_logged_in() {
+            return Err(ClientError::Unsendable(SendError::State(self.connection.state())));
+        }
+        let (mut quit, mut commands) = (false, commands.into_iter());
+        let commands = core::iter::from_fn(|| {
+            let command = commands.next()?;
+            quit = matches!(command, Command::Quit);
+            (!quit).then_some(command)
+        });
+        let mut pipeline = Pipeline::new(self, commands).await?;
+        while let Some(Answer { command, part, .. }) = pipeline.next().await? {
+            if let Part::Refused(refusal) = part {
+                refused(command, refusal);
+            }
+        }
+        if quit {
+            return Err(ClientError::Unsendable(SendError::State(self.connection.state())));
+        }
+        Ok(())
     }
 }
