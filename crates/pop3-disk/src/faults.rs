@@ -76,7 +76,7 @@ pub enum What {
     Unlink,
     /// A file or directory was synced.
     Sync,
-    /// A whole file system was synced. The path is that of the directory for which this was requested.
+    /// A whole file system was synced, for the directory with this path.
     SyncAll,
 }
 
@@ -327,7 +327,6 @@ impl Folder for FaultyFolder {
     fn can_sync_all(&self) -> bool {
         self.plan.lock().with_sync_all
     }
-
     fn sync_all(&self) -> io::Result<()> {
         if !self.can_sync_all() {
             return Err(io::ErrorKind::Unsupported.into());

@@ -28,7 +28,7 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
         receiver: &mut (impl Receiver + ?Sized),
     ) -> Result<(), ClientError> {
-        self.retr_each(messages, &[], receiver).await
+        self.retr_each(messages, false, receiver).await
     }
 
     /// Fetches messages as [`retr_all`](Self::retr_all) does, and [verifies](Self::verify_step) behind the last one
@@ -45,18 +45,31 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
         receiver: &mut (impl Receiver + ?Sized),
     ) -> Result<(), ClientError> {
-        self.retr_each(messages, &Self::STEP, receiver).await?;
+        self.retr_each(messages, true, receiver).await?;
         self.be_quiet()
     }
 
-    /// Fetches messages, and sends these commands behind them, whatever their replies say.
+    /// Fetches messages, and sends behind them what verifies the step, if that is wanted.
     async fn retr_each(
         &mut self,
         messages: &[MessageNumber],
-        behind_them: &[Command<'static>],
+        in_step: bool,
         receiver: &mut (impl Receiver + ?Sized),
     ) -> Result<(), ClientError> {
-        let commands = messages.iter().copied().map(Command::Retr).chain(behind_them.iter().copied());
+        // Commands that an iterator holds across an `await` would have to be `Send` for any lifetime.
+        let behind = if in_step { 2 } else { 0 };
+        let mut index = 0;
+        let commands = core::iter::from_fn(move || {
+            index += 1;
+            match messages.get(index - 1) {
+                Some(&message) => Some(Command::Retr(message)),
+                None => match index - messages.len() {
+                    step if step > behind => None,
+                    1 => Some(Command::Noop),
+                    _ => Some(Command::Stat),
+                },
+            }
+        });
         let mut pipeline = Pipeline::new(self, commands).await?;
         let mut octets: Octets = 0;
         let mut left = messages.len();
@@ -131,7 +144,14 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
         mut refused: impl FnMut(MessageNumber, Refusal),
     ) -> Result<(), ClientError> {
-        let commands = messages.iter().copied().map(Command::Dele).chain([Command::Quit]);
+        let mut index = 0;
+        let commands = core::iter::from_fn(|| {
+            index += 1;
+            match messages.get(index - 1) {
+                Some(&message) => Some(Command::Dele(message)),
+                None => (index == messages.len() + 1).then_some(Command::Quit),
+            }
+        });
         let mut pipeline = Pipeline::new(&mut self, commands).await?;
         let mut result = Ok(());
         while let Some(Answer { command, part, .. }) = pipeline.next().await? {

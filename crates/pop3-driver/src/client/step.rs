@@ -7,9 +7,6 @@ use super::{Client, ClientError};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
-    /// The commands that [`verify_step`](Self::verify_step) sends.
-    pub(super) const STEP: [Command<'static>; 2] = [Command::Noop, Command::Stat];
-
     /// Verifies that replies and commands are in step: sends NOOP and STAT, and expects their replies and nothing
     /// more.
     ///
@@ -22,17 +19,22 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// Returns [`ClientError::Protocol`] if they are out of step. For other errors, see [`ClientError`].
     pub async fn verify_step(&mut self) -> Result<(), ClientError> {
-        for command in Self::STEP {
-            match self.call(&command, |_| Ok(())).await {
-                Ok(()) | Err(ClientError::Refused(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let noop = self.call(&Command::Noop, |_| Ok(())).await;
+        unless_refused(noop)?;
+        let stat = self.call(&Command::Stat, |_| Ok(())).await;
+        unless_refused(stat)?;
         self.be_quiet()
     }
 
     /// Whether nothing arrived that nobody asked for.
     pub(super) fn be_quiet(&self) -> Result<(), ClientError> {
         if self.is_quiet() { Ok(()) } else { Err(ProtocolError::Unsolicited(self.surplus()).into()) }
+    }
+}
+
+fn unless_refused(result: Result<(), ClientError>) -> Result<(), ClientError> {
+    match result {
+        Err(ClientError::Refused(_)) => Ok(()),
+        other => other,
     }
 }

@@ -1,4 +1,5 @@
-//! What a group costs: files are opened and written once each, and synced together.
+//! Groups: what they cost, as files are opened and written once each and synced together; and what happens when any of
+//! their changes fails.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use pop3_driver::Stop;
 use pop3_proto::MessageNumber;
 
 use super::inbox::{Inbox, To};
-use super::interrupted::{folder, system};
+use super::interrupted::{FAULTS, Quit, folder, survives_each, system};
 use super::plan::Task;
 use crate::Target;
 use crate::journal::{Id, Key};
@@ -104,4 +105,26 @@ fn an_mbox_is_locked_and_written_once_for_a_group() {
     let found = changes(5_000, Target::Mbox, &system());
     let more = found["write"] - one["write"];
     assert!(found["sync"] == one["sync"] && (1..20).contains(&more), "{found:?}");
+}
+
+/// Small messages in memory, and large ones in files between them.
+const MIXED: &[&str] = &["a", "b", "large", "c", "d", "large too"];
+
+#[test]
+fn a_group_with_large_messages() {
+    for target in [Target::Dir, Target::Maildir, Target::Mbox] {
+        survives_each(&FAULTS[..2], MIXED, target, true, &[Quit::Answered], &system());
+    }
+}
+
+/// So many that the whole file system is synced for them at once.
+const GROUP: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+
+#[test]
+fn a_group_for_which_all_is_synced_at_once() {
+    for target in [Target::Dir, Target::Maildir, Target::Mbox] {
+        let faults = system();
+        faults.with_sync_all();
+        survives_each(&FAULTS[..2], GROUP, target, true, &[Quit::Answered], &faults);
+    }
 }

@@ -65,11 +65,7 @@ pub(crate) struct Incoming {
 }
 
 /// A message that appears with the next commit.
-struct Batched {
-    gathered: Gathered,
-    id: Id,
-    entry: SeenEntry,
-}
+type Batched = (Gathered, (Id, SeenEntry));
 
 /// Messages that are on the disk out of sight, with their notes.
 struct Noted {
@@ -217,7 +213,7 @@ impl Inbox {
         }
         let entry = SeenEntry { digest, ..SeenEntry::new(task.size.unwrap_or(0), task.total) };
         match self.sink.noting() {
-            Noting::InGroups => self.batch.push(Batched { gathered, id, entry }),
+            Noting::InGroups => self.batch.push((gathered, (id, entry))),
             Noting::Each { durably } => self.hand_on(gathered, id, entry, durably)?,
         }
         Ok(Kept::New(id))
@@ -249,8 +245,7 @@ impl Inbox {
     }
 
     fn commit_batch(&mut self, batch: Vec<Batched>) -> io::Result<()> {
-        let (messages, entries): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|Batched { gathered, id, entry }| (gathered, (id, entry))).unzip();
+        let (messages, entries): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let octets = messages.iter().map(Gathered::octets).collect::<Vec<_>>();
         let (sealed, result) = self.sink.seal(messages);
         let sealed_well = self.target.named(result);
@@ -319,7 +314,7 @@ impl Inbox {
 
     /// Whether the message is stored, by this run or an earlier one, and not only kept.
     pub(crate) fn is_stored(&self, id: Id) -> bool {
-        let kept = || self.batch.iter().any(|batched| batched.id == id);
+        let kept = || self.batch.iter().any(|(_, (kept, _))| *kept == id);
         self.journal.memory().known(id).is_some() && !self.unsure.contains(&id) && !kept()
     }
 

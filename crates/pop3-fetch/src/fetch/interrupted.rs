@@ -170,7 +170,7 @@ pub(super) fn mail(uids: &[&'static str]) -> Maildrop {
 
 /// What happens to the first run at a change on the disk.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(super) enum Fault {
     /// The change fails, and none behind it.
     Fails,
     /// The run is killed, and the next one too, at this change of its own.
@@ -178,7 +178,7 @@ enum Fault {
 }
 
 /// The second run is killed early or late.
-const FAULTS: [Fault; 7] = [
+pub(super) const FAULTS: [Fault; 7] = [
     Fault::Fails,
     Fault::Killed(None),
     Fault::Killed(Some(1)),
@@ -224,9 +224,7 @@ fn survives(
 ) {
     survives_each(&FAULTS, uids, target, delete, quits, faults);
 }
-
-/// The same with some of the faults.
-fn survives_each(
+pub(super) fn survives_each(
     each: &[Fault],
     uids: &[&'static str],
     target: fn(PathBuf) -> Target,
@@ -377,28 +375,6 @@ fn into_an_mbox() {
 #[test]
 fn into_an_mbox_deleting() {
     UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, true, &QUITS, &system()));
-}
-
-/// Small messages in memory, and large ones in files between them.
-const MIXED: &[&str] = &["a", "b", "large", "c", "d", "large too"];
-
-#[test]
-fn a_group_with_large_messages() {
-    for target in [Target::Dir, Target::Maildir, Target::Mbox] {
-        survives_each(&FAULTS[..2], MIXED, target, true, &[Quit::Answered], &system());
-    }
-}
-
-/// So many that the whole file system is synced for them at once.
-const GROUP: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i"];
-
-#[test]
-fn a_group_for_which_all_is_synced_at_once() {
-    for target in [Target::Dir, Target::Maildir, Target::Mbox] {
-        let faults = system();
-        faults.with_sync_all();
-        survives_each(&FAULTS[..2], GROUP, target, true, &[Quit::Answered], &faults);
-    }
 }
 
 /// Of two messages with one unique-id one arrives cut; the other one is deleted, and the client does

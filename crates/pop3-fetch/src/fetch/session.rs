@@ -88,7 +88,8 @@ impl Fetch {
     /// `deliver` is called when a message is complete and known to be the requested one. If it returns `Ok`, the
     /// message counts as stored and may be deleted from the server: make it durable first. If the process then ends
     /// before the state file is written, the same message is delivered again. An error ends the run, and the next run
-    /// delivers the message again. The function may block, like writing to a file.
+    /// delivers the message again. The function may block, like writing to a file. It is called on another thread than
+    /// [`run`](Self::run), for one message at a time.
     ///
     /// # Errors
     /// Returns [`FetchError::Unusable`] if the state file cannot be used, or [`FetchError::Running`] if another
@@ -140,7 +141,8 @@ impl Fetch {
     /// in the [report](Self::report), which is available after an error, too.
     ///
     /// If you drop the future, the session ends without QUIT, and nothing is deleted. The messages stored so far are
-    /// recorded, and the next run continues from there.
+    /// recorded, and the next run continues from there. Messages that are being stored then are stored completely: the
+    /// next run, and dropping this value, wait for that.
     ///
     /// # Errors
     /// Returns an error if the run ends early. The next run continues from there.

@@ -146,3 +146,12 @@ fn without_pipelining_each_command_takes_one() {
     // LIST, UIDL, RETR, NOOP, STAT, QUIT.
     assert_eq!(trips(10, 100, false, false), [2 + 10 + 2 + 1, 3]);
 }
+
+/// A run on any transport can be given to another thread; programs that are generic rely on it.
+#[test]
+fn a_run_on_any_transport_is_send() {
+    fn is_send<T: Transport>(fetch: &mut Fetch, client: Client<T>) -> impl Future + Send {
+        fetch.run(client)
+    }
+    let _ = is_send::<Stepwise>;
+}
