@@ -54,7 +54,7 @@ impl Transport for Stepwise {
     async fn read(&mut self, buffer: &mut [u8], _: Instant) -> io::Result<usize> {
         if self.read == self.answers.len() {
             self.trips.fetch_add(1, Ordering::Relaxed);
-            let sent = String::from_utf8(std::mem::take(&mut self.sent)).unwrap();
+            let sent = String::from_utf8(core::mem::take(&mut self.sent)).unwrap();
             self.answers = sent.lines().flat_map(|line| self.answer(line)).collect();
             self.read = 0;
         }
@@ -109,9 +109,10 @@ fn trips(messages: usize, size: usize, pipelining: bool, delete: bool) -> [usize
             trips: Arc::clone(&trips),
         };
         let security = Security::TrustedPlaintext;
+        let deadline = Instant::EPOCH.after(core::time::Duration::from_secs(60));
         let report = wait(async {
             let mut client =
-                Client::open(transport, &security, ClientOptions::new(), Instant::EPOCH).await.unwrap();
+                Client::open(transport, &security, ClientOptions::new(), deadline).await.unwrap();
             client.login(b"u", b"p").await.unwrap();
             trips.store(0, Ordering::Relaxed);
             fetch.run(client).await.unwrap()
