@@ -105,7 +105,7 @@ fn the_page_has_the_defaults() {
     assert_eq!(config.max_body, None);
     let options = ClientOptions::new();
     let mut rows = vec![
-        ("max_in_flight", count(config.max_in_flight)),
+        ("max_octets_expected", octets(options.max_octets_expected as usize)),
         ("max_octets_in_flight", octets(config.max_octets_in_flight)),
         ("max_reply_line", octets(config.max_reply_line)),
         ("max_list_line", octets(config.max_list_line)),

@@ -75,6 +75,8 @@ pub enum What {
     Unlink,
     /// A file or directory was synced.
     Sync,
+    /// A whole file system was synced, for the directory with this path.
+    SyncAll,
 }
 
 /// What is to fail, shared by all that was opened.
@@ -91,6 +93,7 @@ struct Planned {
     without_links: bool,
     memory: Memory,
     tries: u64,
+    with_sync_all: bool,
     changes: Vec<Change>,
 }
 
@@ -176,6 +179,11 @@ impl Faults {
     #[must_use]
     pub fn tries(&self) -> u64 {
         self.plan.lock().tries
+    }
+
+    /// Makes [`Folder::sync_all`] supported. At first, it is not, whatever the file system is.
+    pub fn with_sync_all(&self) {
+        self.plan.lock().with_sync_all = true;
     }
 
     /// Returns whether the fault that was set last has occurred.

@@ -128,6 +128,23 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// Returns an error of the system. It is then unknown which names are on the disk.
     fn sync(&self) -> io::Result<()>;
+
+    /// Returns whether [`sync_all`](Self::sync_all) works here, and is cheaper than syncing many files one by one.
+    ///
+    /// The answer may change at any time. The default is `false`.
+    fn can_sync_all(&self) -> bool {
+        false
+    }
+
+    /// Syncs all files and directories of the file system that this directory is on. When this returns, everything
+    /// that was changed before survives a power failure: content, lengths and names.
+    ///
+    /// # Errors
+    /// Returns `Unsupported` if it is not certain that every failed write is reported. Otherwise, it returns an error
+    /// of the system. It is then unknown what is on the disk. The failed write may be that of another program.
+    fn sync_all(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Returns whether an error of [`Folder::link`] means that the file system does not support links, or no more links

@@ -44,6 +44,7 @@ mod file;
 mod folder;
 mod open;
 mod stat;
+mod sync_all;
 mod system;
 
 pub use disk::Disk;

@@ -23,6 +23,7 @@ use crate::file::{File, Lock};
 use crate::folder::{Folder, FolderEntry};
 use crate::open::{Access, Make, Open};
 use crate::stat::{FileKind, Stat};
+use crate::sync_all;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -196,6 +197,14 @@ impl Folder for SystemFolder {
 
     fn sync(&self) -> io::Result<()> {
         Ok(retry_on_intr(|| rustix::fs::fsync(&self.fd))?)
+    }
+
+    fn can_sync_all(&self) -> bool {
+        sync_all::is_safe(&self.fd) && sync_all::is_cheap()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        sync_all::sync_all(&self.fd)
     }
 }
 

@@ -21,6 +21,7 @@ mod receiver;
 mod retry;
 mod shown;
 mod sizes;
+mod step;
 mod trace;
 mod transfer;
 
@@ -28,6 +29,7 @@ pub use buildable::Buildable;
 pub use connect::{ClientOptions, GRACE, Security};
 pub use error::{ClientError, NoLogin, Refusal};
 pub use language::OfferedLanguage;
+pub use listing::ListingRow;
 pub use login::LoginPolicy;
 pub use message::IncomingMessage;
 pub use pop3_sasl::Mechanism;
@@ -120,6 +122,8 @@ pub struct Client<T> {
     /// The deadline for the replies to a dropped call, while the client waits for them.
     draining: Option<Instant>,
     drain_timeout: Duration,
+    /// How many octets of messages may be requested ahead.
+    max_octets_expected: Octets,
     /// A quirk that this crate finds is an error.
     strict: bool,
     /// The client may send CAPA.

@@ -6,7 +6,7 @@ use core::fmt;
 use std::io;
 
 use pop3_driver::client::{self, Retry};
-use pop3_proto::MessageNumber;
+use pop3_proto::{Keyword, MessageNumber};
 
 pub use listing::ListingError;
 
@@ -59,9 +59,12 @@ impl FetchError {
         use pop3_proto::client::ProtocolError as Protocol;
         match self {
             Self::OutOfStep(_) => true,
-            Self::Client(client::ClientError::Protocol(error)) => {
-                matches!(error, Protocol::OutOfStep(_) | Protocol::Unsolicited(_) | Protocol::LineTooLong(_))
-            }
+            Self::Client(client::ClientError::Protocol(error)) => match error {
+                Protocol::OutOfStep(_) | Protocol::Unsolicited(_) | Protocol::LineTooLong(_) => true,
+                // What came in place of the reply to STAT behind messages.
+                Protocol::Entry(line) => matches!(line.during(), Some(Keyword::Stat)),
+                _ => false,
+            },
             Self::Client(_) | Self::Store(_) | Self::Listing(_) | Self::Unusable(_) | Self::Running(_) => {
                 false
             }

@@ -2,15 +2,19 @@
 
 mod catalogue;
 mod chunk;
+#[cfg(test)]
+mod grouped;
 mod inbox;
 #[cfg(test)]
 mod interrupted;
+mod lent;
 mod listing;
 mod place;
 mod plan;
 #[cfg(test)]
 mod resumed;
 mod session;
+mod shelf;
 mod state;
 mod storing;
 

@@ -200,15 +200,35 @@ impl Journal {
         self.seen.stored(&intents.iter().map(|intent| (intent.id, intent.entry)).collect::<Vec<_>>())
     }
 
+    /// Notes that these messages have been handed on: there is no target to ask about them. Unless `durably`, the
+    /// notes outlive the process, but the machine only after [`sync`](Self::sync).
+    pub(crate) fn handed(&mut self, messages: &[(Id, SeenEntry)], durably: bool) -> io::Result<()> {
+        self.seen.storage_mut().is_lazy = !durably;
+        let noted = self.seen.stored(messages);
+        self.seen.storage_mut().is_lazy = false;
+        noted
+    }
+
+    /// Brings all notes to the disk.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.seen.storage_mut().sync()
+    }
+
     /// Notes that the messages of all intents have appeared, except those in `failed`.
     pub(crate) fn published(&mut self, failed: &[Id]) -> io::Result<()> {
         self.seen.storage_mut().tail.clear();
         if failed.is_empty() { self.seen.storage_mut().published() } else { self.seen.not_stored(failed) }
     }
 
-    /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
+    /// Notes for which messages DELE was sent, or is about to be. Call it before QUIT is sent.
     pub(crate) fn deleting(&mut self, ids: &[Id]) -> io::Result<()> {
         self.seen.deleting(ids)
+    }
+
+    /// DELE was refused for these messages, after they were noted as being deleted. The notes stay until the next
+    /// listing, which says the same.
+    pub(crate) fn not_deleting(&mut self, ids: &[Id]) {
+        self.seen.not_deleting(ids);
     }
 
     /// QUIT was answered with `+OK`: what was being deleted is gone.

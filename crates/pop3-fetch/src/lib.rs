@@ -48,6 +48,7 @@
 //! #             "UIDL" => "+OK\r\n1 abc\r\n.\r\n",
 //! #             "RETR 1" => "+OK\r\nSubject: help\r\n\r\nme!\r\n.\r\n",
 //! #             "CAPA" => "-ERR\r\n",
+//! #             "STAT" => "+OK 1 23\r\n",
 //! #             _ => "+OK\r\n",
 //! #         };
 //! #         (&stream).write_all(reply.as_bytes())?;
@@ -101,8 +102,10 @@
 //! - **It leaves the process alone.** The library prints nothing, installs no signal handlers, and never exits. It
 //!   reports [events](Fetch::on_event) and [errors](FetchError) to the caller. A [`Stop`](pop3_driver::Stop) ends a
 //!   run early.
-//! - **Files are written with blocking calls**, between the reads of the session. On a runtime with other tasks, give
-//!   the fetch its own thread.
+//! - **A thread stores messages** in groups, while the session receives the next group. Messages of up to 1 MiB wait in
+//!   memory, 16 MiB together at most. The state file is read and rewritten with blocking calls at the beginning and at
+//!   the end of a run, and messages that are too large for memory are written between the reads of the session. On a
+//!   runtime with other tasks, give the fetch its own thread.
 //! - **It needs a Unix.**
 //!
 //! # RFCs

@@ -1,22 +1,26 @@
 //! Where fetched mail goes.
 //!
-//! A message is received into an unfinished file, sealed (it is on the disk now), noted in the
-//! [`Journal`](crate::journal::Journal), and published (it appears in the target). As long as the
-//! unfinished file exists the message has not appeared, and only this program removes that file, so
+//! Messages are [gathered](Gathered), sealed in groups (they are on the disk now, out of sight), noted in the
+//! [`Journal`](crate::journal::Journal), and published (they appear in the target). As long as its
+//! unfinished file exists a message has not appeared, and only this program removes that file, so
 //! a later run can tell what a run that was killed had done.
 
 mod dir;
 mod dot_lock;
+mod gathered;
+mod group;
 mod handed;
 mod locks;
 mod maildir;
 mod mbox;
 mod mboxrd;
 mod spool;
+#[cfg(test)]
+mod testing;
 mod turn;
 
 use core::time::Duration;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use pop3_disk::Disk;
@@ -26,22 +30,25 @@ use pop3_text::reasons;
 
 use crate::spot::Spot;
 use crate::{FetchError, Target};
+pub(crate) use gathered::{Gathered, Room};
 pub use handed::FetchedMessage;
 pub(crate) use handed::{Deliver, Handed};
+use spool::Spool;
 pub(crate) use turn::Turn;
 
 /// Where fetched mail goes.
 pub(crate) trait Sink: Send {
-    /// Begins a message. What is written is the message as the server has it, un-stuffed, with CRLF.
-    fn begin(&mut self) -> io::Result<Box<dyn Receiving>>;
+    /// What begins messages. It is used while messages are stored, too.
+    fn intake(&self) -> Arc<dyn Intake>;
 
-    /// Whether a sealed message can't be taken back. Each is noted at once then, so that a crash repeats one at most.
-    fn seals_for_good(&self) -> bool {
-        false
+    /// When sealed messages are noted.
+    fn noting(&self) -> Noting {
+        Noting::InGroups
     }
 
-    /// Brings the names of sealed files to the disk, so that a loss of power does not take them.
-    fn sync_sealed(&mut self) -> io::Result<()>;
+    /// Brings complete messages to the disk in this order, out of sight still, with their names. On an error, those
+    /// that are returned are sealed all the same, and nothing is left of the others, which come behind them.
+    fn seal(&mut self, messages: Vec<Gathered>) -> (Vec<Sealed>, io::Result<()>);
 
     /// Brings what was published to the disk. When this returns, the messages may be deleted
     /// elsewhere.
@@ -53,12 +60,12 @@ pub(crate) trait Sink: Send {
         Ok(())
     }
 
-    /// Whether the message with this [token](Receiving::token) appeared before the last run ended.
+    /// Whether the messages with this [token](Part::token) appeared before the last run ended.
     /// Nothing is changed, so that a run which is killed now gets the same answer. `age` is the time
-    /// since the message was noted.
+    /// since they were noted.
     fn appeared(&mut self, token: &str, age: Duration) -> io::Result<bool>;
 
-    /// Removes the unfinished file of a message that could not be [published](Receiving::publish). That it
+    /// Removes the unfinished file of what could not be [published](Part::publish). That it
     /// did not appear must be written down before.
     fn discard(&mut self, token: &str) -> io::Result<()>;
 
@@ -68,16 +75,40 @@ pub(crate) trait Sink: Send {
     fn clean(&mut self) -> io::Result<()>;
 }
 
-/// A message that is being received. Dropped before it is published, it leaves nothing.
-pub(crate) trait Receiving: Write + Send {
-    /// No more is written: brings the content to the disk, out of sight still.
-    fn seal(&mut self) -> io::Result<()>;
+/// When messages are noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noting {
+    /// When all of a group are sealed, and before they are published.
+    InGroups,
+    /// Each as soon as it is sealed, as that can't be taken back: so a crash repeats one at most.
+    Each {
+        /// Whether it must outlive the machine, too. Otherwise all notes of a group are brought to the disk at once.
+        durably: bool,
+    },
+}
 
-    /// What [`Sink::appeared`] finds the message by.
+/// Begins messages.
+pub(crate) trait Intake: Send + Sync {
+    /// What the next message is found by. Nothing is on the disk yet.
     fn token(&self) -> String;
 
-    /// Makes the message appear, whole. On an error the unfinished file stays, as its absence would say
-    /// that the message has appeared; [`Sink::discard`] removes it.
+    /// Makes the unfinished file of a message that is too large for memory.
+    fn spool(&self, token: &str) -> io::Result<Spool>;
+}
+
+/// What is published in one step, and how many messages that is.
+pub(crate) struct Sealed {
+    pub(crate) part: Box<dyn Part>,
+    pub(crate) messages: usize,
+}
+
+/// Sealed messages that appear together. Dropped before that, they leave nothing.
+pub(crate) trait Part: Send {
+    /// What [`Sink::appeared`] finds them by.
+    fn token(&self) -> &str;
+
+    /// Makes the messages appear, whole. On an error the unfinished file stays, as its absence would say
+    /// that they have appeared; [`Sink::discard`] removes it.
     fn publish(self: Box<Self>) -> io::Result<()>;
 
     /// Leaves the unfinished file to the next run, as a note about it may be on the disk.
@@ -115,7 +146,7 @@ pub(crate) fn open(
                 let lock = sink.unfinished(&lock);
                 (Box::new(sink), Some(lock))
             }
-            Target::Stdout => (Box::new(Handed::new(disk, Box::new(handed::print))), None),
+            Target::Stdout => (Box::new(Handed::printing(disk)), None),
         })
     };
     let (sink, lock) = opened().map_err(failed)?;

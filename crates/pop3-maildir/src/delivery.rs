@@ -112,6 +112,25 @@ impl Delivery {
         Ok(Delivering { folders: Arc::clone(&self.folders), name, body: Some(body), unfinished: true })
     }
 
+    /// Returns a name for a message that no other message has, as [`begin`](Self::begin) gives it to a file in `tmp`.
+    /// Use it to write files in `tmp` yourself, for example many that are synced together, and then
+    /// [`publish`](Self::publish) them.
+    #[must_use]
+    pub fn fresh_name(&self) -> Vec<u8> {
+        unique::base(self.folders.disk.now(), None, self.label)
+    }
+
+    /// Moves a file from `tmp` to `new`, where nothing with its name may be. Sync its content and its name in `tmp`
+    /// before, and the directory `new` afterwards.
+    ///
+    /// # Errors
+    /// Returns an error of the system. The file is then still in `tmp`.
+    pub fn publish(&self, name: &[u8]) -> Result<(), DeliveryError> {
+        let Folders { tmp, new, .. } = &*self.folders;
+        unique::rename(&**tmp, name, &**new, name)
+            .map_err(|error| DeliveryError::new("deliver", &path(&self.folders, "tmp", name), error))
+    }
+
     /// Removes files in `tmp` that were not changed for this time, for example [`ABANDONED`](Self::ABANDONED).
     /// Interrupted deliveries leave such files. Returns the number of removed files.
     ///

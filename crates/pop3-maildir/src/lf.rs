@@ -45,8 +45,8 @@ impl<W: Write> CrlfToLf<W> {
         &self.inner
     }
 
-    /// The writer below, without a CR that came last.
-    pub(crate) fn into_inner(self) -> W {
+    /// Returns the inner writer. Discards a pending CR.
+    pub fn into_inner(self) -> W {
         self.inner
     }
 }

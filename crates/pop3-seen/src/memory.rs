@@ -101,6 +101,11 @@ impl Memory {
         self.change(id, |entry| entry.deleting = true);
     }
 
+    /// Records that DELE was refused for a message.
+    pub fn not_deleting(&mut self, id: Id) {
+        self.change(id, |entry| entry.deleting = false);
+    }
+
     /// Records that the session in which DELE was sent ended successfully. Its deleted messages are forgotten
     /// immediately, because the server may reuse their unique-ids. Returns whether anything changed.
     pub fn deleted(&mut self) -> bool {

@@ -86,7 +86,11 @@ impl<S: Storage> Seen<S> {
         self.replace_if(!ids.is_empty())
     }
 
-    /// Records the messages for which the server answered DELE with `+OK`. Call it before you send QUIT.
+    /// Records the messages for which DELE was sent, or is about to be. Call it before you send QUIT. If the server
+    /// refuses to mark one of them, tell [`not_deleting`](Self::not_deleting).
+    ///
+    /// If QUIT follows DELE before that is answered, only record messages that are alone with their unique-id
+    /// ([`SeenEntry::total`] is 1). Of several with the same one, it must be known how many are deleted.
     ///
     /// # Errors
     /// Returns an error if the storage fails. End the session without QUIT then.
@@ -101,6 +105,14 @@ impl<S: Storage> Seen<S> {
             self.memory.deleting(id);
         }
         Ok(())
+    }
+
+    /// Records that the server refused DELE for messages after they were recorded as
+    /// [`deleting`](Self::deleting). Nothing is written: in the storage, the next listing shows the same.
+    pub fn not_deleting(&mut self, ids: &[Id]) {
+        for &id in ids {
+            self.memory.not_deleting(id);
+        }
     }
 
     /// Records that the server answered QUIT with `+OK`. The deleted messages are forgotten immediately, because the

@@ -1,7 +1,7 @@
 //! The blocking client.
 
 use pop3_driver::client::{
-    Client as Calls, Credentials, LoginPolicy, Mechanism, OfferedLanguage, Receiver, Refusal,
+    Client as Calls, Credentials, ListingRow, LoginPolicy, Mechanism, OfferedLanguage, Receiver, Refusal,
 };
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{LoginMethod, Transport, wait};
@@ -147,6 +147,15 @@ impl<T: Transport> Client<T> {
         wait(self.calls.uidl_each(take))
     }
 
+    /// Asks for both listings (LIST and UIDL), with pipelining if the server supports it. Returns for each whether the
+    /// server refused it.
+    pub fn list_and_uidl_each(
+        &mut self,
+        take: impl FnMut(ListingRow<'_>),
+    ) -> Result<[Result<(), Refusal>; 2], ClientError> {
+        wait(self.calls.list_and_uidl_each(take))
+    }
+
     /// Returns the unique-id of one message (`UIDL n`).
     pub fn uidl_one(&mut self, message: MessageNumber) -> Result<Vec<u8>, ClientError> {
         wait(self.calls.uidl_one(message))
@@ -186,6 +195,21 @@ impl<T: Transport> Client<T> {
         wait(self.calls.retr_all(messages, receiver))
     }
 
+    /// Fetches messages as [`retr_all`](Self::retr_all) does, and verifies behind them that replies and commands are
+    /// in step.
+    pub fn retr_all_in_step(
+        &mut self,
+        messages: &[MessageNumber],
+        receiver: &mut (impl Receiver + ?Sized),
+    ) -> Result<(), ClientError> {
+        wait(self.calls.retr_all_in_step(messages, receiver))
+    }
+
+    /// Verifies that replies and commands are in step (NOOP and STAT).
+    pub fn verify_step(&mut self) -> Result<(), ClientError> {
+        wait(self.calls.verify_step())
+    }
+
     /// Marks a message as deleted (DELE). The server removes it at [`quit`](Self::quit).
     pub fn dele(&mut self, message: MessageNumber) -> Result<(), ClientError> {
         wait(self.calls.dele(message))
@@ -197,6 +221,16 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
     ) -> Result<Vec<(MessageNumber, Refusal)>, ClientError> {
         wait(self.calls.dele_all(messages))
+    }
+
+    /// Marks messages as deleted (DELE) and ends the session (QUIT), with pipelining if the server supports it.
+    /// `refused` is called for each message that the server refused to mark.
+    pub fn dele_all_and_quit(
+        self,
+        messages: &[MessageNumber],
+        refused: impl FnMut(MessageNumber, Refusal),
+    ) -> Result<(), ClientError> {
+        wait(self.calls.dele_all_and_quit(messages, refused))
     }
 
     /// Does nothing except restart the autologout timer of the server (NOOP).

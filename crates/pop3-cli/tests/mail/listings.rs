@@ -54,6 +54,7 @@ fn serve(messages: usize, sessions: usize) -> (u16, Receiver<usize>) {
                         to.write_all(MESSAGE).unwrap();
                         to.write_all(b".\r\n").unwrap();
                     }
+                    "STAT" => write!(to, "+OK {messages} {}\r\n", messages * MESSAGE.len()).unwrap(),
                     _ => to.write_all(b"+OK\r\n").unwrap(),
                 }
                 to.flush().unwrap();

@@ -83,7 +83,14 @@ fn surplus(extra: &'static [u8], at: At, pipelining: bool, one_size: bool, runti
     let output = run(&house, &server.url(), runtime, &["--delete"]);
     let text = errors(&output);
     assert_eq!(code(&output), 5, "{what}: {text}");
-    let told = ["no longer match the commands", "asked for", "neither with", "on its own", "not requested"];
+    let told = [
+        "no longer match the commands",
+        "asked for",
+        "neither with",
+        "on its own",
+        "not requested",
+        "reply to STAT",
+    ];
     assert!(told.iter().any(|told| text.contains(told)), "{what}: {text}");
     let fetched = house.fetched();
     assert!(

@@ -301,6 +301,10 @@ pub(crate) fn script(
         Some(match (verb, number) {
             ("LIST", None) => listing(&|index| messages[index].len().to_string()),
             ("UIDL", None) => listing(&|index| format!("uid-{index}")),
+            ("STAT", _) => {
+                let octets: usize = messages.iter().map(Vec::len).sum();
+                format!("+OK {} {octets}\r\n", messages.len()).into_bytes()
+            }
             ("CAPA", _) => b"+OK\r\nUIDL\r\nTOP\r\nUSER\r\n.\r\n".to_vec(),
             ("RETR", Some(number)) => [b"+OK\r\n".as_slice(), &messages[number - 1], b".\r\n"].concat(),
             _ => b"+OK\r\n".to_vec(),

@@ -117,6 +117,17 @@ impl Folder for FaultyFolder {
     fn sync(&self) -> io::Result<()> {
         self.plan.change(What::Sync, &self.path)
     }
+
+    fn can_sync_all(&self) -> bool {
+        self.plan.lock().with_sync_all
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        if !self.can_sync_all() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.plan.change(What::SyncAll, &self.path)
+    }
 }
 
 #[derive(Debug)]

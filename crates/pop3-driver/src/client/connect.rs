@@ -7,7 +7,7 @@ use std::io;
 #[cfg(feature = "rustls")]
 use pop3_proto::Command;
 use pop3_proto::client::{ClientConfig, ClientConnection};
-use pop3_proto::{Channel, Instant};
+use pop3_proto::{Channel, Instant, Octets};
 
 use super::sizes::Sizes;
 use super::{Client, ClientError, Tracer};
@@ -61,6 +61,9 @@ pub struct ClientOptions {
     /// How long a call may wait for the rest of a dropped call. Default: 60 seconds. After that, the connection can
     /// no longer be used, and the call fails with [`ClientError::Interrupted`].
     pub drain_timeout: Duration,
+    /// How many octets of messages [`Client::retr_all`] may request ahead, by the sizes that the server has listed. A
+    /// message whose size is unknown counts as 64 KiB, and one message may always be requested. Default: 8 MiB.
+    pub max_octets_expected: Octets,
 }
 
 /// The time that a [stopped](ClientOptions::stop) client has to wait for outstanding replies and to send further
@@ -79,6 +82,7 @@ impl ClientOptions {
             stop: None,
             initial_response: false,
             drain_timeout: Duration::from_secs(60),
+            max_octets_expected: 8 << 20,
         }
     }
 
@@ -116,6 +120,12 @@ impl ClientOptions {
     #[must_use]
     pub fn with_drain_timeout(self, drain_timeout: Duration) -> Self {
         Self { drain_timeout, ..self }
+    }
+
+    /// Sets [`max_octets_expected`](Self::max_octets_expected).
+    #[must_use]
+    pub fn with_max_octets_expected(self, max_octets_expected: Octets) -> Self {
+        Self { max_octets_expected, ..self }
     }
 
     /// Sets [`tracer`](Self::tracer).
@@ -199,6 +209,7 @@ impl<T: Transport> Client<T> {
             lost: false,
             draining: None,
             drain_timeout: options.drain_timeout,
+            max_octets_expected: options.max_octets_expected,
             strict,
             asks_capabilities: options.capabilities,
             without_capabilities: false,

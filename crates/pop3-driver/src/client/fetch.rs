@@ -4,13 +4,18 @@ use pop3_proto::client::SendError;
 use pop3_proto::{Command, MessageNumber, Octets};
 
 use super::parts::Part;
-use super::pipeline::Pipeline;
-use super::{Client, ClientError, Receiver, Refusal};
+use super::pipeline::{Answer, Pipeline};
+use super::{CLOSE_TIMEOUT, Client, ClientError, Receiver, Refusal};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
     /// Fetches messages in the given order. If the server has announced PIPELINING, the client sends commands ahead
     /// as far as the window allows. This saves a round trip for each message.
+    ///
+    /// The window has two limits: the octets of the commands
+    /// ([`ClientConfig::max_octets_in_flight`](pop3_proto::client::ClientConfig::max_octets_in_flight)), and those of
+    /// the messages that the server has listed
+    /// ([`ClientOptions::max_octets_expected`](super::ClientOptions::max_octets_expected)).
     ///
     /// The future may be dropped. The messages whose [`end`](Receiver::end) was called are complete. The next call
     /// discards the rest of the replies.
@@ -23,12 +28,63 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
         receiver: &mut (impl Receiver + ?Sized),
     ) -> Result<(), ClientError> {
-        let mut pipeline = Pipeline::new(self, messages.iter().copied().map(Command::Retr)).await?;
+        self.retr_each(messages, false, receiver).await
+    }
+
+    /// Fetches messages as [`retr_all`](Self::retr_all) does, and [verifies](Self::verify_step) behind the last one
+    /// that replies and commands are in step. With pipelining, this takes no further round trip.
+    ///
+    /// The future may be dropped, as that of [`retr_all`](Self::retr_all). The messages that have arrived are then not
+    /// verified.
+    ///
+    /// # Errors
+    /// Returns the errors of both calls. After [`ClientError::Stopped`], nothing is verified. The messages whose
+    /// [`end`](Receiver::end) was called are complete, but any of them may be the reply to another command.
+    pub async fn retr_all_in_step(
+        &mut self,
+        messages: &[MessageNumber],
+        receiver: &mut (impl Receiver + ?Sized),
+    ) -> Result<(), ClientError> {
+        self.retr_each(messages, true, receiver).await?;
+        self.be_quiet()
+    }
+
+    /// Fetches messages, and sends behind them what verifies the step, if that is wanted.
+    async fn retr_each(
+        &mut self,
+        messages: &[MessageNumber],
+        in_step: bool,
+        receiver: &mut (impl Receiver + ?Sized),
+    ) -> Result<(), ClientError> {
+        // Commands that an iterator holds across an `await` would have to be `Send` for any lifetime.
+        let behind = if in_step { 2 } else { 0 };
+        let mut index = 0;
+        let commands = core::iter::from_fn(move || {
+            index += 1;
+            match messages.get(index - 1) {
+                Some(&message) => Some(Command::Retr(message)),
+                None => match index - messages.len() {
+                    step if step > behind => None,
+                    1 => Some(Command::Noop),
+                    _ => Some(Command::Stat),
+                },
+            }
+        });
+        let mut pipeline = Pipeline::new(self, commands).await?;
         let mut octets: Octets = 0;
-        while let Some((command, part, behind)) = pipeline.next().await? {
-            let Command::Retr(message) = command else { return Err(pipeline.client().misused()) };
+        let mut left = messages.len();
+        while let Some(Answer { command, part, behind }) = pipeline.next().await? {
+            let Command::Retr(message) = command else {
+                match part {
+                    Part::Accepted | Part::Refused(_) => continue,
+                    _ => return Err(pipeline.client().misused()),
+                }
+            };
             let taken = match part {
-                Part::Refused(refusal) => receiver.refused(message, refusal).await,
+                Part::Refused(refusal) => {
+                    left = left.saturating_sub(1);
+                    receiver.refused(message, refusal).await
+                }
                 Part::Begun(promised) => {
                     octets = 0;
                     let size = pipeline.client().sizes.get(message).or(promised);
@@ -40,8 +96,10 @@ impl<T: Transport> Client<T> {
                     receiver.data(piece).await
                 }
                 Part::End => {
+                    left = left.saturating_sub(1);
                     pipeline.client().compare_size(message, octets)?;
-                    receiver.end(behind).await
+                    // No message can come from the reply to a command that asks for none.
+                    receiver.end(behind.min(left)).await
                 }
                 Part::Accepted | Part::Nothing | Part::Starved => {
                     return Err(pipeline.client().misused());
@@ -73,6 +131,41 @@ impl<T: Transport> Client<T> {
         Ok(refusals)
     }
 
+    /// Marks messages as deleted as [`dele_all`](Self::dele_all) does, and ends the session as [`quit`](Self::quit)
+    /// does. With pipelining, QUIT follows the last DELE immediately, so the server removes the messages that it has
+    /// marked even if it refuses to mark others. `refused` is called for each refusal.
+    ///
+    /// If the future is dropped, the connection is closed, and it is unknown whether anything was removed.
+    ///
+    /// # Errors
+    /// As [`quit`](Self::quit). After [`ClientError::Stopped`], nothing is removed if not all commands were sent.
+    pub async fn dele_all_and_quit(
+        mut self,
+        messages: &[MessageNumber],
+        mut refused: impl FnMut(MessageNumber, Refusal),
+    ) -> Result<(), ClientError> {
+        let mut index = 0;
+        let commands = core::iter::from_fn(|| {
+            index += 1;
+            match messages.get(index - 1) {
+                Some(&message) => Some(Command::Dele(message)),
+                None => (index == messages.len() + 1).then_some(Command::Quit),
+            }
+        });
+        let mut pipeline = Pipeline::new(&mut self, commands).await?;
+        let mut result = Ok(());
+        while let Some(Answer { command, part, .. }) = pipeline.next().await? {
+            match (command, part) {
+                (Command::Dele(message), Part::Refused(refusal)) => refused(message, refusal),
+                (_, Part::Refused(refusal)) => result = Err(ClientError::Refused(refusal)),
+                _ => {}
+            }
+        }
+        let deadline = self.transport.now().after(CLOSE_TIMEOUT);
+        self.transport.close(deadline).await;
+        result
+    }
+
     /// Sends commands and ignores what their positive replies contain, with pipelining if the server supports it (RFC
     /// 2449 section 6.6). Calls `refused` for each command that the server refuses.
     ///
@@ -96,7 +189,7 @@ impl<T: Transport> Client<T> {
             (!quit).then_some(command)
         });
         let mut pipeline = Pipeline::new(self, commands).await?;
-        while let Some((command, part, _)) = pipeline.next().await? {
+        while let Some(Answer { command, part, .. }) = pipeline.next().await? {
             if let Part::Refused(refusal) = part {
                 refused(command, refusal);
             }

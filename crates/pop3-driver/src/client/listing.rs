@@ -1,11 +1,21 @@
 //! Listings: whole, or line by line.
 
-use pop3_proto::client::ReplyItem;
+use pop3_proto::client::{ReplyItem, SendError};
 use pop3_proto::{Command, MessageNumber, Octets};
 
 use super::sizes::Sizes;
-use super::{Client, ClientError};
+use super::{Client, ClientError, Refusal};
 use crate::transport::Transport;
+
+/// A line of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the two listings of POP3")]
+pub enum ListingRow<'a> {
+    /// A line of LIST: the size of a message in octets.
+    Size(MessageNumber, Octets),
+    /// A line of UIDL: the unique-id of a message.
+    UniqueId(MessageNumber, &'a [u8]),
+}
 
 impl<T: Transport> Client<T> {
     /// Returns the size of each message in octets, as the server counts it (LIST, RFC 1939 section 5). The sizes are
@@ -105,5 +115,68 @@ impl<T: Transport> Client<T> {
             Ok(())
         })
         .await
+    }
+
+    /// Asks for both listings, as [`list_each`](Self::list_each) and [`uidl_each`](Self::uidl_each) do. With
+    /// pipelining, this takes one round trip. Returns for each listing whether the server refused
+    /// it.
+    ///
+    /// `take` is called with the lines of LIST, and then with those of UIDL.
+    ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
+    ///
+    /// # Errors
+    /// See [`ClientError`]. A refusal is returned in the result of its listing.
+    pub async fn list_and_uidl_each(
+        &mut self,
+        mut take: impl FnMut(ListingRow<'_>),
+    ) -> Result<[Result<(), Refusal>; 2], ClientError> {
+        self.begin(&Command::List(None)).await?;
+        // Without pipelining, it is sent when the first listing is here.
+        let sent = match self.enqueue(&Command::Uidl(None)) {
+            Err(ClientError::Unsendable(SendError::Window)) => false,
+            sent => {
+                sent?;
+                true
+            }
+        };
+        let mut sizes = Sizes::default();
+        let listed = self
+            .finish(|entry| {
+                if let ReplyItem::Scan(listing) = entry {
+                    sizes.insert(listing.message, listing.octets);
+                    take(ListingRow::Size(listing.message, listing.octets));
+                }
+            })
+            .await?;
+        if listed.is_ok() {
+            self.sizes = sizes;
+        }
+        if !sent {
+            self.begin(&Command::Uidl(None)).await?;
+        }
+        let named = self
+            .finish(|entry| {
+                if let ReplyItem::UniqueId(listing) = entry {
+                    take(ListingRow::UniqueId(listing.message, listing.uid));
+                }
+            })
+            .await?;
+        Ok([listed, named])
+    }
+
+    /// Follows the reply to the oldest command.
+    async fn finish(
+        &mut self,
+        mut take: impl FnMut(ReplyItem<'_>),
+    ) -> Result<Result<(), Refusal>, ClientError> {
+        let mut refusal = None;
+        self.follow(|event| {
+            refusal = refusal.take().or_else(|| Refusal::of(&event));
+            event.entry().into_iter().for_each(&mut take);
+            Ok(())
+        })
+        .await?;
+        Ok(refusal.map_or(Ok(()), |refusal| Err(self.judged(refusal))))
     }
 }

@@ -3,31 +3,44 @@
 use core::iter::Peekable;
 use std::collections::VecDeque;
 
-use pop3_proto::Command;
 use pop3_proto::client::SendError;
+use pop3_proto::{Command, Octets};
 
 use super::parts::{Part, Piece};
 use super::{Client, ClientError};
 use crate::transport::Transport;
 
+/// What a message counts for whose size is not known.
+const UNKNOWN: Octets = 64 * 1024;
+
 /// Commands that are sent ahead as far as the window allows.
 pub(super) struct Pipeline<'c, T, I: Iterator> {
     client: &'c mut Client<T>,
     commands: Peekable<I>,
-    /// The commands without a complete reply.
-    sent: VecDeque<I::Item>,
+    /// The commands without a complete reply, each with the octets of the message that it asks for.
+    sent: VecDeque<(I::Item, Octets)>,
+    /// The octets of all of them.
+    expected: Octets,
+}
+
+/// A part of a reply.
+pub(super) struct Answer {
+    /// The command that is answered.
+    pub(super) command: Command<'static>,
+    pub(super) part: Part,
+    /// How many commands were sent after it.
+    pub(super) behind: usize,
 }
 
 impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> {
     /// Creates a pipeline. Earlier replies are received first.
     pub(super) async fn new(client: &'c mut Client<T>, commands: I) -> Result<Self, ClientError> {
         client.drain().await?;
-        Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new() })
+        Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new(), expected: 0 })
     }
 
-    /// Returns the next part of a reply, with its command and the number of commands sent after that one. Returns
-    /// `None` when all are answered. After a stop, it sends no more commands.
-    pub(super) async fn next(&mut self) -> Result<Option<(Command<'static>, Part, usize)>, ClientError> {
+    /// Returns the next part of a reply, or `None` when all are answered. After a stop, it sends no more commands.
+    pub(super) async fn next(&mut self) -> Result<Option<Answer>, ClientError> {
         loop {
             let part = match self.sent.front() {
                 Some(_) => self.client.part()?,
@@ -36,8 +49,13 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
             let behind = self.sent.len().saturating_sub(1);
             let command = match part {
                 Part::Nothing => continue,
-                Part::Begun(_) | Part::Data(_) => self.sent.front().copied(),
-                Part::Refused(_) | Part::Accepted | Part::End => self.sent.pop_front(),
+                Part::Begun(_) | Part::Data(_) => self.sent.front().map(|(command, _)| *command),
+                Part::Refused(_) | Part::Accepted | Part::End => {
+                    self.sent.pop_front().map(|(command, octets)| {
+                        self.expected = self.expected.saturating_sub(octets);
+                        command
+                    })
+                }
                 // Send as many commands as fit before waiting for octets.
                 Part::Starved => {
                     self.fill()?;
@@ -53,7 +71,7 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
                 }
             };
             return match command {
-                Some(command) => Ok(Some((command, part, behind))),
+                Some(command) => Ok(Some(Answer { command, part, behind })),
                 None => Err(self.client.misused()),
             };
         }
@@ -74,8 +92,19 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
         while !self.client.is_stopping()
             && let Some(command) = self.commands.peek()
         {
+            let octets = match command {
+                Command::Retr(message) => self.client.sizes.get(*message).unwrap_or(UNKNOWN),
+                _ => 0,
+            };
+            let expected = self.expected.saturating_add(octets);
+            if !self.sent.is_empty() && expected > self.client.max_octets_expected {
+                break;
+            }
             match self.client.enqueue(command) {
-                Ok(()) => self.sent.extend(self.commands.next()),
+                Ok(()) => {
+                    self.sent.extend(self.commands.next().map(|command| (command, octets)));
+                    self.expected = expected;
+                }
                 Err(ClientError::Unsendable(SendError::Window)) if !self.sent.is_empty() => break,
                 Err(error) => return Err(error),
             }

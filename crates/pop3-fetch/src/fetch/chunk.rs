@@ -4,13 +4,13 @@ use core::iter::Peekable;
 use std::io::{self, Write};
 
 use pop3_proto::Octets;
-use sha2::{Digest as _, Sha256};
 
 use super::inbox::Incoming;
 use super::plan::Task;
+use crate::journal::{Content, Key};
 
-/// How many messages are fetched before it is proved that replies and commands are in step.
-const MOST: usize = 32;
+/// How many messages are fetched before it is proved that replies and commands are in step, and then stored together.
+const MOST: usize = 1_024;
 
 /// How many octets, by the server's count.
 const MOST_OCTETS: u64 = 8 << 20;
@@ -36,33 +36,27 @@ pub(super) fn take(
     taken
 }
 
-/// What a content is compared by.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Print {
-    hash: Sha256,
-    pub(super) octets: Octets,
-    /// How it begins.
-    head: [u8; 4],
+/// A copy of a message, to be compared with the first one.
+#[derive(Debug)]
+pub(super) struct Copy {
+    content: Content,
+    octets: Octets,
 }
 
-impl Print {
-    pub(super) fn equals(self, other: Self) -> bool {
-        self.octets == other.octets && self.hash.finalize() == other.hash.finalize()
+impl Copy {
+    pub(super) fn new() -> Self {
+        Self { content: Key::of_content(), octets: 0 }
     }
 
-    /// Whether the first line begins as a reply does.
-    fn looks_like_a_reply(&self) -> bool {
-        self.head[..3].eq_ignore_ascii_case(b"+OK") || self.head.eq_ignore_ascii_case(b"-ERR")
+    /// Whether it is the message with this key and size.
+    pub(super) fn is(self, key: Key, octets: Octets) -> bool {
+        self.octets == octets && self.content.key() == key
     }
 }
 
-impl Write for Print {
+impl Write for Copy {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.hash.update(octets);
-        if let Some(rest) = usize::try_from(self.octets).ok().and_then(|came| self.head.get_mut(came..)) {
-            let taken = rest.len().min(octets.len());
-            rest[..taken].copy_from_slice(&octets[..taken]);
-        }
+        self.content.update(octets);
         self.octets += octets.len() as Octets;
         Ok(octets.len())
     }
@@ -87,28 +81,37 @@ pub(super) enum Doubt {
 pub(super) struct Received {
     pub(super) task: Task,
     pub(super) incoming: Incoming,
-    pub(super) print: Print,
     pub(super) doubt: Option<Doubt>,
 }
 
 impl Received {
     /// `shifted` says that the reply may be that to another command; `estimates`, that the sizes of this
     /// server mean nothing.
-    pub(super) fn new(task: Task, incoming: Incoming, print: Print, shifted: bool, estimates: bool) -> Self {
-        let wrong = task.size.is_some_and(|size| size != print.octets);
-        let doubt = if print.octets == 0 && task.size != Some(0) {
+    pub(super) fn new(task: Task, incoming: Incoming, shifted: bool, estimates: bool) -> Self {
+        let octets = incoming.gathered().octets();
+        let wrong = task.size.is_some_and(|size| size != octets);
+        let doubt = if octets == 0 && task.size != Some(0) {
             Some(Doubt::Empty)
-        } else if print.looks_like_a_reply() {
+        } else if incoming.gathered().looks_like_a_reply() {
             Some(Doubt::LooksLikeAReply)
         } else {
             (wrong && shifted && !estimates).then_some(Doubt::Size)
         };
-        Self { task, incoming, print, doubt }
+        Self { task, incoming, doubt }
+    }
+
+    pub(super) const fn octets(&self) -> Octets {
+        self.incoming.gathered().octets()
+    }
+
+    /// What its content is recognised by.
+    pub(super) fn key(&self) -> Key {
+        self.incoming.gathered().key()
     }
 
     /// Whether LIST says another size.
     pub(super) fn has_other_size(&self) -> bool {
-        self.task.size.is_some_and(|size| size != self.print.octets)
+        self.task.size.is_some_and(|size| size != self.octets())
     }
 }
 
@@ -123,6 +126,7 @@ pub(super) struct Chunk {
     refused: Option<usize>,
     /// What is listed for all that was asked for.
     sizes: Vec<Option<Octets>>,
+    files: usize,
 }
 
 impl Chunk {
@@ -137,6 +141,17 @@ impl Chunk {
 
     pub(super) fn refuse(&mut self) {
         self.refused.get_or_insert(self.came.len());
+    }
+
+    /// How many messages are in files that may be open.
+    pub(super) fn files(&self) -> usize {
+        self.files
+    }
+
+    /// A message has come.
+    pub(super) fn push(&mut self, received: Received) {
+        self.files += usize::from(!received.incoming.gathered().is_in_memory());
+        self.came.push(received);
     }
 
     pub(super) const fn has_refusals(&self) -> bool {
@@ -167,7 +182,7 @@ impl Chunk {
         let mut anchored = 0;
         for index in 0..self.undoubted() {
             let Some(received) = self.came.get(index) else { break };
-            let octets = received.print.octets;
+            let octets = received.octets();
             let alike = self.sizes.iter().filter(|size| size.is_none_or(|size| size == octets)).count();
             if received.task.size == Some(octets) && alike == 1 {
                 anchored = index + 1;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -13,16 +13,9 @@ use pop3_text::reasons;
 
 use super::place::Place;
 use super::plan::Task;
-use crate::journal::{Census, Content, Day, Id, Intent, Journal, Key, Memory, SeenEntry, Traits};
-use crate::sink::{self, Deliver, Handed, Receiving, Sink, Turn};
+use crate::journal::{Census, Day, Id, Intent, Journal, Key, Memory, SeenEntry, Traits};
+use crate::sink::{self, Deliver, Gathered, Handed, Intake, Noting, Part, Room, Sealed, Sink, Turn};
 use crate::{FetchError, Target};
-
-/// How many messages are sealed before they are published together: bringing names and notes to the
-/// disk costs as much for all as for one.
-const BATCH: usize = 32;
-
-/// How many octets are sealed before they are published.
-const BATCH_OCTETS: u64 = 8 << 20;
 
 /// What stands in the state file for a target where the caller takes the messages.
 const BY_CALLER: &str = "the caller";
@@ -42,8 +35,9 @@ pub(crate) struct Inbox {
     _turn: Option<Turn>,
     target: Place,
     state: Place,
-    batch: Vec<(Box<dyn Receiving>, Intent, u64)>,
-    batch_octets: u64,
+    reception: Reception,
+    /// What is kept, and appears with the next commit.
+    batch: Vec<Batched>,
     /// How often each content was met in this run, for messages without a unique-id.
     met: HashMap<Key, u32>,
     remember: bool,
@@ -55,13 +49,29 @@ pub(crate) struct Inbox {
     stored: (u64, u64),
 }
 
-/// A message that is being received: write it, then [`Inbox::keep`] it. Dropped before that, it
-/// leaves nothing.
-pub(crate) struct Incoming {
-    receiving: Box<dyn Receiving>,
-    content: Content,
-    octets: u64,
+/// Begins messages, also while the inbox stores others.
+#[derive(Clone)]
+pub(crate) struct Reception {
+    intake: Arc<dyn Intake>,
+    room: Arc<Room>,
     target: Place,
+}
+
+/// A message that is being received: push its octets, [`finish`](Self::finish) it, then [`Inbox::keep`] it. Dropped
+/// before that, it leaves nothing.
+pub(crate) struct Incoming {
+    gathered: Gathered,
+    reception: Reception,
+}
+
+/// A message that appears with the next commit.
+type Batched = (Gathered, (Id, SeenEntry));
+
+/// Messages that are on the disk out of sight, with their notes.
+struct Noted {
+    part: Box<dyn Part>,
+    intents: Vec<Intent>,
+    octets: u64,
 }
 
 /// What became of a message.
@@ -101,6 +111,8 @@ impl Inbox {
             To::Caller(deliver) => (Box::new(Handed::new(disk, deliver)), None, Place::caller()),
         };
         let disk = Arc::clone(disk);
+        let reception =
+            Reception { intake: sink.intake(), room: Arc::new(Room::default()), target: target.clone() };
         let mut inbox = Self {
             disk,
             journal,
@@ -108,8 +120,8 @@ impl Inbox {
             _turn: turn,
             target,
             state,
+            reception,
             batch: Vec::new(),
-            batch_octets: 0,
             met: HashMap::new(),
             remember: !all,
             unsure: Vec::new(),
@@ -130,7 +142,6 @@ impl Inbox {
         self.stored = (0, 0);
         self.met.clear();
         self.batch.clear();
-        self.batch_octets = 0;
         if self.unsettled || self.journal.is_torn() {
             self.unsettled = true;
             self.state.named(self.journal.reload())?;
@@ -178,16 +189,16 @@ impl Inbox {
         self.state.named(self.journal.set_traits(traits))
     }
 
-    /// Begins to receive a message.
-    pub(crate) fn begin(&mut self) -> io::Result<Incoming> {
-        let receiving = self.target.named(self.sink.begin())?;
-        Ok(Incoming { receiving, content: Key::of_content(), octets: 0, target: self.target.clone() })
+    /// What begins messages.
+    pub(crate) const fn reception(&self) -> &Reception {
+        &self.reception
     }
 
     /// The message has arrived whole, its terminator included. It appears with the next
-    /// [`commit`](Self::commit), which may be now.
-    pub(crate) fn keep(&mut self, mut incoming: Incoming, task: &Task) -> io::Result<Kept> {
-        let content = incoming.content.key();
+    /// [`commit`](Self::commit), or now if it can't be taken back.
+    pub(crate) fn keep(&mut self, incoming: Incoming, task: &Task) -> io::Result<Kept> {
+        let gathered = incoming.gathered;
+        let content = gathered.key();
         let id = task.id.unwrap_or_else(|| {
             let met = self.met.entry(content).or_default();
             *met += 1;
@@ -200,52 +211,85 @@ impl Inbox {
         {
             return Ok(Kept::Known(id));
         }
-        self.target.named(incoming.receiving.seal())?;
         let entry = SeenEntry { digest, ..SeenEntry::new(task.size.unwrap_or(0), task.total) };
-        let intent = Intent { id, entry, token: incoming.receiving.token() };
-        self.batch.push((incoming.receiving, intent, incoming.octets));
-        self.batch_octets += incoming.octets;
-        let is_full = self.batch.len() >= BATCH || self.batch_octets >= BATCH_OCTETS;
-        if is_full || self.sink.seals_for_good() {
-            self.commit()?;
+        match self.sink.noting() {
+            Noting::InGroups => self.batch.push((gathered, (id, entry))),
+            Noting::Each { durably } => self.hand_on(gathered, id, entry, durably)?,
         }
         Ok(Kept::New(id))
+    }
+
+    /// Hands a message on, and notes that.
+    fn hand_on(&mut self, gathered: Gathered, id: Id, entry: SeenEntry, durably: bool) -> io::Result<()> {
+        let octets = gathered.octets();
+        self.target.named(self.sink.seal(vec![gathered]).1)?;
+        let noted = self.state.named(self.journal.handed(&[(id, entry)], durably));
+        self.unsettled |= noted.is_err();
+        noted?;
+        self.stored.0 += 1;
+        self.stored.1 += octets;
+        Ok(())
     }
 
     /// Makes all kept messages appear. When this returns well, they are safe, and may be deleted
     /// from the server; otherwise ask [`is_stored`](Self::is_stored) for each.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
-        self.batch_octets = 0;
         let batch = core::mem::take(&mut self.batch);
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let committed = self.commit_batch(batch);
+        let committed = match self.sink.noting() {
+            Noting::Each { .. } => self.state.named(self.journal.sync()),
+            Noting::InGroups if batch.is_empty() => Ok(()),
+            Noting::InGroups => self.commit_batch(batch),
+        };
         self.unsettled |= committed.is_err();
         committed
     }
 
-    fn commit_batch(&mut self, batch: Vec<(Box<dyn Receiving>, Intent, u64)>) -> io::Result<()> {
-        self.target.named(self.sink.sync_sealed())?;
-        let intents = batch.iter().map(|(_, intent, _)| intent.clone()).collect::<Vec<_>>();
+    fn commit_batch(&mut self, batch: Vec<Batched>) -> io::Result<()> {
+        let (messages, entries): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let octets = messages.iter().map(Gathered::octets).collect::<Vec<_>>();
+        let (sealed, result) = self.sink.seal(messages);
+        let sealed_well = self.target.named(result);
+        let mut entries = entries.into_iter().zip(octets);
+        let noted = sealed.into_iter().map(|Sealed { part, messages }| {
+            let mut noted = Noted { intents: Vec::with_capacity(messages), octets: 0, part };
+            for ((id, entry), octets) in entries.by_ref().take(messages) {
+                noted.intents.push(Intent { id, entry, token: noted.part.token().to_owned() });
+                noted.octets += octets;
+            }
+            noted
+        });
+        let noted = noted.collect::<Vec<_>>();
+        if noted.is_empty() {
+            return sealed_well;
+        }
+        let intents = noted.iter().flat_map(|noted| noted.intents.iter().cloned()).collect::<Vec<_>>();
         if let Err(error) = self.journal.intend(&intents) {
             if self.journal.is_torn() {
                 // The next run may find the notes. It treats a message whose file is gone as published.
-                batch.into_iter().for_each(|(receiving, ..)| receiving.leave());
+                noted.into_iter().for_each(|noted| noted.part.leave());
             }
             return self.state.named(Err(error));
         }
-        self.publish(batch)
+        self.publish(noted).and(sealed_well)
     }
 
-    fn publish(&mut self, batch: Vec<(Box<dyn Receiving>, Intent, u64)>) -> io::Result<()> {
+    fn publish(&mut self, noted: Vec<Noted>) -> io::Result<()> {
         let (mut appeared, mut failed) = (Vec::new(), Vec::new());
+        let mut octets = 0;
+        // The unfinished files of those that did not appear.
+        let mut left = Vec::new();
         let mut result = Ok(());
-        for (receiving, intent, octets) in batch {
-            match self.target.named(receiving.publish()) {
-                Ok(()) => appeared.push((intent.id, octets)),
+        for noted in noted {
+            let ids = noted.intents.iter().map(|intent| intent.id);
+            let token = noted.part.token().to_owned();
+            match self.target.named(noted.part.publish()) {
+                Ok(()) => {
+                    appeared.extend(ids);
+                    octets += noted.octets;
+                }
                 Err(error) => {
-                    failed.push(intent);
+                    failed.extend(ids);
+                    left.push(token);
                     result = result.and(Err(error));
                 }
             }
@@ -253,18 +297,16 @@ impl Inbox {
         let synced = self.target.named(self.sink.sync_published());
         if synced.is_err() {
             // The state of this batch is unknown. The next run determines it.
-            self.unsure
-                .extend(appeared.iter().map(|(id, _)| id).chain(failed.iter().map(|intent| &intent.id)));
+            self.unsure.extend(appeared.into_iter().chain(failed));
             return result.and(synced);
         }
         self.stored.0 += appeared.len() as u64;
-        self.stored.1 += appeared.iter().map(|(_, octets)| octets).sum::<u64>();
-        let ids = failed.iter().map(|intent| intent.id).collect::<Vec<_>>();
-        let noted = self.state.named(self.journal.published(&ids));
+        self.stored.1 += octets;
+        let noted = self.state.named(self.journal.published(&failed));
         if noted.is_ok() {
-            for intent in failed {
+            for token in left {
                 // What can't be removed now is removed by the next run.
-                let _ = self.sink.discard(&intent.token);
+                let _ = self.sink.discard(&token);
             }
         }
         result.and(noted)
@@ -272,7 +314,7 @@ impl Inbox {
 
     /// Whether the message is stored, by this run or an earlier one, and not only kept.
     pub(crate) fn is_stored(&self, id: Id) -> bool {
-        let kept = || self.batch.iter().any(|(_, intent, _)| intent.id == id);
+        let kept = || self.batch.iter().any(|(_, (kept, _))| *kept == id);
         self.journal.memory().known(id).is_some() && !self.unsure.contains(&id) && !kept()
     }
 
@@ -282,9 +324,20 @@ impl Inbox {
         self.stored
     }
 
-    /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
+    /// Notes for which messages DELE was sent, or is about to be. Call it before QUIT is sent.
     pub(crate) fn deleting(&mut self, ids: &[Id]) -> io::Result<()> {
         self.state.named(self.journal.deleting(ids))
+    }
+
+    /// DELE was refused for these messages.
+    pub(crate) fn not_deleting(&mut self, ids: &[Id]) {
+        self.journal.not_deleting(ids);
+    }
+
+    /// Whether each of these messages is alone with its unique-id, so that the next listing tells of each whether it
+    /// was deleted.
+    pub(crate) fn are_alone(&self, ids: &[Id]) -> bool {
+        ids.iter().all(|&id| self.memory().known(id).is_some_and(|entry| entry.total == 1))
     }
 
     /// QUIT was answered with `+OK`.
@@ -305,18 +358,41 @@ impl Inbox {
     }
 }
 
-impl Write for Incoming {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let written = self.target.named(self.receiving.write(octets))?;
-        if let Some(octets) = octets.get(..written) {
-            self.content.update(octets);
-        }
-        self.octets += written as u64;
-        Ok(written)
+impl Reception {
+    /// Begins to receive a message. `size` is what the server says.
+    pub(crate) fn begin(&self, size: Option<u64>) -> Incoming {
+        let gathered = Gathered::new(self.intake.token(), &self.room, size);
+        Incoming { gathered, reception: self.clone() }
+    }
+}
+
+#[cfg(test)]
+impl Reception {
+    /// The same where there is no room in memory.
+    pub(crate) fn crowded(&self) -> Self {
+        Self { room: Arc::new(Room::full()), ..self.clone() }
+    }
+}
+
+impl Incoming {
+    /// More octets of the message, in the form of the server.
+    pub(crate) fn push(&mut self, octets: &[u8]) -> io::Result<()> {
+        let Reception { intake, target, .. } = &self.reception;
+        target.named(self.gathered.push(octets, &**intake))
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.target.named(self.receiving.flush())
+    /// All octets have come. If there are `too_many` open files, its own is closed, which takes longer.
+    pub(crate) fn finish(&mut self, too_many: bool) -> io::Result<()> {
+        let mut finished = self.gathered.finish();
+        if too_many {
+            finished = finished.and_then(|()| self.gathered.close());
+        }
+        self.reception.target.named(finished)
+    }
+
+    /// What the message is, as far as that is known without the server.
+    pub(crate) const fn gathered(&self) -> &Gathered {
+        &self.gathered
     }
 }
 

@@ -4,7 +4,7 @@
 use core::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pop3_disk::{Change, Faults, System, What};
@@ -79,14 +79,16 @@ pub(super) fn session(
     let mut marked = Vec::new();
     let mut whole = true;
     for task in plan.fetch.iter().map(|place| task(&listing, &census, place).unwrap()) {
-        let body = &maildrop[task.number.index()].1;
-        let mut incoming = inbox.begin().map_err(text)?;
+        let (uid, body) = &maildrop[task.number.index()];
+        // Without room in memory, a message is received as a large one is.
+        let crowded = uid.starts_with("large").then(|| inbox.reception().crowded());
+        let mut incoming = crowded.as_ref().unwrap_or(inbox.reception()).begin(task.size);
         if body == broken {
             whole = false;
-            incoming.write_all(&body.as_bytes()[..2]).map_err(text)?;
+            incoming.push(&body.as_bytes()[..2]).map_err(text)?;
             continue;
         }
-        incoming.write_all(body.as_bytes()).map_err(text)?;
+        incoming.push(body.as_bytes()).and_then(|()| incoming.finish(false)).map_err(text)?;
         match inbox.keep(incoming, &task).map_err(text)? {
             Kept::New(id) | Kept::Known(id) => marked.push((task.number, id)),
         }
@@ -168,7 +170,7 @@ pub(super) fn mail(uids: &[&'static str]) -> Maildrop {
 
 /// What happens to the first run at a change on the disk.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(super) enum Fault {
     /// The change fails, and none behind it.
     Fails,
     /// The run is killed, and the next one too, at this change of its own.
@@ -176,7 +178,7 @@ enum Fault {
 }
 
 /// The second run is killed early or late.
-const FAULTS: [Fault; 7] = [
+pub(super) const FAULTS: [Fault; 7] = [
     Fault::Fails,
     Fault::Killed(None),
     Fault::Killed(Some(1)),
@@ -220,6 +222,16 @@ fn survives(
     quits: &[Quit],
     faults: &Faults,
 ) {
+    survives_each(&FAULTS, uids, target, delete, quits, faults);
+}
+pub(super) fn survives_each(
+    each: &[Fault],
+    uids: &[&'static str],
+    target: fn(PathBuf) -> Target,
+    delete: bool,
+    quits: &[Quit],
+    faults: &Faults,
+) {
     // What is over before a session has sent QUIT is the same whatever its end would have been.
     let mut over = HashMap::new();
     for &quit in quits {
@@ -227,9 +239,9 @@ fn survives(
         let changes = case.run_with(None).changes;
         assert!(changes.len() > 5, "there is something to fail: {changes:?}");
         for (at, change) in (1..).zip(&changes) {
-            for (index, fault) in FAULTS.into_iter().enumerate() {
+            for (index, &fault) in each.iter().enumerate() {
                 // A run that is killed before or behind a sync leaves the same.
-                if change.what == What::Sync && !matches!(fault, Fault::Fails) {
+                if matches!(change.what, What::Sync | What::SyncAll) && !matches!(fault, Fault::Fails) {
                     continue;
                 }
                 if let Some(what) = over.get(&(at, index)) {

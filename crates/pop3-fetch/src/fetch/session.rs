@@ -15,7 +15,7 @@ use super::catalogue::Catalogue;
 use super::inbox::{Inbox, To};
 use super::listing::{Question, list};
 use super::plan::{plan, task};
-use super::storing::{Storing, Tasks};
+use super::storing::{LentInbox, Storing, Tasks};
 use crate::journal::{Id, Traits};
 use crate::{FetchError, FetchEvent, FetchOptions, FetchReport, FetchedMessage, Notice, Target};
 
@@ -23,7 +23,9 @@ use crate::{FetchError, FetchEvent, FetchOptions, FetchReport, FetchedMessage, N
 ///
 /// While this value exists, no other process can fetch the account into the target or use the state file.
 pub struct Fetch {
-    inbox: Inbox,
+    inbox: LentInbox,
+    /// As the last run has noted it.
+    traits: Traits,
     options: FetchOptions,
     report: FetchReport,
     tell: Box<dyn FnMut(FetchEvent<'_>) + Send>,
@@ -86,7 +88,8 @@ impl Fetch {
     /// `deliver` is called when a message is complete and known to be the requested one. If it returns `Ok`, the
     /// message counts as stored and may be deleted from the server: make it durable first. If the process then ends
     /// before the state file is written, the same message is delivered again. An error ends the run, and the next run
-    /// delivers the message again. The function may block, like writing to a file.
+    /// delivers the message again. The function may block, like writing to a file. It is called on another thread than
+    /// [`run`](Self::run), for one message at a time.
     ///
     /// # Errors
     /// Returns [`FetchError::Unusable`] if the state file cannot be used, or [`FetchError::Running`] if another
@@ -108,7 +111,8 @@ impl Fetch {
         options: FetchOptions,
     ) -> Result<Self, FetchError> {
         let inbox = Inbox::open(disk, to, state, account, options.all, &options.stop)?;
-        Ok(Self { inbox, options, report: FetchReport::default(), tell: Box::new(|_| {}) })
+        let (traits, inbox) = (inbox.traits(), LentInbox::new(inbox));
+        Ok(Self { inbox, traits, options, report: FetchReport::default(), tell: Box::new(|_| {}) })
     }
 
     /// Calls a function for each event of a run.
@@ -122,7 +126,7 @@ impl Fetch {
     /// [pipelining](pop3_proto::client::ClientConfig::pipelining) in the client's options before it connects.
     #[must_use]
     pub const fn lost_synchronisation(&self) -> bool {
-        self.inbox.traits().lost_synchronisation
+        self.traits.lost_synchronisation
     }
 
     /// Returns the report of the last run, even if it ended early.
@@ -137,14 +141,17 @@ impl Fetch {
     /// in the [report](Self::report), which is available after an error, too.
     ///
     /// If you drop the future, the session ends without QUIT, and nothing is deleted. The messages stored so far are
-    /// recorded, and the next run continues from there.
+    /// recorded, and the next run continues from there. Messages that are being stored then are stored completely: the
+    /// next run, and dropping this value, wait for that.
     ///
     /// # Errors
     /// Returns an error if the run ends early. The next run continues from there.
     pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<FetchReport, FetchError> {
         self.report = FetchReport::default();
-        self.inbox.begin_run()?;
-        self.fetch(client).await?;
+        self.inbox.get().begin_run()?;
+        let fetched = self.fetch(client).await;
+        self.traits = self.inbox.get().traits();
+        fetched?;
         Ok(self.report)
     }
 }
@@ -153,16 +160,16 @@ impl Fetch {
     async fn fetch<T: Transport>(&mut self, mut client: Client<T>) -> Result<(), FetchError> {
         let catalogue = self.list(&mut client).await?;
         let census = catalogue.census();
-        self.inbox.reconcile(&census)?;
-        let plan = plan(&catalogue, &census, self.inbox.memory(), &self.options);
+        self.inbox.get().reconcile(&census)?;
+        let plan = plan(&catalogue, &census, self.inbox.get().memory(), &self.options);
         self.report.known = plan.known as u64;
         self.report.too_large = plan.too_large.len() as u64;
-        let limit =
-            self.options.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let sizes = plan.fetch.iter().take(limit).filter_map(|place| catalogue.get(place)?.size);
+        let limit = self.options.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let most = limit.unwrap_or(usize::MAX);
+        let sizes = plan.fetch.iter().take(most).filter_map(|place| catalogue.get(place)?.size);
         // The server may list anything.
         let octets = sizes.fold(0, u64::saturating_add);
-        (self.tell)(FetchEvent::Planned { messages: plan.fetch.len().min(limit), octets });
+        (self.tell)(FetchEvent::Planned { messages: plan.fetch.len().min(most), octets });
         let mut storing = Storing::new(&mut self.inbox, &mut self.report, &mut *self.tell);
         storing.tell_too_large(&catalogue, &plan.too_large);
         let tasks = Tasks { catalogue: &catalogue, census: &census, places: &plan.fetch };
@@ -187,30 +194,30 @@ impl Fetch {
             return Ok(());
         }
 
-        let mut marked = Vec::new();
+        let mut all = BTreeMap::new();
         if self.options.delete {
-            let stored = stored.into_iter().filter(|&(_, id)| self.inbox.is_stored(id));
+            let inbox = self.inbox.get();
+            let stored = stored.into_iter().filter(|&(_, id)| inbox.is_stored(id));
             let known = plan.delete.iter().filter_map(|place| task(&catalogue, &census, place));
             let known = known.filter_map(|task| Some((task.number, task.id?)));
-            let all = known.chain(stored).collect();
-            marked = self.mark(&mut client, all).await.map_err(|ended| self.lost(ended))?;
+            all = known.chain(stored).collect();
         }
-        self.inbox.deleting(&marked)?;
-        self.quit(client, &marked).await?;
-        self.inbox.prune(&census, self.report.is_whole(), self.options.forget_after)?;
+        self.delete(client, all).await?;
+        self.inbox.get().prune(&census, self.report.is_whole(), self.options.forget_after)?;
         Ok(())
     }
 
     /// What the server has. How it is recognised is noted before anything is fetched.
     async fn list<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Catalogue, FetchError> {
-        let traits = self.inbox.traits();
+        let inbox = self.inbox.get();
+        let traits = inbox.traits();
         let question = Question {
             recognised_by: self.options.recognised_by.or(traits.recognised_by),
-            remembers_sizes: self.inbox.memory().iter().any(|(_, entry)| entry.size > 0),
+            remembers_sizes: inbox.memory().iter().any(|(_, entry)| entry.size > 0),
             chooses_by_size: self.options.max_size.is_some(),
         };
         let (catalogue, recognised_by) = list(client, question).await?;
-        self.inbox.set_traits(Traits { recognised_by: Some(recognised_by), ..traits })?;
+        self.inbox.get().set_traits(Traits { recognised_by: Some(recognised_by), ..traits })?;
         Ok(catalogue)
     }
 
@@ -221,48 +228,71 @@ impl Fetch {
     /// Remembers that replies and commands got out of step, if they did.
     fn lost(&mut self, ended: FetchError) -> FetchError {
         if ended.is_out_of_step() {
-            let traits = Traits { lost_synchronisation: true, ..self.inbox.traits() };
+            let inbox = self.inbox.get();
+            let traits = Traits { lost_synchronisation: true, ..inbox.traits() };
             // The earlier error is more useful than one about writing this note.
-            let _ = self.inbox.set_traits(traits);
+            let _ = inbox.set_traits(traits);
         }
         ended
     }
 
-    /// Sends DELE for messages that are stored, and returns those that the server has marked.
-    async fn mark<T: Transport>(
+    /// Deletes messages that are stored, and ends the session.
+    async fn delete<T: Transport>(
         &mut self,
-        client: &mut Client<T>,
-        stored: Vec<(MessageNumber, Id)>,
-    ) -> Result<Vec<Id>, FetchError> {
-        let mut ids: BTreeMap<MessageNumber, Id> = stored.into_iter().collect();
+        mut client: Client<T>,
+        mut ids: BTreeMap<MessageNumber, Id>,
+    ) -> Result<(), FetchError> {
         let numbers: Vec<MessageNumber> = ids.keys().copied().collect();
-        for (number, refusal) in client.dele_all(&numbers).await? {
-            ids.remove(&number);
-            self.report.not_deleted += 1;
-            self.notice(&Notice::NotDeleted { message: number, refusal });
-        }
-        Ok(ids.into_values().collect())
-    }
-
-    async fn quit<T: Transport>(&mut self, client: Client<T>, marked: &[Id]) -> Result<(), FetchError> {
-        match client.quit().await {
+        let all: Vec<Id> = ids.values().copied().collect();
+        let mut refusals = Vec::new();
+        let ended = if self.inbox.get().are_alone(&all) {
+            // For each of them, the next listing tells whether it was deleted, so QUIT need not wait for the replies.
+            self.inbox.get().deleting(&all)?;
+            let refused = |number, refusal| refusals.push((number, refusal));
+            let ended = client.dele_all_and_quit(&numbers, refused).await;
+            let refused: Vec<Id> =
+                refusals.iter().filter_map(|(number, _)| ids.get(number).copied()).collect();
+            self.inbox.get().not_deleting(&refused);
+            self.tell_refused(&mut ids, refusals);
+            ended
+        } else {
+            refusals = client.dele_all(&numbers).await.map_err(|error| self.lost(error.into()))?;
+            self.tell_refused(&mut ids, refusals);
+            self.inbox.get().deleting(&ids.values().copied().collect::<Vec<_>>())?;
+            client.quit().await
+        };
+        let marked = ids.len() as u64;
+        match ended {
             Ok(()) => {
-                self.report.deleted = marked.len() as u64;
-                self.inbox.deleted()?;
+                self.report.deleted = marked;
+                self.inbox.get().deleted()?;
                 Ok(())
             }
             Err(client::ClientError::Refused(refusal)) => {
                 // The next listing shows which messages are gone.
-                self.report.not_deleted += marked.len() as u64;
+                self.report.not_deleted += marked;
                 self.notice(&Notice::QuitRefused { refusal });
                 Ok(())
             }
             // All that was wanted is done.
-            Err(_) if marked.is_empty() => Ok(()),
+            Err(_) if marked == 0 => Ok(()),
             Err(error) => {
-                self.report.not_deleted += marked.len() as u64;
-                Err(error.into())
+                self.report.not_deleted += marked;
+                Err(self.lost(error.into()))
             }
+        }
+    }
+
+    /// Tells which messages the server does not delete, and takes them out.
+    fn tell_refused(
+        &mut self,
+        ids: &mut BTreeMap<MessageNumber, Id>,
+        refusals: Vec<(MessageNumber, client::Refusal)>,
+    ) {
+        for (message, refusal) in refusals {
+            ids.remove(&message);
+            self.report.not_deleted += 1;
+            self.notice(&Notice::NotDeleted { message, refusal });
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Storing messages as they come, once they are proved to be what was asked for.
 
+use core::mem::take;
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, Write as _};
+use std::io;
 
 use pop3_driver::Transport;
 use pop3_driver::client::{self, Client, Receiver, Refusal};
@@ -9,11 +10,16 @@ use pop3_proto::client::ProtocolError;
 use pop3_proto::{MessageNumber, Octets};
 
 use super::catalogue::{Catalogue, Places};
-use super::chunk::{self, Chunk, Doubt, Print, Received};
-use super::inbox::{Inbox, Incoming, Kept};
+use super::chunk::{self, Chunk, Copy, Doubt, Received};
+use super::inbox::{Inbox, Incoming, Reception};
+use super::lent::Lent;
 use super::plan::{Task, task};
-use crate::journal::{Census, Id};
+use super::shelf::{Shelved, shelve};
+use crate::journal::{Census, Id, Key, Traits};
 use crate::{FetchError, FetchEvent, FetchReport, Notice};
+
+/// The most messages of a chunk whose files are open.
+const OPEN: usize = 32;
 
 /// What is to be fetched, made as it is needed.
 #[derive(Clone, Copy)]
@@ -29,17 +35,23 @@ impl<'a> Tasks<'a> {
     }
 }
 
+/// The inbox, and what a thread has done with it.
+pub(super) type LentInbox = Lent<Inbox, Shelved>;
+
 /// Stores messages as they come.
 ///
 /// They come in chunks. Behind each it is proved that replies and commands are in step, what is in doubt is
-/// fetched once more, and only then the chunk is stored: until then nobody sees anything of it.
+/// fetched once more, and only then the chunk is stored: until then nobody sees anything of it. It is stored by a
+/// thread, while the next chunk comes.
 pub(super) struct Storing<'a> {
-    inbox: &'a mut Inbox,
+    inbox: &'a mut LentInbox,
+    reception: Reception,
+    traits: Traits,
     report: &'a mut FetchReport,
     tell: &'a mut (dyn FnMut(FetchEvent<'_>) + Send),
     /// What was asked for and has not come.
     tasks: VecDeque<Task>,
-    current: Option<(Task, Incoming, Print)>,
+    current: Option<(Task, Incoming)>,
     chunk: Chunk,
     /// What RETR has begun to send and the target does not have. A server may remove at QUIT what it has sent,
     /// so as long as there is any, there must be no QUIT.
@@ -50,12 +62,15 @@ pub(super) struct Storing<'a> {
 
 impl<'a> Storing<'a> {
     pub(super) fn new(
-        inbox: &'a mut Inbox,
+        inbox: &'a mut LentInbox,
         report: &'a mut FetchReport,
         tell: &'a mut (dyn FnMut(FetchEvent<'_>) + Send),
     ) -> Self {
+        let (reception, traits) = (inbox.get().reception().clone(), inbox.get().traits());
         Self {
             inbox,
+            reception,
+            traits,
             report,
             tell,
             tasks: VecDeque::new(),
@@ -78,24 +93,43 @@ impl<'a> Storing<'a> {
         &mut self,
         client: &mut Client<T>,
         tasks: Tasks<'_>,
-        limit: usize,
+        limit: Option<usize>,
     ) -> Result<(), FetchError> {
-        let careful = self.inbox.traits().lost_synchronisation;
+        let before = self.done();
+        let left = |storing: &Self| {
+            let done = storing.done().saturating_sub(before);
+            (tasks.places.len() as u64).saturating_sub(done)
+        };
+        let fetched = self.fetch_chunks(client, tasks, limit).await;
+        let shelved = self.shelved().await;
+        self.inbox.end_thread();
+        self.report.left = left(self);
+        fetched.and(shelved)
+    }
+
+    async fn fetch_chunks<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        tasks: Tasks<'_>,
+        limit: Option<usize>,
+    ) -> Result<(), FetchError> {
+        let careful = self.traits.lost_synchronisation;
         let mut later = tasks.iter().peekable();
-        let mut left = tasks.places.len();
+        self.report.left = tasks.places.len() as u64;
         loop {
-            self.report.left = left as u64;
-            let fetched = usize::try_from(self.report.fetched).unwrap_or(usize::MAX);
-            let now = chunk::take(&mut later, limit.saturating_sub(fetched), careful);
+            let room = match limit {
+                None => usize::MAX,
+                Some(limit) => {
+                    // How many are new is known when they are stored.
+                    self.shelved().await?;
+                    limit.saturating_sub(usize::try_from(self.report.fetched).unwrap_or(usize::MAX))
+                }
+            };
+            let now = chunk::take(&mut later, room, careful);
             if now.is_empty() {
                 return Ok(());
             }
-            left = left.saturating_sub(now.len());
-            let before = self.done();
-            let result = self.fetch_chunk(client, &now).await;
-            let done = self.done().saturating_sub(before);
-            self.report.left = (left as u64).saturating_add((now.len() as u64).saturating_sub(done));
-            result?;
+            self.fetch_chunk(client, &now).await?;
         }
     }
 
@@ -112,12 +146,9 @@ impl<'a> Storing<'a> {
         self.chunk = Chunk::new(now);
         self.tasks = now.iter().copied().collect();
         let numbers: Vec<MessageNumber> = now.iter().map(|task| task.number).collect();
-        let came = client.retr_all(&numbers, self).await;
+        let came = client.retr_all_in_step(&numbers, self).await;
         let stopped = matches!(came, Err(client::ClientError::Stopped)) && client.is_quiet();
-        let proved = match came {
-            Err(error) if !stopped => Err(error),
-            _ => prove(client).await,
-        };
+        let proved = if stopped { client.verify_step().await } else { came };
         let ended = match proved {
             Err(error) => {
                 let ended = FetchError::from(error);
@@ -138,85 +169,66 @@ impl<'a> Storing<'a> {
             Ok(()) => self.settle(client).await,
         };
         // Keep the messages that are certain, whatever followed them.
-        let kept = self.keep();
+        let kept = self.keep().await;
         ended.and(kept)
     }
 
     /// Fetches each message in doubt once more, by itself. From the first that does not come the same, nothing
     /// is left.
     async fn settle<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), FetchError> {
-        let mut estimates = self.inbox.traits().estimates_sizes;
+        let mut estimates = self.traits.estimates_sizes;
         for index in 0..self.chunk.came.len() {
-            let Some((doubt, other_size, again)) = self.chunk.came.get(index).map(|received| {
-                let doubt = received.doubt.filter(|doubt| *doubt != Doubt::Size || !estimates);
-                (doubt, received.has_other_size(), doubt.map(|_| (received.task, received.print.clone())))
-            }) else {
-                break;
-            };
-            if let Some((task, print)) = again
-                && let Err(ended) = ask_again(client, task, print).await
-            {
-                self.chunk.came.truncate(index);
-                return Err(ended);
+            let Some(received) = self.chunk.came.get(index) else { break };
+            let doubt = received.doubt.filter(|doubt| *doubt != Doubt::Size || !estimates);
+            let other_size = received.has_other_size();
+            if doubt.is_some() {
+                let (task, key, octets) = (received.task, received.key(), received.octets());
+                if let Err(ended) = ask_again(client, task, key, octets).await {
+                    self.chunk.came.truncate(index);
+                    return Err(ended);
+                }
             }
             estimates |= doubt != Some(Doubt::Empty) && other_size;
         }
         Ok(())
     }
 
-    /// Stores what is left of the chunk.
-    fn keep(&mut self) -> Result<(), FetchError> {
-        let mut other_size = None;
-        let kept = self.keep_each(&mut other_size);
-        let committed = self.inbox.commit();
-        (self.report.fetched, self.report.octets) = self.inbox.stored();
-        let stored = kept?;
-        committed?;
-        for (number, id) in stored {
+    /// Has what is left of the chunk stored, when the chunk before is.
+    async fn keep(&mut self) -> Result<(), FetchError> {
+        let came = take(&mut self.chunk).came;
+        self.shelved().await?;
+        let (empty, came): (Vec<_>, Vec<_>) =
+            came.into_iter().partition(|received| received.doubt == Some(Doubt::Empty));
+        for received in empty {
+            self.fail(&Notice::Empty { message: received.task.number });
+        }
+        if let Some(other) = came.iter().find(|received| received.has_other_size())
+            && !self.traits.estimates_sizes
+        {
+            // Complete messages have other sizes than those that are listed.
+            self.traits.estimates_sizes = true;
+            let listed = other.task.size.unwrap_or(0);
+            let (message, octets) = (other.task.number, other.octets());
+            self.say(&Notice::SizesAreEstimates { message, listed, octets });
+        }
+        if came.is_empty() {
+            return Ok(());
+        }
+        let traits = self.traits;
+        self.inbox.start(move |inbox| shelve(inbox, came, traits));
+        Ok(())
+    }
+
+    /// Waits until what was given to the thread is stored.
+    async fn shelved(&mut self) -> Result<(), FetchError> {
+        let Some(shelved) = self.inbox.finished().await else { return Ok(()) };
+        (self.report.fetched, self.report.octets) = self.inbox.get().stored();
+        self.report.known += shelved.known;
+        for (number, id) in shelved.stored {
             self.owed.remove(&number);
             self.stored.push((number, id));
         }
-        match other_size {
-            Some((number, listed, octets)) => self.note_estimates(number, listed, octets),
-            None => Ok(()),
-        }
-    }
-
-    /// Has each message appear with the next commit.
-    fn keep_each(
-        &mut self,
-        other_size: &mut Option<(MessageNumber, Octets, Octets)>,
-    ) -> io::Result<Vec<(MessageNumber, Id)>> {
-        let mut stored = Vec::new();
-        for Received { task, incoming, print, doubt } in core::mem::take(&mut self.chunk).came {
-            let number = task.number;
-            if doubt == Some(Doubt::Empty) {
-                self.fail(&Notice::Empty { message: number });
-                continue;
-            }
-            if task.size.is_some_and(|size| size != print.octets) {
-                other_size.get_or_insert((number, task.size.unwrap_or(0), print.octets));
-            }
-            let id = match self.inbox.keep(incoming, &task)? {
-                Kept::New(id) => id,
-                Kept::Known(id) => {
-                    self.report.known += 1;
-                    id
-                }
-            };
-            stored.push((number, id));
-        }
-        Ok(stored)
-    }
-
-    /// Complete messages have other sizes than those that are listed.
-    fn note_estimates(&mut self, number: MessageNumber, listed: u64, octets: u64) -> Result<(), FetchError> {
-        let traits = self.inbox.traits();
-        if traits.estimates_sizes {
-            return Ok(());
-        }
-        self.say(&Notice::SizesAreEstimates { message: number, listed, octets });
-        Ok(self.inbox.set_traits(crate::journal::Traits { estimates_sizes: true, ..traits })?)
+        Ok(shelved.result?)
     }
 
     /// Tells which messages are skipped.
@@ -249,25 +261,24 @@ impl<'a> Storing<'a> {
 }
 
 impl Receiver for Storing<'_> {
-    async fn begin(&mut self, message: MessageNumber, _size: Option<Octets>) -> io::Result<()> {
+    async fn begin(&mut self, message: MessageNumber, size: Option<Octets>) -> io::Result<()> {
         self.owed.insert(message);
         let task = self.task(message)?;
-        self.current = Some((task, self.inbox.begin()?, Print::default()));
+        self.current = Some((task, self.reception.begin(size)));
         Ok(())
     }
 
     async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
-        let Some((_, incoming, print)) = &mut self.current else { return Ok(()) };
-        print.write_all(octets)?;
+        let Some((_, incoming)) = &mut self.current else { return Ok(()) };
         (self.tell)(FetchEvent::Octets(octets.len() as Octets));
-        incoming.write_all(octets)
+        incoming.push(octets)
     }
 
     async fn end(&mut self, outstanding: usize) -> io::Result<()> {
-        let Some((task, incoming, print)) = self.current.take() else { return Ok(()) };
+        let Some((task, mut incoming)) = self.current.take() else { return Ok(()) };
+        incoming.finish(self.chunk.files() >= OPEN)?;
         let shifted = outstanding > 0 || self.chunk.has_refusals();
-        let estimates = self.inbox.traits().estimates_sizes;
-        self.chunk.came.push(Received::new(task, incoming, print, shifted, estimates));
+        self.chunk.push(Received::new(task, incoming, shifted, self.traits.estimates_sizes));
         Ok(())
     }
 
@@ -279,29 +290,19 @@ impl Receiver for Storing<'_> {
     }
 }
 
-/// Proves that replies and commands are in step.
-///
-/// A reply too many shifts all later ones by one. What is left of the last RETR then is taken for the reply to
-/// the first NOOP if it begins with `+OK`, but its content is no reply to the second. All that comes comes in
-/// order, so it does not matter when.
-async fn prove<T: Transport>(client: &mut Client<T>) -> Result<(), client::ClientError> {
-    for _ in 0..2 {
-        match client.noop().await {
-            Ok(()) | Err(client::ClientError::Refused(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    if client.is_quiet() { Ok(()) } else { Err(ProtocolError::Unsolicited(client.surplus()).into()) }
-}
-
 /// Fetches a message once more while nothing else is under way, and compares.
-async fn ask_again<T: Transport>(client: &mut Client<T>, task: Task, first: Print) -> Result<(), FetchError> {
-    let mut second = Print::default();
+async fn ask_again<T: Transport>(
+    client: &mut Client<T>,
+    task: Task,
+    key: Key,
+    octets: Octets,
+) -> Result<(), FetchError> {
+    let mut second = Copy::new();
     match client.retr(task.number, &mut second).await {
         Ok(_) => {}
         Err(client::ClientError::Refused(_)) => return Err(FetchError::OutOfStep(task.number)),
         Err(error) => return Err(error.into()),
     }
-    prove(client).await?;
-    if first.equals(second) { Ok(()) } else { Err(FetchError::OutOfStep(task.number)) }
+    client.verify_step().await?;
+    if second.is(key, octets) { Ok(()) } else { Err(FetchError::OutOfStep(task.number)) }
 }

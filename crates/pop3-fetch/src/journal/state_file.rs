@@ -27,6 +27,10 @@ pub(super) struct StateFile {
     pub(super) tokens: Vec<String>,
     /// A failed write may have left notes that the next run believes.
     pub(super) is_torn: bool,
+    /// Notes need not be on the disk before the next [`sync`](Self::sync).
+    pub(super) is_lazy: bool,
+    /// There are such notes.
+    is_behind: bool,
 }
 
 /// Whose file it is.
@@ -48,7 +52,18 @@ impl StateFile {
     ) -> io::Result<Self> {
         let file = spot.open(Open::appending().make(0o600))?;
         let disk = Arc::clone(disk);
-        Ok(Self { disk, spot, file, header, traits, tail, tokens: Vec::new(), is_torn: false })
+        Ok(Self {
+            disk,
+            spot,
+            file,
+            header,
+            traits,
+            tail,
+            tokens: Vec::new(),
+            is_torn: false,
+            is_lazy: false,
+            is_behind: false,
+        })
     }
 
     /// Opens the file anew for what was [read](Self::read) of it.
@@ -87,6 +102,15 @@ impl StateFile {
         self.append_lines(&line, false)
     }
 
+    /// Brings the notes to the disk that are not there yet.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if self.is_behind {
+            self.file.sync()?;
+            self.is_behind = false;
+        }
+        Ok(())
+    }
+
     /// The day by the clock; `None` where it can't be right.
     pub(super) fn today(&self) -> Option<Day> {
         day(self.disk.now().duration_since(UNIX_EPOCH).ok()?.as_secs())
@@ -105,6 +129,9 @@ impl StateFile {
         let mut appended = self.file.write_all(lines);
         if durably {
             appended = appended.and_then(|()| self.file.sync());
+            self.is_behind &= appended.is_err();
+        } else {
+            self.is_behind = true;
         }
         if appended.is_err() {
             // The next run must not believe these lines, and no other lines may follow them.
@@ -154,13 +181,18 @@ impl Storage for StateFile {
             match note {
                 Note::Stored(id, entry) => {
                     let token = tokens.next().unwrap_or_default();
-                    Record::Stored { id, entry, time, token: token.clone() }.write(&mut lines);
-                    tail.push(Unsure { id, token, time });
+                    let record = Record::Stored { id, entry, time, token };
+                    record.write(&mut lines);
+                    if let Record::Stored { token, .. } = record
+                        && !token.is_empty()
+                    {
+                        tail.push(Unsure { id, token, time });
+                    }
                 }
                 Note::Deleting(id) => Record::Deleting { id }.write(&mut lines),
             }
         }
-        self.append_lines(&lines, true)?;
+        self.append_lines(&lines, !self.is_lazy)?;
         self.tail.append(&mut tail);
         Ok(())
     }
@@ -180,6 +212,7 @@ impl Storage for StateFile {
         new.rename(&self.spot)?;
         self.file = file;
         self.is_torn = false;
+        self.is_behind = false;
         self.spot.sync_folder()
     }
 }

@@ -1,26 +1,31 @@
 //! `dir:DIR`: each message as one file with exactly its octets.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pop3_disk::{Disk, Folder};
 
-use super::spool::{Spool, unique};
-use super::{Receiving, Sink};
+use super::gathered::Gathered;
+use super::spool::{Form, Spool, unique};
+use super::{Intake, Part, Sealed, Sink, group};
 use crate::spot::{Spot, remove_with};
 
 /// A directory with one file a message, `<time>.<micros>.<count>.<state>.eml`: nothing that the server
 /// says is in the name. Unfinished files lie under `tmp`.
 #[derive(Debug)]
-pub(super) struct Dir {
+pub(super) struct Dir(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
     disk: Arc<dyn Disk>,
     folder: Arc<dyn Folder>,
     tmp: Arc<dyn Folder>,
     path: PathBuf,
     name: String,
-    counter: u64,
+    counter: AtomicU64,
 }
 
 impl Dir {
@@ -28,33 +33,53 @@ impl Dir {
         let tmp = disk.make_folders(&path.join("tmp"), 0o700)?;
         let folder = disk.open_folder(path)?;
         let (disk, path, name) = (Arc::clone(disk), path.to_owned(), name.to_owned());
-        Ok(Self { disk, folder, tmp, path, name, counter: 0 })
+        Ok(Self(Arc::new(Place { disk, folder, tmp, path, name, counter: AtomicU64::new(1) })))
     }
 
     /// Where a file is received.
     pub(super) fn unfinished(&self, name: &str) -> Spot {
+        self.0.unfinished(name)
+    }
+}
+
+impl Place {
+    fn unfinished(&self, name: &str) -> Spot {
         Spot::within(&self.tmp, &self.path.join("tmp"), name)
     }
 }
 
-impl Sink for Dir {
-    fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let name = unique(self.disk.now(), &self.name, &mut self.counter) + ".eml";
-        let spool = Spool::create(self.unfinished(&name))?;
-        Ok(Box::new(InDir { spool, place: Spot::within(&self.folder, &self.path, &name), name }))
+impl Intake for Place {
+    fn token(&self) -> String {
+        unique(self.disk.now(), &self.name, self.counter.fetch_add(1, Ordering::Relaxed)) + ".eml"
     }
 
-    fn sync_sealed(&mut self) -> io::Result<()> {
-        self.tmp.sync()
+    fn spool(&self, token: &str) -> io::Result<Spool> {
+        Spool::create(self.unfinished(token), Form::AsIs)
+    }
+}
+
+impl Sink for Dir {
+    fn intake(&self) -> Arc<dyn Intake> {
+        Arc::clone(&self.0) as _
+    }
+
+    fn seal(&mut self, messages: Vec<Gathered>) -> (Vec<Sealed>, io::Result<()>) {
+        let Place { folder, tmp, path, .. } = &*self.0;
+        let (files, result) = group::seal(&**tmp, |token| self.unfinished(token), Form::AsIs, messages);
+        let sealed = files.into_iter().map(|(name, spool)| {
+            let place = Spot::within(folder, path, &name);
+            Sealed { part: Box::new(InDir { spool, place, name }), messages: 1 }
+        });
+        (sealed.collect(), result)
     }
 
     fn sync_published(&mut self) -> io::Result<()> {
-        self.folder.sync()
+        self.0.folder.sync()
     }
 
     fn appeared(&mut self, token: &str, _age: Duration) -> io::Result<bool> {
         // The token is a name from our own state file, but check that it does not lead out of this directory.
-        if token.contains('/') || !token.contains(&self.name) {
+        if token.contains('/') || !token.contains(&self.0.name) {
             return Ok(true);
         }
         Ok(!self.unfinished(token).exists()?)
@@ -65,7 +90,7 @@ impl Sink for Dir {
     }
 
     fn clean(&mut self) -> io::Result<()> {
-        remove_with(&*self.tmp, |name| name.ends_with(&format!(".{}.eml", self.name)))
+        remove_with(&*self.0.tmp, |name| name.ends_with(&format!(".{}.eml", self.0.name)))
     }
 }
 
@@ -75,23 +100,9 @@ struct InDir {
     name: String,
 }
 
-impl Write for InDir {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.spool.write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.spool.flush()
-    }
-}
-
-impl Receiving for InDir {
-    fn seal(&mut self) -> io::Result<()> {
-        self.spool.seal()
-    }
-
-    fn token(&self) -> String {
-        self.name.clone()
+impl Part for InDir {
+    fn token(&self) -> &str {
+        &self.name
     }
 
     fn publish(self: Box<Self>) -> io::Result<()> {
@@ -109,6 +120,7 @@ mod tests {
 
     use pop3_disk::System;
 
+    use super::super::testing::{begin, put, seal};
     use super::*;
 
     #[test]
@@ -116,19 +128,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut dir = Dir::open(&System::shared(), &folder.path().join("a/b"), "0123").unwrap();
         let files = || fs::read_dir(folder.path().join("a/b")).unwrap().count() - 1;
-        let mut dropped = dir.begin().unwrap();
-        dropped.write_all(b"half").unwrap();
-        drop(dropped);
-        let mut message = dir.begin().unwrap();
-        message.write_all(b"\0\xff\r\n\n\r.\r\n").unwrap();
-        message.seal().unwrap();
+        drop(begin(&dir, b"half"));
+        let part = seal(&mut dir, &[b"\0\xff\r\n\n\r.\r\n"]).remove(0);
         assert_eq!(files(), 0);
-        let token = message.token();
-        message.publish().unwrap();
+        let token = part.token().to_owned();
+        part.publish().unwrap();
         assert_eq!(fs::read(folder.path().join("a/b").join(&token)).unwrap(), b"\0\xff\r\n\n\r.\r\n");
         assert_eq!(files(), 1);
         assert_eq!(fs::read_dir(folder.path().join("a/b/tmp")).unwrap().count(), 0);
         assert!(dir.appeared(&token, Duration::ZERO).unwrap());
+    }
+
+    #[test]
+    fn names_sort_as_messages_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dir = Dir::open(&System::shared(), folder.path(), "0123").unwrap();
+        // The second one is too large for memory, and so in a file before the first one.
+        let large = vec![b'b'; 2_000_000];
+        put(&mut dir, &[b"a", &large, b"c"]);
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut names: Vec<_> = names.filter(|path| path.is_file()).collect();
+        names.sort();
+        let first = names.iter().map(|path| fs::read(path).unwrap()[0]);
+        assert_eq!(first.collect::<Vec<_>>(), b"abc");
     }
 
     /// As when the clock of a machine begins at the same time again.
@@ -136,11 +158,10 @@ mod tests {
     fn no_message_takes_the_place_of_another() {
         let folder = tempfile::tempdir().unwrap();
         let mut dir = Dir::open(&System::shared(), folder.path(), "0123").unwrap();
-        let mut message = dir.begin().unwrap();
-        message.seal().unwrap();
-        let token = message.token();
+        let part = seal(&mut dir, &[b""]).remove(0);
+        let token = part.token().to_owned();
         fs::write(folder.path().join(&token), "another").unwrap();
-        assert_eq!(message.publish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(part.publish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(folder.path().join(&token)).unwrap(), b"another");
         assert!(!dir.appeared(&token, Duration::ZERO).unwrap());
     }
@@ -150,11 +171,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ours = Dir::open(&System::shared(), folder.path(), "0123").unwrap();
         let mut theirs = Dir::open(&System::shared(), folder.path(), "4567").unwrap();
-        let (a, b) = (ours.begin().unwrap(), theirs.begin().unwrap());
-        assert!(!ours.appeared(&a.token(), Duration::ZERO).unwrap());
+        let (a, b) = (seal(&mut ours, &[b"a"]).remove(0), seal(&mut theirs, &[b"b"]).remove(0));
+        assert!(!ours.appeared(a.token(), Duration::ZERO).unwrap());
         ours.clean().unwrap();
         assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 1);
-        assert!(ours.appeared(&a.token(), Duration::ZERO).unwrap());
-        assert!(!theirs.appeared(&b.token(), Duration::ZERO).unwrap());
+        assert!(ours.appeared(a.token(), Duration::ZERO).unwrap());
+        assert!(!theirs.appeared(b.token(), Duration::ZERO).unwrap());
     }
 }

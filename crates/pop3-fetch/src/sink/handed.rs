@@ -6,16 +6,15 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::io::{self, Read, Seek as _, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{self, Read, Write as _};
+use std::sync::Arc;
 
 use pop3_disk::{Disk, File};
 use pop3_proto::Octets;
 
-use super::{Receiving, Sink};
-
-/// A message with more octets is gathered in a file that has no name, and so goes with the process.
-const IN_MEMORY: usize = 64 * 1024;
+use super::gathered::{Gathered, Whole};
+use super::spool::Spool;
+use super::{Intake, Noting, Part, Sealed, Sink};
 
 /// Takes a complete message.
 pub(crate) type Deliver = Box<dyn FnMut(&mut FetchedMessage<'_>) -> io::Result<()> + Send>;
@@ -24,7 +23,13 @@ pub(crate) type Deliver = Box<dyn FnMut(&mut FetchedMessage<'_>) -> io::Result<(
 /// dot-stuffing.
 pub struct FetchedMessage<'a> {
     octets: Octets,
-    content: &'a mut (dyn Read + 'a),
+    content: Source<'a>,
+}
+
+/// Where the octets are that were not read.
+enum Source<'a> {
+    Memory(&'a [u8]),
+    File(&'a mut dyn File),
 }
 
 impl FetchedMessage<'_> {
@@ -37,7 +42,10 @@ impl FetchedMessage<'_> {
 
 impl Read for FetchedMessage<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.content.read(buffer)
+        match &mut self.content {
+            Source::Memory(octets) => octets.read(buffer),
+            Source::File(file) => file.read(buffer),
+        }
     }
 }
 
@@ -50,33 +58,84 @@ impl fmt::Debug for FetchedMessage<'_> {
 /// Prints a message on standard output.
 pub(super) fn print(message: &mut FetchedMessage<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    io::copy(message, &mut out)?;
+    match message.content {
+        Source::Memory(octets) => out.write_all(octets)?,
+        Source::File(_) => {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                match message.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(read) => out.write_all(&buffer[..read])?,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
     out.flush()
 }
 
 pub(crate) struct Handed {
-    disk: Arc<dyn Disk>,
-    deliver: Arc<Mutex<Deliver>>,
+    intake: Arc<Unnamed>,
+    deliver: Deliver,
+    /// Whether each note must outlive the machine before the next message is handed on.
+    durably: bool,
 }
 
+/// What is too large for memory has no name.
+struct Unnamed(Arc<dyn Disk>);
+
 impl Handed {
+    /// Hands messages to the caller, who may have stored them durably.
     pub(crate) fn new(disk: &Arc<dyn Disk>, deliver: Deliver) -> Self {
-        Self { disk: Arc::clone(disk), deliver: Arc::new(Mutex::new(deliver)) }
+        Self { intake: Arc::new(Unnamed(Arc::clone(disk))), deliver, durably: true }
+    }
+
+    /// Prints messages. Nobody knows what becomes of them if the power fails.
+    pub(super) fn printing(disk: &Arc<dyn Disk>) -> Self {
+        Self { durably: false, ..Self::new(disk, Box::new(print)) }
+    }
+}
+
+impl Intake for Unnamed {
+    /// There is no file to be found.
+    fn token(&self) -> String {
+        String::new()
+    }
+
+    fn spool(&self, _token: &str) -> io::Result<Spool> {
+        Ok(Spool::unnamed(self.0.temporary()?))
     }
 }
 
 impl Sink for Handed {
-    fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let (disk, deliver) = (Arc::clone(&self.disk), Arc::clone(&self.deliver));
-        Ok(Box::new(Gathered { disk, deliver, octets: 0, memory: Vec::new(), file: None }))
+    fn intake(&self) -> Arc<dyn Intake> {
+        Arc::clone(&self.intake) as _
     }
 
-    fn seals_for_good(&self) -> bool {
-        true
+    fn noting(&self) -> Noting {
+        Noting::Each { durably: self.durably }
     }
 
-    fn sync_sealed(&mut self) -> io::Result<()> {
-        Ok(())
+    /// Hands the messages on: before they are noted, as a note can't be followed by a question here.
+    fn seal(&mut self, messages: Vec<Gathered>) -> (Vec<Sealed>, io::Result<()>) {
+        let mut sealed = Vec::new();
+        for message in messages {
+            let octets = message.octets();
+            let handed = match message.into_whole() {
+                Whole::Memory(memory) => {
+                    (self.deliver)(&mut FetchedMessage { octets, content: Source::Memory(&memory) })
+                }
+                Whole::File(mut spool) => spool.rewound().and_then(|file| {
+                    (self.deliver)(&mut FetchedMessage { octets, content: Source::File(file) })
+                }),
+            };
+            if let Err(error) = handed {
+                return (sealed, Err(error));
+            }
+            sealed.push(Sealed { part: Box::new(Taken), messages: 1 });
+        }
+        (sealed, Ok(()))
     }
 
     fn sync_published(&mut self) -> io::Result<()> {
@@ -96,61 +155,12 @@ impl Sink for Handed {
     }
 }
 
-struct Gathered {
-    disk: Arc<dyn Disk>,
-    deliver: Arc<Mutex<Deliver>>,
-    octets: Octets,
-    memory: Vec<u8>,
-    /// All of it, once it is too much for memory.
-    file: Option<Box<dyn File>>,
-}
+/// A message that somebody has.
+struct Taken;
 
-impl Gathered {
-    fn gather(&mut self, octets: &[u8]) -> io::Result<usize> {
-        if let Some(file) = &mut self.file {
-            return file.write(octets);
-        }
-        if self.memory.len() + octets.len() <= IN_MEMORY {
-            self.memory.extend_from_slice(octets);
-            return Ok(octets.len());
-        }
-        let mut file = self.disk.temporary()?;
-        file.write_all(&self.memory)?;
-        self.memory = Vec::new();
-        self.file.insert(file).write(octets)
-    }
-}
-
-impl Write for Gathered {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let written = self.gather(octets)?;
-        self.octets += written as Octets;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), |file| file.flush())
-    }
-}
-
-impl Receiving for Gathered {
-    /// Hands the message on: before it is noted, as a note can't be followed by a question here.
-    fn seal(&mut self) -> io::Result<()> {
-        let mut memory = self.memory.as_slice();
-        let content: &mut dyn Read = match &mut self.file {
-            Some(file) => {
-                file.rewind()?;
-                file
-            }
-            None => &mut memory,
-        };
-        // A panic of the caller's ends the run, and leaves nothing of ours half done.
-        let mut deliver = self.deliver.lock().unwrap_or_else(PoisonError::into_inner);
-        (*deliver)(&mut FetchedMessage { octets: self.octets, content })
-    }
-
-    fn token(&self) -> String {
-        "-".to_owned()
+impl Part for Taken {
+    fn token(&self) -> &str {
+        ""
     }
 
     fn publish(self: Box<Self>) -> io::Result<()> {

@@ -1,14 +1,16 @@
 //! `maildir:DIR`: a Maildir that mail readers can share, with LF for CRLF, as they expect it.
 
 use core::time::Duration;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pop3_disk::{Disk, Folder};
-use pop3_maildir::{Delivering, Delivery};
+use pop3_maildir::Delivery;
 
-use super::{Receiving, Sink};
+use super::gathered::Gathered;
+use super::spool::{Form, Spool};
+use super::{Intake, Part, Sealed, Sink, group};
 use crate::spot::Spot;
 
 /// From this age on other programs may have removed an unfinished file as abandoned: somewhat before
@@ -36,7 +38,7 @@ impl Maildir {
             disk.make_folders(above, 0o777)?;
         }
         // The source says what the system said; the sink's error names the target.
-        let delivery = Delivery::open_on(Arc::clone(disk), path, true)?.with_lf(true).with_label(label);
+        let delivery = Delivery::open_on(Arc::clone(disk), path, true)?.with_label(label);
         let folder = disk.open_folder(path)?;
         let [tmp, new, cur] = [b"tmp", b"new", b"cur"].map(|name| folder.open_folder(name));
         let (tmp, new, cur, path) = (tmp?, new?, cur?, path.to_owned());
@@ -59,19 +61,39 @@ impl Maildir {
     }
 }
 
+/// What names messages and makes their files.
+struct Names {
+    delivery: Delivery,
+    path: PathBuf,
+    tmp: Arc<dyn Folder>,
+}
+
+impl Intake for Names {
+    fn token(&self) -> String {
+        String::from_utf8_lossy(&self.delivery.fresh_name()).into_owned()
+    }
+
+    fn spool(&self, token: &str) -> io::Result<Spool> {
+        Spool::create(Spot::within(&self.tmp, &self.path.join("tmp"), token), Form::Lf)
+    }
+}
+
 impl Sink for Maildir {
-    fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let delivering = self.delivery.begin()?;
-        let path = delivering.path();
-        Ok(Box::new(InMaildir { delivering: Some(delivering), path }))
+    fn intake(&self) -> Arc<dyn Intake> {
+        let (delivery, path, tmp) = (self.delivery.clone(), self.path.clone(), Arc::clone(&self.tmp));
+        Arc::new(Names { delivery, path, tmp })
     }
 
-    fn sync_sealed(&mut self) -> io::Result<()> {
-        self.tmp.sync()
+    fn seal(&mut self, messages: Vec<Gathered>) -> (Vec<Sealed>, io::Result<()>) {
+        let (files, result) = group::seal(&*self.tmp, |token| self.unfinished(token), Form::Lf, messages);
+        let sealed = files.into_iter().map(|(name, spool)| {
+            let part = InMaildir { delivery: self.delivery.clone(), spool, name };
+            Sealed { part: Box::new(part), messages: 1 }
+        });
+        (sealed.collect(), result)
     }
 
-    /// Each message was brought to the disk as it was delivered, but not if the run was killed right then. It may have
-    /// been moved on since.
+    /// A reader may have moved a message on since.
     fn sync_published(&mut self) -> io::Result<()> {
         self.new.sync()?;
         self.cur.sync()
@@ -111,49 +133,23 @@ impl Sink for Maildir {
 }
 
 struct InMaildir {
-    /// `None` once it is published.
-    delivering: Option<Delivering>,
-    path: PathBuf,
+    delivery: Delivery,
+    spool: Spool,
+    name: String,
 }
 
-impl InMaildir {
-    fn delivering(&mut self) -> io::Result<&mut Delivering> {
-        self.delivering.as_mut().ok_or_else(|| io::Error::other("the message is delivered already"))
-    }
-}
-
-impl Write for InMaildir {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.delivering()?.write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.delivering()?.flush()
-    }
-}
-
-impl Receiving for InMaildir {
-    fn seal(&mut self) -> io::Result<()> {
-        self.delivering()?.sync()
-    }
-
-    fn token(&self) -> String {
-        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+impl Part for InMaildir {
+    fn token(&self) -> &str {
+        &self.name
     }
 
     fn publish(mut self: Box<Self>) -> io::Result<()> {
-        let delivered = self.delivering().and_then(|delivering| Ok(delivering.deliver()?));
-        match self.delivering.take() {
-            Some(delivering) if delivered.is_err() => delivering.leave(),
-            _ => {}
-        }
-        delivered.map(|_| ())
+        self.spool.keep();
+        Ok(self.delivery.publish(self.name.as_bytes())?)
     }
 
-    fn leave(mut self: Box<Self>) {
-        if let Some(delivering) = self.delivering.take() {
-            delivering.leave();
-        }
+    fn leave(self: Box<Self>) {
+        self.spool.leave();
     }
 }
 
@@ -163,6 +159,7 @@ mod tests {
 
     use pop3_disk::{Faults, System, What};
 
+    use super::super::testing::seal;
     use super::*;
 
     #[test]
@@ -180,9 +177,9 @@ mod tests {
     fn an_unfinished_file_that_others_removed_is_no_hindrance() {
         let folder = tempfile::tempdir().unwrap();
         let mut maildir = Maildir::open(&System::shared(), folder.path(), "0123").unwrap();
-        let message = maildir.begin().unwrap();
-        let token = message.token();
-        message.leave();
+        let part = seal(&mut maildir, &[b"x"]).remove(0);
+        let token = part.token().to_owned();
+        part.leave();
         assert!(!maildir.appeared(&token, Duration::ZERO).unwrap());
         fs::remove_file(folder.path().join("tmp").join(token)).unwrap();
         maildir.clean().unwrap();
@@ -192,13 +189,11 @@ mod tests {
     fn a_message_that_a_reader_moved_has_appeared() {
         let folder = tempfile::tempdir().unwrap();
         let mut maildir = Maildir::open(&System::shared(), &folder.path().join("a/mail"), "0123").unwrap();
-        let mut message = maildir.begin().unwrap();
-        message.write_all(b"a: b\r\n\r\nbody\r\n").unwrap();
-        message.seal().unwrap();
-        let token = message.token();
+        let part = seal(&mut maildir, &[b"a: b\r\n\r\nbody\r\n"]).remove(0);
+        let token = part.token().to_owned();
         let old = Duration::from_secs(40 * 60 * 60);
         assert!(!maildir.appeared(&token, Duration::ZERO).unwrap());
-        message.publish().unwrap();
+        part.publish().unwrap();
         assert!(maildir.appeared(&token, Duration::ZERO).unwrap());
         assert!(maildir.appeared(&token, old).unwrap());
         let (new, cur) = (maildir.path.join("new"), maildir.path.join("cur"));

@@ -4,24 +4,27 @@
 //! (`FILE.pop3-append`). The next run that opens the file takes back what is not whole. The file is
 //! [locked](super::locks) meanwhile in all ways that mail programs use.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::io::{self, BufReader, Read, SeekFrom, Write};
+use std::io::{self, BufReader, Read, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use pop3_disk::{Disk, File, Open};
 use pop3_driver::Stop;
 
+use super::gathered::{Gathered, Whole};
 use super::locks::{Locked, PATIENCE};
-use super::mboxrd::Mboxrd;
-use super::spool::{Spool, unique};
-use super::{Receiving, Sink};
+use super::spool::{Form, Spool, unique};
+use super::{Intake, Part, Sealed, Sink};
 use crate::spot::{PRIVATE, Spot, remove_with};
+
+/// Octets gathered before they are written.
+const BUFFER: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Mbox {
     place: Arc<Place>,
-    counter: u64,
 }
 
 #[derive(Debug)]
@@ -30,6 +33,7 @@ struct Place {
     mbox: Spot,
     /// The name of the state file.
     name: String,
+    counter: AtomicU64,
     patience: Duration,
     stop: Stop,
 }
@@ -37,30 +41,51 @@ struct Place {
 impl Mbox {
     pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path, name: &str, stop: &Stop) -> io::Result<Self> {
         let (mbox, name) = (Spot::at(&**disk, path)?, name.to_owned());
-        let place = Place { disk: Arc::clone(disk), mbox, name, patience: PATIENCE, stop: stop.clone() };
-        let mut mbox = Self { place: Arc::new(place), counter: 0 };
+        let (disk, counter, stop) = (Arc::clone(disk), AtomicU64::new(1), stop.clone());
+        let place = Place { disk, mbox, name, counter, patience: PATIENCE, stop };
+        let mut mbox = Self { place: Arc::new(place) };
         mbox.repair()?;
         Ok(mbox)
     }
 }
 
 impl Sink for Mbox {
-    fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let now = self.place.disk.now();
-        let token = unique(now, &self.place.name, &mut self.counter);
-        let mut spool = Spool::create(self.place.spool(&token))?;
-        let mut buffer = Vec::new();
-        Mboxrd::begin(now, &mut buffer);
-        spool.write_all(&buffer)?;
-        buffer.clear();
-        Ok(Box::new(InMbox { place: Arc::clone(&self.place), spool, token, form: Mboxrd::new(), buffer }))
+    fn intake(&self) -> Arc<dyn Intake> {
+        Arc::clone(&self.place) as _
     }
 
-    fn sync_sealed(&mut self) -> io::Result<()> {
-        self.place.mbox.sync_folder()
+    /// Messages that follow each other in memory become one part, and are appended in one step.
+    fn seal(&mut self, messages: Vec<Gathered>) -> (Vec<Sealed>, io::Result<()>) {
+        let mut sealed = Vec::new();
+        let mut run = Vec::new();
+        let mut result = Ok(());
+        for message in messages {
+            if message.is_in_memory() {
+                run.push(message);
+                continue;
+            }
+            let token = message.token.clone();
+            result = self.place.seal_run(&mut run, &mut sealed).and_then(|()| {
+                if let Whole::File(mut spool) = message.into_whole() {
+                    spool.sync()?;
+                    sealed.push(self.place.part(spool, token, 1));
+                }
+                Ok(())
+            });
+            if result.is_err() {
+                break;
+            }
+        }
+        let result = result.and_then(|()| self.place.seal_run(&mut run, &mut sealed));
+        if !sealed.is_empty()
+            && let Err(error) = self.place.mbox.sync_folder()
+        {
+            return (Vec::new(), Err(error));
+        }
+        (sealed, result)
     }
 
-    /// Nothing is left to do: each message was brought to the disk as it was appended.
+    /// Nothing is left to do: each part was brought to the disk as it was appended.
     fn sync_published(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -73,18 +98,18 @@ impl Sink for Mbox {
         if token.contains('/') || !token.contains(&self.place.name) {
             return Ok(true);
         }
-        Ok(!self.place.spool(token).exists()?)
+        Ok(!self.place.part_file(token).exists()?)
     }
 
     fn discard(&mut self, token: &str) -> io::Result<()> {
         // An append that could not be undone is recognised by its unfinished file.
         let mut locked = self.place.lock()?;
         self.place.repair(&mut *locked.file)?;
-        self.place.spool(token).remove()
+        self.place.part_file(token).remove()
     }
 
     fn clean(&mut self) -> io::Result<()> {
-        let prefix = self.place.spool("");
+        let prefix = self.place.part_file("");
         let Ok(prefix) = str::from_utf8(prefix.name()) else {
             return Ok(()); // A name that is no UTF-8: leftovers stay.
         };
@@ -94,9 +119,62 @@ impl Sink for Mbox {
     }
 }
 
+impl Intake for Place {
+    fn token(&self) -> String {
+        unique(self.disk.now(), &self.name, self.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn spool(&self, token: &str) -> io::Result<Spool> {
+        Spool::create(self.part_file(token), Form::Mboxrd(self.disk.now()))
+    }
+}
+
 impl Place {
-    /// Where a message is received.
-    fn spool(&self, token: &str) -> Spot {
+    fn part(self: &Arc<Self>, spool: Spool, token: String, messages: usize) -> Sealed {
+        Sealed { part: Box::new(InMbox { place: Arc::clone(self), spool, token }), messages }
+    }
+
+    /// Seals messages in memory as one part. If there is no room for all of them, each by itself.
+    fn seal_run(self: &Arc<Self>, run: &mut Vec<Gathered>, sealed: &mut Vec<Sealed>) -> io::Result<()> {
+        let run = core::mem::take(run);
+        let Some(first) = run.first() else { return Ok(()) };
+        match self.write(&run) {
+            Ok(spool) => {
+                sealed.push(self.part(spool, first.token.clone(), run.len()));
+                Ok(())
+            }
+            Err(error) if run.len() == 1 => Err(error),
+            Err(_) => run.into_iter().try_for_each(|message| {
+                let token = message.token.clone();
+                let spool = self.write(&[message])?;
+                sealed.push(self.part(spool, token, 1));
+                Ok(())
+            }),
+        }
+    }
+
+    /// Writes messages in memory into one file, and brings it to the disk.
+    fn write(&self, run: &[Gathered]) -> io::Result<Spool> {
+        let token = run.first().map(|first| first.token.as_str()).unwrap_or_default();
+        let mut spool = Spool::with(self.part_file(token), b"")?;
+        let now = self.disk.now();
+        let mut buffer = Vec::new();
+        for message in run.iter().filter_map(Gathered::memory) {
+            Form::Mboxrd(now).convert(message, &mut buffer);
+            if buffer.len() >= BUFFER {
+                spool.append(&buffer)?;
+                buffer.clear();
+            }
+        }
+        if !buffer.is_empty() {
+            spool.append(&buffer)?;
+        }
+        spool.sync()?;
+        Ok(spool)
+    }
+
+    /// Where messages are received.
+    fn part_file(&self, token: &str) -> Spot {
         self.mbox.beside(&format!(".pop3-part-{token}"))
     }
 
@@ -107,7 +185,7 @@ impl Place {
 
     fn lock(&self) -> io::Result<Locked> {
         // Named as an unfinished file, so that it is cleaned up as one.
-        let candidate = self.spool(&format!("lock-{}.{}", std::process::id(), self.name));
+        let candidate = self.part_file(&format!("lock-{}.{}", std::process::id(), self.name));
         Locked::take(&*self.disk, &self.mbox, candidate, self.patience, &self.stop)
     }
 
@@ -121,11 +199,11 @@ impl Place {
         };
         // If the note is torn, no append followed it.
         if let Some((offset, token)) = parse_note(&note) {
-            match self.spool(token).open(Open::reading()) {
+            match self.part_file(token).open(Open::reading()) {
                 Ok(spool) => match compare(file, offset, spool)? {
                     Found::Whole => {
                         file.sync()?;
-                        self.spool(token).remove()?;
+                        self.part_file(token).remove()?;
                     }
                     Found::Part => {
                         file.set_len(offset)?;
@@ -236,38 +314,16 @@ fn parse_note(note: &[u8]) -> Option<(u64, &str)> {
     Some((offset.parse().ok()?, token)).filter(|(_, token)| !token.contains('/'))
 }
 
+/// Messages that are appended in one step.
 struct InMbox {
     place: Arc<Place>,
     spool: Spool,
     token: String,
-    form: Mboxrd,
-    buffer: Vec<u8>,
 }
 
-impl Write for InMbox {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.buffer.clear();
-        self.form.push(octets, &mut self.buffer);
-        self.spool.write_all(&self.buffer)?;
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.spool.flush()
-    }
-}
-
-impl Receiving for InMbox {
-    fn seal(&mut self) -> io::Result<()> {
-        self.buffer.clear();
-        self.form.end(&mut self.buffer);
-        self.spool.write_all(&self.buffer)?;
-        self.buffer = Vec::new();
-        self.spool.seal()
-    }
-
-    fn token(&self) -> String {
-        self.token.clone()
+impl Part for InMbox {
+    fn token(&self) -> &str {
+        &self.token
     }
 
     fn publish(self: Box<Self>) -> io::Result<()> {
@@ -285,6 +341,7 @@ mod tests {
 
     use pop3_disk::{Faults, System, What};
 
+    use super::super::testing::{begin, put, seal};
     use super::*;
 
     fn open(path: &Path) -> Mbox {
@@ -295,13 +352,6 @@ mod tests {
         Mbox::open(disk, path, "0123", &Stop::new()).unwrap()
     }
 
-    fn put(mbox: &mut Mbox, message: &[u8]) {
-        let mut receiving = mbox.begin().unwrap();
-        receiving.write_all(message).unwrap();
-        receiving.seal().unwrap();
-        receiving.publish().unwrap();
-    }
-
     #[test]
     fn messages_are_appended_behind_an_empty_line() {
         for (before, gap) in [("", ""), ("x", "\n\n"), ("From a\n", "\n"), ("From a\n\n", ""), ("\n", "\n")] {
@@ -309,9 +359,9 @@ mod tests {
             let path = folder.path().join("mbox");
             fs::write(&path, before).unwrap();
             let mut mbox = open(&path);
-            put(&mut mbox, b"a: b\r\n\r\nFrom c\r\n");
-            mbox.begin().unwrap().write_all(b"not finished").unwrap();
-            put(&mut mbox, b"second");
+            put(&mut mbox, &[b"a: b\r\n\r\nFrom c\r\n"]);
+            drop(begin(&mbox, b"not finished"));
+            put(&mut mbox, &[b"second"]);
             let text = fs::read_to_string(&path).unwrap();
             let rest = text.strip_prefix(&format!("{before}{gap}From MAILER-DAEMON ")).unwrap();
             let (_, rest) = rest.split_once('\n').unwrap();
@@ -322,23 +372,15 @@ mod tests {
         }
     }
 
-    /// A message that is received, and not yet published.
-    fn sealed(mbox: &mut Mbox) -> Box<dyn Receiving> {
-        let mut receiving = mbox.begin().unwrap();
-        receiving.write_all(b"text").unwrap();
-        receiving.seal().unwrap();
-        receiving
-    }
-
     #[test]
     fn the_note_is_on_the_disk_before_the_message_and_goes_after_it() {
         let folder = tempfile::tempdir().unwrap();
         let faults = Faults::over(System::shared());
         let path = folder.path().join("mbox");
         let mut mbox = open_on(&faults.shared(), &path);
-        let receiving = sealed(&mut mbox);
+        let part = seal(&mut mbox, &[b"text"]).remove(0);
         faults.calm();
-        receiving.publish().unwrap();
+        part.publish().unwrap();
         let changes = faults.changes().into_iter();
         let made: Vec<_> = changes
             .map(|change| (change.what, change.path.file_name().unwrap().to_str().unwrap().to_owned()))
@@ -369,10 +411,10 @@ mod tests {
             let faults = Faults::over(System::shared());
             let path = folder.path().join("mbox");
             let mut mbox = open_on(&faults.shared(), &path);
-            let receiving = sealed(&mut mbox);
-            let token = receiving.token();
+            let part = seal(&mut mbox, &[b"text"]).remove(0);
+            let token = part.token().to_owned();
             faults.fail_at(change, io::ErrorKind::Other);
-            let published = receiving.publish();
+            let published = part.publish();
             let failed = faults.has_failed();
             faults.calm();
             let appeared = mbox.appeared(&token, Duration::ZERO).unwrap();

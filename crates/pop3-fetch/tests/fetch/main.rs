@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 
 mod server;
+mod trips;
 
 use std::fs;
 use std::io::Read as _;

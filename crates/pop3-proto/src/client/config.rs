@@ -24,12 +24,9 @@ pub struct ClientConfig {
     /// Whether commands may be sent before earlier ones are answered, if the server announces PIPELINING. Default:
     /// `true`, because this saves a round trip for each message.
     pub pipelining: bool,
-    /// How many commands may be outstanding with pipelining. Default: 128, enough to hide the round trip on any
-    /// network. 0 counts as 1.
-    pub max_in_flight: usize,
-    /// How many octets of commands may be in flight with pipelining. Default: 4096, less than any socket buffer
-    /// holds. A write therefore never waits for a server that is itself waiting for the client to read (RFC 2449
-    /// section 6.6).
+    /// How many octets of commands may be in flight with pipelining, which also limits their number. Default: 4096,
+    /// less than any socket buffer holds. A write therefore never waits for a server that is itself waiting for the
+    /// client to read (RFC 2449 section 6.6). One command may always be sent.
     pub max_octets_in_flight: usize,
     /// The maximum length of the first line of a reply in octets, including the line end. Default: 8192. RFC 1939
     /// section 3 allows 512, but some servers send more.
@@ -83,7 +80,6 @@ impl Default for ClientConfig {
         Self {
             strict: false,
             pipelining: true,
-            max_in_flight: 128,
             max_octets_in_flight: 4096,
             max_reply_line: 8192,
             max_list_line: 8192,

@@ -171,10 +171,11 @@ impl ClientConnection {
             return if self.left == 0 { Ok((outstanding, session)) } else { Err(SendError::Unread) };
         }
         let octets = self.octets_in_flight.saturating_add(outstanding.octets);
-        let full = self.outstanding.len() >= self.config.max_in_flight
-            || octets > self.config.max_octets_in_flight
-            || !self.is_pipelining();
-        if full { Err(SendError::Window) } else { Ok((outstanding, session)) }
+        if octets > self.config.max_octets_in_flight || !self.is_pipelining() {
+            Err(SendError::Window)
+        } else {
+            Ok((outstanding, session))
+        }
     }
 
     /// Whether several commands may be outstanding: after the login, and announced.
