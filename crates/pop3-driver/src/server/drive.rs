@@ -173,6 +173,10 @@ impl<B: Backend> Session<B> {
 
     /// Stops before a TLS handshake. Everything received in clear text is discarded. Only [`Suspended::resume`]
     /// returns the session.
+    #[expect(
+        clippy::boxed_local,
+        reason = "out of its box, the session would become a part of the caller's future"
+    )]
     pub(super) fn suspend(self: Box<Self>) -> Box<Suspended<B>> {
         let Self { connection, backend, exchanges, .. } = *self;
         Box::new(Suspended { connection, backend, exchanges })
@@ -191,6 +195,10 @@ impl<B: Backend> Session<B> {
         (ended, taken)
     }
 
+    #[expect(
+        clippy::boxed_local,
+        reason = "out of its box, the session would become a part of the caller's future"
+    )]
     fn into_parts(self: Box<Self>) -> (Ended, ServerConnection, B) {
         let Self { connection, backend, user, method, fault, panicked, .. } = *self;
         let ended = Ended { user, method, panicked, ..Ended::of(&connection, fault) };

@@ -31,7 +31,7 @@ impl<'a> Arbitrary<'a> for Base64<'a> {
         // All groups of four before the first padding, and the group with it if it is valid.
         let body = octets.iter().position(|&octet| octet == b'=').unwrap_or(octets.len());
         let whole = body & !3;
-        let padded = octets.get(..whole.saturating_add(4)).and_then(|text| Self::parse(text));
+        let padded = octets.get(..whole.saturating_add(4)).and_then(Self::parse);
         Ok(padded.or_else(|| Self::parse(octets.get(..whole)?)).unwrap_or(Self::EMPTY))
     }
 }

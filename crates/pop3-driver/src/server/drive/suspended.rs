@@ -22,6 +22,10 @@ pub(in crate::server) struct Suspended<B> {
 
 impl<B: Backend> Suspended<B> {
     /// Continues in TLS with this backend, or with the earlier one.
+    #[expect(
+        clippy::boxed_local,
+        reason = "out of its box, the session would become a part of the caller's future"
+    )]
     pub(in crate::server) fn resume(
         mut self: Box<Self>,
         backend: Option<B>,
@@ -46,6 +50,10 @@ impl<B: Backend> Suspended<B> {
     }
 
     /// Returns the result if the session does not continue.
+    #[expect(
+        clippy::boxed_local,
+        reason = "out of its box, the session would become a part of the caller's future"
+    )]
     pub(in crate::server) fn closed(mut self: Box<Self>, close: Close, fault: Option<io::Error>) -> Ended {
         self.connection.close(close);
         Ended::of(&self.connection, fault)
