@@ -77,7 +77,9 @@ impl<T: Transport> Client<T> {
             let Command::Retr(message) = command else {
                 match part {
                     Part::Accepted | Part::Refused(_) => continue,
-                    _ => return Err(pipeline.client().misused()),
+                    Part::Nothing | Part::Starved | Part::Begun(_) | Part::Data(_) | Part::End => {
+                        return Err(pipeline.client().misused());
+                    }
                 }
             };
             let taken = match part {

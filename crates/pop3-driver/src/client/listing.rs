@@ -133,7 +133,7 @@ impl<T: Transport> Client<T> {
     ) -> Result<[Result<(), Refusal>; 2], ClientError> {
         self.begin(&Command::List(None)).await?;
         // Without pipelining, it is sent when the first listing is here.
-        let sent = match self.enqueue(&Command::Uidl(None)) {
+        let sent = match self.enqueue(Command::Uidl(None)) {
             Err(ClientError::Unsendable(SendError::Window)) => false,
             sent => {
                 sent?;

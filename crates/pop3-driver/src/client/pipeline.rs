@@ -92,9 +92,10 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
         while !self.client.is_stopping()
             && let Some(command) = self.commands.peek()
         {
-            let octets = match command {
-                Command::Retr(message) => self.client.sizes.get(*message).unwrap_or(UNKNOWN),
-                _ => 0,
+            let octets = if let Command::Retr(message) = command {
+                self.client.sizes.get(*message).unwrap_or(UNKNOWN)
+            } else {
+                0
             };
             let expected = self.expected.saturating_add(octets);
             if !self.sent.is_empty() && expected > self.client.max_octets_expected {
