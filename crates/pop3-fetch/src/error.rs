@@ -59,12 +59,13 @@ impl FetchError {
         use pop3_proto::client::ProtocolError as Protocol;
         match self {
             Self::OutOfStep(_) => true,
-            Self::Client(client::ClientError::Protocol(error)) => match error {
-                Protocol::OutOfStep(_) | Protocol::Unsolicited(_) | Protocol::LineTooLong(_) => true,
-                // What came in place of the reply to STAT behind messages.
-                Protocol::Entry(line) => matches!(line.during(), Some(Keyword::Stat)),
-                _ => false,
-            },
+            // What came in place of the reply to STAT behind messages.
+            Self::Client(client::ClientError::Protocol(Protocol::Entry(line))) => {
+                matches!(line.during(), Some(Keyword::Stat))
+            }
+            Self::Client(client::ClientError::Protocol(error)) => {
+                matches!(error, Protocol::OutOfStep(_) | Protocol::Unsolicited(_) | Protocol::LineTooLong(_))
+            }
             Self::Client(_) | Self::Store(_) | Self::Listing(_) | Self::Unusable(_) | Self::Running(_) => {
                 false
             }

@@ -1,8 +1,9 @@
 //! A value that is lent to a thread, which works on it while the session goes on.
 
 use core::future::poll_fn;
+use core::panic::AssertUnwindSafe;
 use core::task::{Poll, Waker};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};

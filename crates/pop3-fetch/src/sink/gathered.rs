@@ -51,7 +51,7 @@ pub(crate) struct Gathered {
 
 enum Body {
     Memory(Memory),
-    File { spool: Spool, content: Content },
+    File { spool: Box<Spool>, content: Box<Content> },
 }
 
 /// Octets that take room.
@@ -96,7 +96,8 @@ impl Gathered {
                     memory.octets.extend_from_slice(octets);
                     return Ok(());
                 }
-                let (mut spool, mut content) = (intake.spool(&self.token)?, Key::of_content());
+                let (mut spool, mut content) =
+                    (Box::new(intake.spool(&self.token)?), Box::new(Key::of_content()));
                 for octets in [&memory.octets, octets] {
                     content.update(octets);
                     spool.write_all(octets)?;
@@ -155,7 +156,7 @@ impl Gathered {
                 content.update(&memory.octets);
                 content.key()
             }
-            Body::File { content, .. } => content.clone().key(),
+            Body::File { content, .. } => Content::clone(content).key(),
         }
     }
 
@@ -174,7 +175,7 @@ impl Gathered {
                 memory.room.give_back(octets.len());
                 Whole::Memory(octets)
             }
-            Body::File { spool, .. } => Whole::File(spool),
+            Body::File { spool, .. } => Whole::File(*spool),
         }
     }
 }

@@ -141,7 +141,7 @@ impl Spool {
         match core::mem::replace(&mut self.body, Body::Closed) {
             Body::Whole(file) => file.sync().inspect_err(|_| self.body = Body::Failed),
             Body::Closed => Ok(()),
-            _ => {
+            Body::AsIs(_) | Body::Lf(_) | Body::Mboxrd { .. } | Body::Failed => {
                 self.body = Body::Failed;
                 Err(failed_before())
             }
@@ -152,7 +152,7 @@ impl Spool {
     pub(super) fn close(&mut self) -> io::Result<()> {
         match core::mem::replace(&mut self.body, Body::Closed) {
             Body::Whole(_) | Body::Closed => Ok(()),
-            _ => {
+            Body::AsIs(_) | Body::Lf(_) | Body::Mboxrd { .. } | Body::Failed => {
                 self.body = Body::Failed;
                 Err(failed_before())
             }
