@@ -1,9 +1,9 @@
 //! What a store can give on the spot needs no visit to the pool, and for the rest there are few.
 
 use core::pin::pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context as TaskContext, Poll, Waker};
 use std::io::{self, Cursor, Read as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pop3_driver::Stop;
@@ -121,10 +121,10 @@ impl BlockingPool for Counted {
 }
 
 impl Service for Library {
-    type Backend = Blocking<Library, Counted>;
+    type Backend = Blocking<Self, Counted>;
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
-        let store = Arc::new(Library(Arc::clone(&self.0)));
+        let store = Arc::new(Self(Arc::clone(&self.0)));
         let backend = Blocking::new(store, Counted(Arc::clone(&self.0)), peer.clone());
         Ok(Welcome::new(ServerConfig::default().into(), backend).with_trusted(true))
     }

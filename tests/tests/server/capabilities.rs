@@ -130,7 +130,7 @@ fn the_operators_lines_can_not_break_the_list() {
     config.capabilities.push("X-A\r\n.\r\n+OK forged".into());
     config.capabilities.push(" X-B\r\n".into());
     config.capabilities.push("".into());
-    config.capabilities.push(long.into());
+    config.capabilities.push(long);
     config.capabilities.push("\u{e9}".into());
     let list = capabilities(&mut new(config, Channel::Plaintext));
     let mut expected = set(&ALWAYS);

@@ -135,10 +135,9 @@ mod tests {
     fn each_runtime_that_is_built_in_can_be_chosen() {
         let chosen = |runtime: &[&str]| {
             let line = ["pop3", "serve", "--maildrops", "d", "--users", "u", "--listen", "127.0.0.1:0"];
-            match Cli::try_parse_from(line.iter().chain(runtime)).unwrap().command {
-                Command::Serve(serve) => serve.runtime.serve,
-                _ => panic!("not serve"),
-            }
+            let command = Cli::try_parse_from(line.iter().chain(runtime)).unwrap().command;
+            let Command::Serve(serve) = command else { panic!("not serve") };
+            serve.runtime.serve
         };
         assert_eq!(chosen(&[]), RUNTIMES[0].1.serve);
         for (name, runtime, _) in RUNTIMES {

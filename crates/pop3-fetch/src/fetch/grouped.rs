@@ -43,7 +43,8 @@ fn changes(count: usize, target: fn(PathBuf) -> Target, faults: &Faults) -> BTre
             What::Unlink => "remove",
             What::Sync => "sync",
             What::SyncAll => "sync all",
-            other => panic!("{other:?}"),
+            What::MakeFolder | What::SetLen => panic!("{change:?}"),
+            _ => panic!("unknown: {change:?}"),
         };
         *counts.entry(what).or_default() += 1;
     }

@@ -1,8 +1,8 @@
 //! How many round trips a run takes: a server over a transport that answers only when the client waits.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pop3_driver::client::{Client, ClientOptions, Security};
 use pop3_driver::tls::{TlsInfo, unavailable};
@@ -82,7 +82,7 @@ impl Transport for Stepwise {
         Err(unavailable())
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
         None
     }
 
