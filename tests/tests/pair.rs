@@ -216,7 +216,8 @@ fn a_thousand_commands_are_paired_with_their_replies() {
         assert_eq!((command.split(' ').next(), !command.ends_with('9')), (Some(*keyword), *positive));
     }
     assert_eq!(replies.len(), 1004);
-    assert!(pair.most_outstanding() <= 128);
+    // The window has so many octets.
+    assert!(pair.most_outstanding() <= 4096 / "NOOP\r\n".len());
 }
 
 fn with_stls() -> Pair {

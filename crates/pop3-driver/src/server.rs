@@ -2,6 +2,7 @@
 
 mod admitted;
 mod drive;
+mod ended;
 mod link;
 mod peer;
 mod place;

@@ -314,7 +314,11 @@ pub(crate) fn script(
 
 /// A server that, at the given command, sends the beginning of a reply and then stops until the
 /// client has left. It reports when it stops.
-pub(crate) fn stalling(mail: Vec<Vec<u8>>, at: &'static str, part: &'static [u8]) -> (u16, Receiver<()>) {
+pub(crate) fn stalling(
+    mail: Vec<Vec<u8>>,
+    at: &'static str,
+    part: impl AsRef<[u8]> + Send + 'static,
+) -> (u16, Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (stalled, seen) = channel();
@@ -325,7 +329,7 @@ pub(crate) fn stalling(mail: Vec<Vec<u8>>, at: &'static str, part: &'static [u8]
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         while let Some(Ok(line)) = lines.next() {
             if line == at {
-                stream.write_all(part).unwrap();
+                stream.write_all(part.as_ref()).unwrap();
                 stalled.send(()).unwrap();
             } else if let Some(reply) = script(&line) {
                 stream.write_all(&reply).unwrap();

@@ -217,9 +217,10 @@ fn what_killed_runs_left_is_removed_and_nothing_else() {
             };
             files(&tmp).into_iter().filter(is_ours).collect::<Vec<_>>()
         };
-        // A run of another account is active, and another program is delivering.
+        // A run of another account is active, and another program is delivering. Its message does not fit in memory.
+        let large = [b"+OK\r\nSubject: a\r\n\r\n".to_vec(), b"0123456789abcde\r\n".repeat(1 << 17)].concat();
         let start = || {
-            let (port, stalled) = stalling(mail.clone(), "RETR 1", b"+OK\r\nSubject");
+            let (port, stalled) = stalling(mail.clone(), "RETR 1", large.clone());
             let url = format!("pop3://alice@127.0.0.1:{port}");
             let child = house.fetch(&url, &["--to", &to, "--runtime", runtime]).spawn().unwrap();
             stalled.recv().unwrap();

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "1939-4.06",
         May,
-        "After a failed login, the server closes the connection or allows another attempt.",
+        "After a failed login, the server closes the connection or allows a retry.",
         With(|bench| {
             let wrong = bench.wrong()?;
             match wrong.then {

@@ -2,11 +2,9 @@
 
 mod asking;
 mod calls;
-mod ended;
 mod sending;
 mod suspended;
 
-pub(super) use ended::Ended;
 use suspended::Suspended;
 
 use core::pin::pin;
@@ -17,6 +15,7 @@ use bytes::BytesMut;
 use pop3_proto::server::{Answer, ClientInfo, Close, Request, ServerConnection, ServerMisuse, ServerStep};
 use pop3_proto::{Input, Instant};
 
+use super::ended::Ended;
 use super::peer::Peer;
 use super::sasl::Exchanges;
 use super::switches::Switches;

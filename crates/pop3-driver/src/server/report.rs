@@ -5,7 +5,7 @@ use std::io;
 
 use pop3_proto::server::{Close, SessionTotals};
 
-use super::drive::Ended;
+use super::ended::Ended;
 #[cfg(feature = "proxy")]
 use super::switches::Failure;
 use crate::login_method::LoginMethod;

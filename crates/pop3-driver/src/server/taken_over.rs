@@ -7,7 +7,7 @@ use pop3_proto::server::Language;
 use pop3_proto::server::rules::ServerSession;
 
 use super::Peer;
-use super::drive::Ended;
+use super::ended::Ended;
 use crate::login_method::LoginMethod;
 use crate::stop::Stop;
 

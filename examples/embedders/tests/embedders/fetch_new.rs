@@ -72,7 +72,7 @@ fn after_a_connection_that_breaks_in_a_message_nothing_is_lost_and_nothing_comes
     });
     let (good, out, errors) = run(fetch_new(&folder, &relay.port()).arg("--delete"));
     assert!(!good && out.is_empty(), "{out}");
-    assert!(errors.contains("\rmessage 2 of 3: "), "{errors}");
+    assert!(errors.contains("\rmessage 2 (2 of 3): "), "{errors}");
     let last = errors.lines().last().unwrap();
     assert!(
         last.starts_with(&format!("fetch_new: mrose@127.0.0.1:{}: the session failed: ", relay.port())),

@@ -7,8 +7,8 @@ use pop3_proto::Instant;
 use pop3_proto::server::{Close, ServerConnection};
 
 use super::Session;
-use super::ended::Ended;
 use crate::backend::Backend;
+use crate::server::ended::Ended;
 use crate::server::sasl::Exchanges;
 use crate::server::switches::Failure;
 use crate::tls::TlsInfo;
