@@ -6,7 +6,7 @@ mod service;
 mod shared;
 mod size;
 
-pub use locks::{Lock, Locks};
+pub use locks::{Locks, MaildropLock};
 pub use pooled::{Chunks, Pooled};
 pub use service::StoreService;
 pub use size::wire_size;

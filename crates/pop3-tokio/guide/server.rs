@@ -10,7 +10,7 @@ use pop3_tokio::backend::{Context, LoginAttempt};
 use pop3_tokio::proto::server::{Accepted, Extent};
 use pop3_tokio::proto::{Deletions, MessageNumber, Rejection, Snapshot, UniqueId};
 use pop3_tokio::server::{Entrance, Peer};
-use pop3_tokio::store::{Lock, Locks, Maildrop, Store, StoreService, wire_size};
+use pop3_tokio::store::{Locks, Maildrop, MaildropLock, Store, StoreService, wire_size};
 use pop3_tokio::{Pool, Stop, certificates, serve, tls::Role};
 use tokio::net::TcpListener;
 use tokio::signal::ctrl_c;
@@ -25,7 +25,7 @@ struct Folders {
 /// The messages of a session, in the order of their numbers.
 struct Folder {
     files: Vec<PathBuf>,
-    _lock: Lock,
+    _lock: MaildropLock,
 }
 
 impl Store for Folders {

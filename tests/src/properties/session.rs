@@ -112,7 +112,7 @@ impl Session<'_> {
     }
 }
 
-/// Octets make a [`Session`]: settings, and valid commands with any arguments.
+/// Octets make a session: settings, and valid commands with any arguments.
 ///
 /// Each command gets exactly one reply, whose shape is that of the command. A session is the same if a line comes in
 /// pieces, and if the client does not wait for replies.

@@ -8,7 +8,7 @@ use pop3_proto::Rejection;
 
 /// Locks by name, so that each maildrop is open in one session at a time (RFC 1939 section 4).
 ///
-/// Keep one value in the store, and the [`Lock`] in each open maildrop. These locks are in memory and know only the
+/// Keep one value in the store, and the [`MaildropLock`] in each open maildrop. These locks are in memory and know only the
 /// sessions of this process. If other processes change the maildrop, lock it on the disk or in the database as well.
 ///
 /// ```
@@ -29,7 +29,7 @@ pub struct Locks {
 
 /// The lock on a maildrop. Dropping it releases the lock.
 #[must_use = "dropping the lock releases it"]
-pub struct Lock {
+pub struct MaildropLock {
     name: Vec<u8>,
     held: Arc<Mutex<HashSet<Vec<u8>>>>,
 }
@@ -46,24 +46,24 @@ impl Locks {
     ///
     /// # Errors
     /// Returns [`Rejection::in_use`] if it is locked.
-    pub fn lock(&self, name: impl Into<Vec<u8>>) -> Result<Lock, Rejection> {
+    pub fn lock(&self, name: impl Into<Vec<u8>>) -> Result<MaildropLock, Rejection> {
         let name = name.into();
         if !held(&self.held).insert(name.clone()) {
             return Err(Rejection::in_use());
         }
-        Ok(Lock { name, held: Arc::clone(&self.held) })
+        Ok(MaildropLock { name, held: Arc::clone(&self.held) })
     }
 }
 
-impl Drop for Lock {
+impl Drop for MaildropLock {
     fn drop(&mut self) {
         held(&self.held).remove(&self.name);
     }
 }
 
-impl fmt::Debug for Lock {
+impl fmt::Debug for MaildropLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lock({})", self.name.escape_ascii())
+        write!(f, "MaildropLock({})", self.name.escape_ascii())
     }
 }
 
@@ -87,6 +87,6 @@ mod tests {
         let again = locks.lock("mrose").unwrap();
         // A lock may outlive the store.
         drop(locks);
-        assert_eq!(format!("{again:?}"), "Lock(mrose)");
+        assert_eq!(format!("{again:?}"), "MaildropLock(mrose)");
     }
 }
