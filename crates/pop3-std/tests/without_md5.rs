@@ -141,7 +141,7 @@ fn a_client_chooses_neither_and_says_why() {
         assert!(matches!(error, ClientError::Unusable(Unusable::NotBuilt)), "{error:?}");
         assert_eq!(error.advice(), Retry::Never);
         let cause = core::error::Error::source(&error).expect("the reason").to_string();
-        assert!(cause.contains("feature md5"), "{cause}");
+        assert!(cause.contains("`md5`"), "{cause}");
     }
     let policy = LoginPolicy::default().with_cram_md5(true).with_apop(true);
     assert_eq!(client.login_with(&mrose, &policy).unwrap(), LoginMethod::User);
