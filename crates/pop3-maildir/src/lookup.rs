@@ -52,7 +52,7 @@ pub(crate) fn open(
 ) -> io::Result<Option<MessageFile>> {
     let mut name = Vec::new();
     let Some(entry) = entries.get(index, &mut name) else { return Ok(None) };
-    // Asked by name first, so that nothing but the file is opened.
+    // Most often another name is needed, and looking is cheaper than opening.
     match folders.stat(entry.folder, entry.name)? {
         Some(stat) if stat.same_content(&entry.stat) => {}
         _ => return Ok(None),
