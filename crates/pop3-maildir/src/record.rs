@@ -54,7 +54,8 @@ pub(crate) struct Tail {
 pub(crate) struct Log<'o> {
     /// The messages in the order of their numbers, no two with the same identity.
     pub(crate) messages: Vec<Found<'o>>,
-    /// The state of the directories in which there were these messages and no others.
+    /// The state of the directories in which there were these messages and no others. `None` if the file does not end
+    /// in a seal.
     pub(crate) seal: Option<State>,
     /// Where the file can be continued. `None` if it ends in something else than a record.
     pub(crate) tail: Option<Tail>,
@@ -96,6 +97,10 @@ impl<'o> Log<'o> {
             at += end.0;
         }
         log.tail = (at == octets.len()).then_some(Tail { octets: at as u64, chain });
+        if log.tail.is_none() {
+            // Something is behind the seal. It may have been written to break it.
+            log.seal = None;
+        }
         if !in_order {
             // Stable: of the records of a message, the last one stays the last.
             log.messages.sort_by(|a, b| a.order().cmp(&b.order()));

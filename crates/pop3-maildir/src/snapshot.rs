@@ -169,7 +169,10 @@ impl Change<'_, '_> {
         }
         let seal = self.seal.filter(|_| kept == self.found.len());
         let is_new = seal.is_some() && (log.seal != seal || !self.gone.is_empty());
+        // Nothing can be forgotten in a file that cannot be continued.
+        let is_torn = log.tail.is_none() && !log.messages.is_empty();
         if news == 0
+            && !is_torn
             && (!is_new || kept == 0 && log.tail.is_none())
             && log.stale + self.gone.len() <= kept + STALE_MAX
         {
