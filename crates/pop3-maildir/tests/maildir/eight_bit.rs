@@ -1,5 +1,6 @@
 //! Messages whose header is not ASCII, for clients with and without UTF8.
 
+use std::fs;
 use std::io::Read as _;
 
 use pop3_maildir::{EightBitHeaders, Maildir, MaildirConfig, MessageError};
@@ -77,6 +78,17 @@ fn a_size_in_the_name_says_nothing_about_the_header() {
     let mut maildir = Maildir::open_with(folder.path(), &config).unwrap();
     assert_eq!(contents(&mut maildir), [MADE.as_bytes()]);
     assert_eq!(sizes(&maildir), [wire_size(MADE.as_bytes())]);
+}
+
+#[test]
+fn a_trusted_size_stays_right_when_flags_change() {
+    let folder = maildir();
+    let name = format!("1.a.h,W={}", wire_size(NEEDS.as_bytes()));
+    let path = put(&folder, &format!("new/{name}"), NEEDS);
+    let config = MaildirConfig::new().with_trusted_wire_sizes(true);
+    let mut maildir = Maildir::open_with(folder.path(), &config).unwrap();
+    fs::rename(path, folder.path().join(format!("cur/{name}:2,S"))).unwrap();
+    assert_eq!(contents(&mut maildir), [NEEDS.as_bytes()]);
 }
 
 #[test]
