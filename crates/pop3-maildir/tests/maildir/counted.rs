@@ -18,6 +18,10 @@ pub(crate) struct Counted {
     inner: Arc<dyn Disk>,
     counts: Arc<Mutex<Counts>>,
     without_locks: bool,
+    /// What the clock shows.
+    time: Option<SystemTime>,
+    /// Files that can't be opened.
+    refused: Arc<Mutex<BTreeMap<Vec<u8>, io::ErrorKind>>>,
 }
 
 impl Counted {
@@ -26,12 +30,28 @@ impl Counted {
     }
 
     pub(crate) fn over(inner: Arc<dyn Disk>) -> Self {
-        Self { inner, counts: Arc::default(), without_locks: false }
+        let (counts, refused) = Default::default();
+        Self { inner, counts, without_locks: false, time: None, refused }
     }
 
     /// Grants every lock, whoever has it.
     pub(crate) fn without_locks(self) -> Self {
         Self { without_locks: true, ..self }
+    }
+
+    /// Stops the clock at this time.
+    pub(crate) fn stopped_at(self, time: SystemTime) -> Self {
+        Self { time: Some(time), ..self }
+    }
+
+    /// Refuses to open the files with this name.
+    pub(crate) fn refuse(&self, name: &str, kind: io::ErrorKind) {
+        self.refused.lock().unwrap().insert(name.into(), kind);
+    }
+
+    /// Refuses nothing any more.
+    pub(crate) fn refuse_nothing(&self) {
+        self.refused.lock().unwrap().clear();
     }
 
     pub(crate) fn shared(&self) -> Arc<dyn Disk> {
@@ -71,7 +91,7 @@ impl Disk for Counted {
     }
 
     fn now(&self) -> SystemTime {
-        self.inner.now() + Duration::from_secs(86_400)
+        self.time.unwrap_or_else(|| self.inner.now() + Duration::from_secs(86_400))
     }
 
     fn pause(&self, time: Duration) {
@@ -95,6 +115,9 @@ impl CountedFolder {
 impl Folder for CountedFolder {
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
         self.disk.count("open", 1);
+        if let Some(&kind) = self.disk.refused.lock().unwrap().get(name) {
+            return Err(kind.into());
+        }
         Ok(Box::new(CountedFile { inner: self.inner.open(name, how)?, disk: self.disk.clone() }))
     }
 
