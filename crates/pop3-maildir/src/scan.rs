@@ -100,11 +100,12 @@ struct Place {
 }
 
 impl Names {
-    /// Reads the folders, and again if they change meanwhile. What was met once is kept.
+    /// Reads the folders, and again if they change meanwhile. What was met once is kept if they never keep still.
     pub(crate) fn read(folders: &Folders<'_>) -> io::Result<Self> {
         let mut names = Self::default();
         for _ in 0..ROUNDS {
             let before = folders.state()?;
+            let (octets, places) = (names.octets.len(), names.places.len());
             folders.names(|folder, entry| {
                 names.octets.extend_from_slice(entry.name);
                 let end = names.octets.len();
@@ -112,6 +113,10 @@ impl Names {
             })?;
             if folders.kept_still(&before)? {
                 names.settled = Some(before);
+                // These are all. What was read before has another name now, or is gone.
+                names.octets.drain(..octets);
+                names.places.drain(..places);
+                names.places.iter_mut().for_each(|place| place.end -= octets);
                 break;
             }
         }

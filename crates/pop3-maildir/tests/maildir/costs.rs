@@ -147,6 +147,21 @@ fn folders_that_changed_just_now_are_read_again_but_no_message_is_looked_at() {
 }
 
 #[test]
+fn what_goes_while_the_folders_are_read_is_neither_listed_nor_remembered() {
+    let (folder, disk) = (many(20), Counted::new());
+    let leaving = put(&folder, "new/1.a.h", "going\n");
+    drop(login(&disk, &folder));
+    stir(&folder);
+    disk.remove_when_listed(&leaving);
+    for listings in [Some(&4), None] {
+        disk.take();
+        let maildir = login(&disk, &folder);
+        assert_eq!(maildir.snapshot().len(), 20);
+        assert_eq!(disk.take().get("list"), listings);
+    }
+}
+
+#[test]
 fn the_folders_are_read_once_for_a_change_that_cannot_be_guessed() {
     const MESSAGES: u32 = 300;
     let (folder, disk) = (many(MESSAGES), Counted::new());

@@ -3,6 +3,7 @@
 use core::any::Any;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,8 @@ pub(crate) struct Counted {
     time: Option<SystemTime>,
     /// Files that can't be opened.
     refused: Arc<Mutex<BTreeMap<Vec<u8>, io::ErrorKind>>>,
+    /// What is removed behind the next listing.
+    leaving: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Counted {
@@ -30,8 +33,8 @@ impl Counted {
     }
 
     pub(crate) fn over(inner: Arc<dyn Disk>) -> Self {
-        let (counts, refused) = Default::default();
-        Self { inner, counts, without_locks: false, time: None, refused }
+        let (counts, refused, leaving) = Default::default();
+        Self { inner, counts, without_locks: false, time: None, refused, leaving }
     }
 
     /// Grants every lock, whoever has it.
@@ -47,6 +50,11 @@ impl Counted {
     /// Refuses to open the files with this name.
     pub(crate) fn refuse(&self, name: &str, kind: io::ErrorKind) {
         self.refused.lock().unwrap().insert(name.into(), kind);
+    }
+
+    /// Removes this file as soon as a folder was listed.
+    pub(crate) fn remove_when_listed(&self, path: &Path) {
+        *self.leaving.lock().unwrap() = Some(path.into());
     }
 
     /// Refuses nothing any more.
@@ -141,7 +149,8 @@ impl Folder for CountedFolder {
 
     fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
         self.disk.count("list", 1);
-        self.inner.list(each)
+        self.inner.list(each)?;
+        self.disk.leaving.lock().unwrap().take().map_or(Ok(()), fs::remove_file)
     }
 
     fn rename(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
