@@ -1,6 +1,7 @@
 //! Making the snapshot: what is there, how it is called, how large it is.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -47,6 +48,8 @@ pub(crate) struct Scan {
     pub(crate) cache_error: Option<io::Error>,
     /// Where the size cache can be continued.
     pub(crate) tail: Option<Tail>,
+    /// The places of the messages whose header was to be converted and could not be read.
+    pub(crate) unconverted: BTreeSet<usize>,
 }
 
 impl Scan {
@@ -77,6 +80,7 @@ impl Scan {
             skipped: SkippedFiles::default(),
             cache_error: None,
             tail: None,
+            unconverted: BTreeSet::new(),
         }
     }
 
@@ -133,9 +137,8 @@ impl Scan {
             };
             let entry =
                 Entry { folder: message.folder, name: &message.name, stat, wire: Some(wire), eight_bit };
-            // A message that cannot be converted now is listed with its own size. Fetching it reports the error.
             let other =
-                if eight_bit { substitute::wire_size(root, &entry, config.eight_bit_headers)? } else { None };
+                if eight_bit { self.converted(root, &entry, config.eight_bit_headers)? } else { None };
             let uid = Uid::of(message.identity());
             let uid = UniqueId::parse(uid.as_bytes()).ok();
             // Entries that a full snapshot does not take any more are behind all others.
@@ -146,6 +149,22 @@ impl Scan {
         }
         self.entries.shrink_to_fit();
         Ok(())
+    }
+
+    /// The size of the next message with the header that it will be sent with. `None` if it is listed with its own.
+    fn converted(
+        &mut self,
+        root: &Root,
+        entry: &Entry<'_>,
+        headers: EightBitHeaders,
+    ) -> io::Result<Option<Octets>> {
+        match substitute::wire_size(root, entry, headers) {
+            Err(error) if is_this_file_only(&error) || error.kind() == io::ErrorKind::NotFound => {
+                self.unconverted.insert(self.entries.len());
+                Ok(None)
+            }
+            converted => converted,
+        }
     }
 }
 
