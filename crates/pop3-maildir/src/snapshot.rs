@@ -35,6 +35,9 @@ const STALE_MAX: usize = 64;
 const OCTETS_EACH: u64 = 16;
 const OCTETS_MORE: u64 = 64 * 1024;
 
+/// Octets of the size cache that are read before the folders are, at most. Larger ones are read when the names are known.
+const OCTETS_FIRST: u64 = 64 * 1024 * 1024;
+
 /// Octets of the size cache that are read for each name that was found.
 const OCTETS_NAME: u64 = 2 * 1024;
 
@@ -57,9 +60,9 @@ impl Scan {
     /// counts what is not known.
     pub(crate) fn take(root: &Root, config: &MaildirConfig) -> io::Result<Self> {
         let state = if config.size_cache { root.state()? } else { None };
-        let most =
-            state.map_or(0, |state| state.octets().saturating_mul(OCTETS_EACH).saturating_add(OCTETS_MORE));
-        let file = if state.is_some() { sizes::read(root.directory(), most) } else { sizes::File::Missing };
+        let file = state.map_or(sizes::File::Missing, |state| {
+            sizes::read(root.directory(), justified_by(state.octets()))
+        });
         if let (Some(state), sizes::File::Octets(octets)) = (state, &file) {
             let log = Log::read(octets, state.devices());
             if log.seal == Some(state) {
@@ -337,8 +340,26 @@ fn is_this_file_only(error: &io::Error) -> bool {
         || faults.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
+/// How much of the size cache is read before the folders are, if they have this many octets.
+fn justified_by(octets: u64) -> u64 {
+    octets.saturating_mul(OCTETS_EACH).saturating_add(OCTETS_MORE).min(OCTETS_FIRST)
+}
+
 /// The time before which a file must have changed last, in nanoseconds since 1970.
 fn settled_before(now: SystemTime, settle_time: Duration) -> i64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.saturating_sub(settle_time).as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_directory_justifies_more_than_64_mib() {
+        assert_eq!(justified_by(0), 64 << 10);
+        assert_eq!(justified_by(2 * 4096), (64 + 2 * 64) << 10);
+        assert_eq!(justified_by(100 << 20), 64 << 20);
+        assert_eq!(justified_by(u64::MAX), 64 << 20);
+    }
 }
