@@ -158,6 +158,9 @@ pub trait Backend: Send {
     ///
     /// The list has at most 64 messages, and ends before the first one with 32 KiB or more on the wire. It is not
     /// certain that they will be fetched: some may be marked as deleted, and the session may end before.
+    ///
+    /// Also called with an empty list, when the session has done all that the client has asked for. The backend can
+    /// then drop what it has prepared.
     fn expect(&mut self, messages: &[MessageNumber]) {
         let _ = messages;
     }

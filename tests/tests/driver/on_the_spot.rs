@@ -269,6 +269,15 @@ fn a_long_message_is_opened_once() {
     assert_eq!(*shelf.opened.lock().unwrap(), [1, 2]);
 }
 
+/// A session that waits for its client keeps no messages.
+#[test]
+fn what_was_read_for_nothing_is_forgotten() {
+    let shelf = Arc::new(Shelf::new(numbered(2)));
+    let (sent, ..) = batches(&shelf, &["DELE 2\r\nRETR 1\r\nRETR 2\r\n", "RSET\r\nRETR 2\r\nQUIT\r\n"]);
+    assert!(ends_with(&sent, &replies(&shelf.messages[1..])));
+    assert_eq!(*shelf.opened.lock().unwrap(), [1, 2, 2]);
+}
+
 /// A message that can't be opened is refused in its turn, and asked for once.
 #[test]
 fn a_message_that_fails_ahead_of_its_turn_is_refused_in_its_turn() {

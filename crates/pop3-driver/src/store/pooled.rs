@@ -84,6 +84,9 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     /// Notes which messages the client has asked for; see [`Backend::expect`](crate::backend::Backend::expect). The
     /// next [`fetch`](Self::fetch) reads them during the same visit to the pool, up to 256 KiB in all.
     pub fn expect(&mut self, messages: &[MessageNumber]) {
+        if messages.is_empty() {
+            self.ready = VecDeque::new();
+        }
         self.expected = messages.to_vec();
     }
 
