@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use pop3_proto::Octets;
 
-use super::inbox::Incoming;
 use super::plan::Task;
+use super::reception::Incoming;
 use crate::journal::{Content, Key};
 
 /// How many messages are fetched before it is proved that replies and commands are in step, and then stored together.

@@ -11,9 +11,10 @@ use pop3_proto::{MessageNumber, Octets};
 
 use super::catalogue::{Catalogue, Places};
 use super::chunk::{self, Chunk, Copy, Doubt, Received};
-use super::inbox::{Inbox, Incoming, Reception};
+use super::inbox::Inbox;
 use super::lent::Lent;
 use super::plan::{Task, task};
+use super::reception::{Incoming, Reception};
 use super::shelf::{Shelved, shelve};
 use crate::journal::{Census, Id, Key, Traits};
 use crate::{FetchError, FetchEvent, FetchReport, Notice};
