@@ -26,19 +26,23 @@ impl Tally {
     }
 
     /// Records operations that took this time together.
-    pub(crate) fn operations(&mut self, count: usize, time: Duration) {
-        self.operations += count as u64;
+    pub(crate) fn operations(&mut self, count: u64, time: Duration) {
+        if count == 0 {
+            return;
+        }
+        self.operations += count;
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.times.saturating_record(micros.max(1));
     }
 
-    pub(crate) fn error(&mut self, text: String) {
+    /// Records that this happened so often.
+    pub(crate) fn error(&mut self, text: String, count: u64) {
         let text = if self.errors.len() < MAX_ERRORS || self.errors.contains_key(&text) {
             text
         } else {
             "other errors".to_owned()
         };
-        *self.errors.entry(text).or_default() += 1;
+        *self.errors.entry(text).or_default() += count;
     }
 
     pub(crate) fn add(&mut self, other: Self) {
@@ -47,8 +51,25 @@ impl Tally {
         self.messages += other.messages;
         self.octets += other.octets;
         for (text, count) in other.errors {
-            *self.errors.entry(text).or_default() += count;
+            self.error(text, count);
         }
         self.times.add(other.times).expect("both have the same bounds");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_different_errors_are_counted_together() {
+        let mut all = Tally::new();
+        for connection in 0..3 {
+            let mut tally = Tally::new();
+            (0..30).for_each(|number| tally.error(format!("error {connection} {number}"), 1));
+            all.add(tally);
+        }
+        assert_eq!(all.errors.len(), MAX_ERRORS + 1);
+        assert_eq!(all.errors.values().sum::<u64>(), 90);
     }
 }

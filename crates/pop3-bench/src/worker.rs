@@ -51,7 +51,7 @@ impl Worker {
                 }
                 Err(error) => {
                     failures += 1;
-                    self.tally.error(self.account.dial.explain(&error).to_string());
+                    self.tally.error(self.account.dial.explain(&error).to_string(), 1);
                 }
             }
         }
@@ -89,7 +89,7 @@ impl Worker {
             if let Some(refusal) = refusal {
                 return Err(ClientError::Refused(refusal));
             }
-            self.tally.operations(commands, began.elapsed());
+            self.tally.operations(commands as u64, began.elapsed());
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Worker {
                 if self.limits.is_over() {
                     break;
                 }
-                let began = Instant::now();
+                let (began, before) = (Instant::now(), self.tally.messages);
                 if self.plan.script == Script::Retr {
                     client.retr_all(numbers, &mut Counting(&mut self.tally)).await?;
                 } else if let Some((_, refusal)) = client.dele_all(numbers).await?.pop() {
@@ -112,7 +112,8 @@ impl Worker {
                 } else {
                     self.tally.messages += numbers.len() as u64;
                 }
-                self.tally.operations(numbers.len(), began.elapsed());
+                // A message that was refused is an error and not an operation.
+                self.tally.operations(self.tally.messages - before, began.elapsed());
             }
             if self.plan.script == Script::Dele {
                 if self.plan.delete {
@@ -140,7 +141,7 @@ impl Receiver for Counting<'_> {
     }
 
     async fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()> {
-        self.0.error(format!("RETR {message}: {}", refusal.text.escape_ascii()));
+        self.0.error(format!("RETR {message}: {}", refusal.text.escape_ascii()), 1);
         Ok(())
     }
 }

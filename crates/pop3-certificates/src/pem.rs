@@ -2,7 +2,6 @@
 
 use core::fmt;
 use std::path::{Path, PathBuf};
-
 use std::sync::Arc;
 
 use pop3_driver::tls::{self, provider};

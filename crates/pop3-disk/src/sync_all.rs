@@ -23,8 +23,9 @@ mod linux {
     /// errors of what is under it, and what a network or FUSE file system does is up to its server.
     const KNOWN: [u32; 3] = [0xef53, 0x5846_5342, 0x9123_683e];
 
-    /// The first kernel whose syncfs(2) returns the errors of earlier writes.
-    const SINCE: (u32, u32) = (5, 8);
+    /// The first kernel whose syncfs(2) returns every error. From 5.8 on, it returns those of earlier writes, but only
+    /// from 5.17 on the failure of the commit of the journal as well.
+    const SINCE: (u32, u32) = (5, 17);
 
     /// With more that waits to be written, others would be waited for too long.
     const MOST_WAITING_KIB: u64 = 64 * 1024;
@@ -74,10 +75,11 @@ mod linux {
         #[test]
         fn releases() {
             for (release, recent) in [
-                (&b"5.8.0"[..], true),
-                (b"5.10.0-8-amd64", true),
+                (&b"5.17.0"[..], true),
+                (b"5.19.0-8-amd64", true),
                 (b"6.1", true),
-                (b"5.7.19", false),
+                (b"5.16.20", false),
+                (b"5.8.0", false),
                 (b"4.19.0", false),
                 (b"", false),
                 (b"unknown", false),

@@ -36,9 +36,9 @@ const FEW: usize = 8 * 1024;
 #[cfg(target_os = "linux")]
 const LISTING: usize = 64 * 1024;
 
-/// The octets that one name takes in a listing at least, for one that is long.
+/// A directory with more names than this is read with the larger room. Long names take 128 octets each in a listing.
 #[cfg(target_os = "linux")]
-const ONE_NAME: usize = 128;
+const FEW_NAMES: usize = FEW / 128;
 
 /// The file system and the clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -156,7 +156,10 @@ impl Folder for SystemFolder {
         // Opened anew, because the place in a listing belongs to the open directory.
         let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, ".", FOLDER, Mode::empty()))?;
         // A small directory does not pay for the room that a large one needs.
-        if list_through(&fd, FEW, each)? { Ok(()) } else { list_through(&fd, LISTING, each).map(|_| ()) }
+        if !list_through(&fd, FEW, FEW_NAMES, each)? {
+            list_through(&fd, LISTING, usize::MAX, each)?;
+        }
+        Ok(())
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -291,15 +294,20 @@ impl File for SystemFile {
     }
 }
 
-/// Goes on with the listing of an open directory, with room for this many octets of it. Returns whether that was the
-/// rest of it, or stops early because there is more than fits in the small room.
+/// Goes on with the listing of an open directory, with room for this many octets of it. Returns `true` at its end, or
+/// `false` if the room has to be filled again after more than `most` names.
 #[cfg(target_os = "linux")]
-fn list_through(fd: &OwnedFd, room: usize, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<bool> {
+fn list_through(
+    fd: &OwnedFd,
+    room: usize,
+    most: usize,
+    each: &mut dyn FnMut(FolderEntry<'_>),
+) -> io::Result<bool> {
     let mut octets = Vec::with_capacity(room);
     let mut pieces = RawDir::new(fd, octets.spare_capacity_mut());
     let mut seen = 0;
     loop {
-        if room == FEW && pieces.is_buffer_empty() && seen * ONE_NAME > FEW {
+        if pieces.is_buffer_empty() && seen > most {
             return Ok(false);
         }
         let Some(entry) = pieces.next() else { return Ok(true) };

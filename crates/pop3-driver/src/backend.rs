@@ -153,10 +153,14 @@ pub trait Backend: Send {
     }
 
     /// Tells which messages the client has already asked for, completely and in this order, after the one that is
-    /// fetched next. Called only before [`fetch`](Self::fetch). A backend can prepare them during the same visit to
-    /// a disk or a database, and then return them from [`try_fetch`](Self::try_fetch). Default: does nothing.
+    /// fetched next. Called before [`fetch`](Self::fetch). A backend can prepare them during the same visit to a disk
+    /// or a database, and then return them from [`try_fetch`](Self::try_fetch). Must not block. Default: does nothing.
     ///
-    /// It is not certain that they will be fetched: some may be marked as deleted, and the session may end before.
+    /// The list has at most 64 messages, and ends before the first one with 32 KiB or more on the wire. It is not
+    /// certain that they will be fetched: some may be marked as deleted, and the session may end before.
+    ///
+    /// Also called with an empty list, when the session has done all that the client has asked for. The backend can
+    /// then drop what it has prepared.
     fn expect(&mut self, messages: &[MessageNumber]) {
         let _ = messages;
     }
@@ -202,6 +206,9 @@ impl From<Admission> for Answer {
         }
     }
 }
+
+/// A message with fewer octets is short: it may be read before its turn, and wait in memory for it.
+pub(crate) const SHORT: usize = 32 * 1024;
 
 /// The content of a message in stored form. Its lines may end with LF or CRLF.
 pub trait StoredMessage: Send {

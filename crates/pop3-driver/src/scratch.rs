@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// it are arbitrary at first.
 ///
 /// Few sessions read at the same moment, but each of them needs a large buffer then. So the sessions share them, and a
-/// session that waits for its client has none.
+/// session that waits for its client has at most the one that it is sending from.
 #[derive(Debug)]
 pub(crate) struct Scratch(Vec<u8>);
 

@@ -4,6 +4,7 @@ use std::io::{self, SeekFrom};
 
 use pop3_disk::{File, Stat};
 
+use crate::config::EightBitHeaders;
 use crate::entries::{Entries, Entry};
 use crate::folders::{Folders, State};
 use crate::measure;
@@ -48,11 +49,12 @@ pub(crate) fn open(
     folders: &Folders<'_>,
     entries: &mut Entries,
     index: usize,
+    headers: EightBitHeaders,
     tries: &Tries,
 ) -> io::Result<Option<MessageFile>> {
     let mut name = Vec::new();
     let Some(entry) = entries.get(index, &mut name) else { return Ok(None) };
-    // Asked by name first, so that nothing but the file is opened.
+    // Most often another name is needed, and looking is cheaper than opening.
     match folders.stat(entry.folder, entry.name)? {
         Some(stat) if stat.same_content(&entry.stat) => {}
         _ => return Ok(None),
@@ -62,7 +64,7 @@ pub(crate) fn open(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    if !stat.same_content(&entry.stat) || !is_as_counted(&mut *file, &entry, &stat)? {
+    if !stat.same_content(&entry.stat) || !is_as_counted(&mut *file, &entry, &stat, headers)? {
         return Ok(None);
     }
     if stat.changed != entry.stat.changed {
@@ -75,14 +77,19 @@ pub(crate) fn open(
 /// Whether the size that was counted is still right.
 ///
 /// If the change time is another one, the file was renamed, or its content was changed and its modification time put
-/// back. The content tells.
-fn is_as_counted(file: &mut dyn File, entry: &Entry<'_>, stat: &Stat) -> io::Result<bool> {
+/// back. The content tells. Whether the header is ASCII is not known of a message whose size was told by its name, and
+/// makes no difference if all are sent unchanged.
+fn is_as_counted(
+    file: &mut dyn File,
+    entry: &Entry<'_>,
+    stat: &Stat,
+    headers: EightBitHeaders,
+) -> io::Result<bool> {
     if stat.changed == entry.stat.changed {
         return Ok(true);
     }
     let count = measure::count(file, stat.len, &mut Vec::new())?;
     file.seek(SeekFrom::Start(0))?;
-    let is_same =
-        |count: measure::Count| Some(count.wire) == entry.wire && count.eight_bit == entry.eight_bit;
-    Ok(count.is_some_and(is_same))
+    let is_same_header = |eight_bit| matches!(headers, EightBitHeaders::Send) || eight_bit == entry.eight_bit;
+    Ok(count.is_some_and(|count| Some(count.wire) == entry.wire && is_same_header(count.eight_bit)))
 }

@@ -69,6 +69,8 @@ pub struct Maildir {
     searched: Option<State>,
     seen_flag: bool,
     eight_bit_headers: EightBitHeaders,
+    /// The messages that are listed with their own size because their header could not be converted.
+    unconverted: BTreeSet<usize>,
     patience: Patience,
     tries: Tries,
     // The last field, so that the lock is the last thing to go.
@@ -257,7 +259,8 @@ impl Maildir {
     }
 
     fn scan(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
-        let Scan { entries, snapshot, measured, skipped, cache_error, tail } = Scan::take(&root, config)?;
+        let Scan { entries, snapshot, measured, skipped, cache_error, tail, unconverted } =
+            Scan::take(&root, config)?;
         let summary = MaildirSummary { messages: snapshot.len(), measured, skipped: skipped.count };
         let tries = Tries::new(root.directory().can_try());
         let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
@@ -273,6 +276,7 @@ impl Maildir {
             searched: None,
             seen_flag,
             eight_bit_headers,
+            unconverted,
             patience: Patience::new(config.on_shortage, Patience::SESSION),
             tries,
             _lock: lock,

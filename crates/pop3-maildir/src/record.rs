@@ -39,6 +39,9 @@ const MESSAGE: u8 = b'M';
 const GONE: u8 = b'G';
 const SEAL: u8 = b'S';
 
+/// Records of what is gone that a file may have, beside two for each message. The store writes it anew long before.
+const GONE_MAX: usize = 1024;
+
 const IN_CUR: u8 = 1;
 const EIGHT_BIT: u8 = 2;
 
@@ -54,7 +57,8 @@ pub(crate) struct Tail {
 pub(crate) struct Log<'o> {
     /// The messages in the order of their numbers, no two with the same identity.
     pub(crate) messages: Vec<Found<'o>>,
-    /// The state of the directories in which there were these messages and no others.
+    /// The state of the directories in which there were these messages and no others. `None` if the file does not end
+    /// in a seal.
     pub(crate) seal: Option<State>,
     /// Where the file can be continued. `None` if it ends in something else than a record.
     pub(crate) tail: Option<Tail>,
@@ -68,14 +72,15 @@ impl<'o> Log<'o> {
         Self { messages: Vec::new(), seal: None, tail: None, stale: 0 }
     }
 
-    /// Reads records up to the first that is torn or cannot be true. Messages are taken to be on these devices.
+    /// Reads records up to the first that is torn or cannot be true. Messages are taken to be on these devices. A file
+    /// with far more records of what is gone than of messages is ignored: they take much more memory than room in it.
     pub(crate) fn read(octets: &'o [u8], devices: [u64; 2]) -> Self {
         let Some(nonce) = octets.strip_prefix(VERSION).and_then(|rest| rest.first_chunk()) else {
             return Self::none();
         };
         let (mut at, mut chain) = (HEAD, u64::from_le_bytes(*nonce));
         let mut log = Self::none();
-        let mut records = 0_usize;
+        let (mut records, mut gone) = (0_usize, 0);
         let mut in_order = true;
         while let Some((record, end)) = octets.get(at..).and_then(|rest| next(rest, chain)) {
             log.seal = None;
@@ -88,6 +93,11 @@ impl<'o> Log<'o> {
                 }
                 Record::Gone(name) => {
                     in_order = false;
+                    let messages = log.messages.len() - gone;
+                    gone += 1;
+                    if gone > 2 * messages + GONE_MAX {
+                        return Self::none();
+                    }
                     log.messages.push(Found::gone(name));
                 }
             }
@@ -96,6 +106,10 @@ impl<'o> Log<'o> {
             at += end.0;
         }
         log.tail = (at == octets.len()).then_some(Tail { octets: at as u64, chain });
+        if log.tail.is_none() {
+            // Something is behind the seal. It may have been written to break it.
+            log.seal = None;
+        }
         if !in_order {
             // Stable: of the records of a message, the last one stays the last.
             log.messages.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -244,4 +258,35 @@ fn digest(seed: u64, octets: &[u8]) -> u64 {
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     step(step(state, u64::from_le_bytes(last)), FACTOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with messages, and then records of what is gone.
+    fn with_gone(messages: usize, gone: usize) -> Vec<u8> {
+        let mut file = Writer::begin();
+        let names: Vec<_> = (0..messages).map(|index| format!("{index}.a.h").into_bytes()).collect();
+        let count = Count { wire: 3, eight_bit: false };
+        for name in &names {
+            file.message(&Found::remembered(MaildirFolder::Cur, name, Stat::of_file(2), count));
+        }
+        (0..gone).for_each(|index| file.gone(format!("{index}.b.h").as_bytes()));
+        file.finish().0
+    }
+
+    #[test]
+    fn no_file_makes_a_login_remember_much_more_than_it_has_messages() {
+        for messages in [0, 1, 500] {
+            let most = 2 * messages + GONE_MAX;
+            let octets = with_gone(messages, most);
+            let log = Log::read(&octets, [0; 2]);
+            assert_eq!((log.messages.len(), log.stale), (messages, most));
+            assert!(log.tail.is_some());
+            let octets = with_gone(messages, most + 1);
+            let log = Log::read(&octets, [0; 2]);
+            assert_eq!((log.messages.len(), log.tail), (0, None));
+        }
+    }
 }

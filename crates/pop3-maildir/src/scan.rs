@@ -100,11 +100,12 @@ struct Place {
 }
 
 impl Names {
-    /// Reads the folders, and again if they change meanwhile. What was met once is kept.
+    /// Reads the folders, and again if they change meanwhile. What was met once is kept if they never keep still.
     pub(crate) fn read(folders: &Folders<'_>) -> io::Result<Self> {
         let mut names = Self::default();
         for _ in 0..ROUNDS {
             let before = folders.state()?;
+            let (octets, places) = (names.octets.len(), names.places.len());
             folders.names(|folder, entry| {
                 names.octets.extend_from_slice(entry.name);
                 let end = names.octets.len();
@@ -112,6 +113,10 @@ impl Names {
             })?;
             if folders.kept_still(&before)? {
                 names.settled = Some(before);
+                // These are all. What was read before has another name now, or is gone.
+                names.octets.drain(..octets);
+                names.places.drain(..places);
+                names.places.iter_mut().for_each(|place| place.end -= octets);
                 break;
             }
         }
@@ -122,7 +127,8 @@ impl Names {
         self.places.len()
     }
 
-    /// The names in the order of the messages. Those that were read more than once are there more than once.
+    /// The names in the order of the messages, those of one message in the order of the folders. A name that was read
+    /// more than once is there once, as it was read last.
     fn found(&self) -> Vec<Found<'_>> {
         let mut start = 0;
         let found = |place: &Place| {
@@ -131,7 +137,15 @@ impl Names {
             Found::new(place.folder, name, place.inode, place.kind)
         };
         let mut all: Vec<_> = self.places.iter().map(found).collect();
-        all.sort_by(|a, b| a.order().cmp(&b.order()));
+        // Stable, so that the later reading is behind the earlier one.
+        all.sort_by(|a, b| (a.order(), a.folder, &a.name).cmp(&(b.order(), b.folder, &b.name)));
+        all.dedup_by(|later, earlier| {
+            let is_same = (later.folder, &later.name) == (earlier.folder, &earlier.name);
+            if is_same {
+                core::mem::swap(later, earlier);
+            }
+            is_same
+        });
         all
     }
 }
@@ -160,7 +174,7 @@ pub(crate) fn scan<'n>(
             while let Some(next) = found.next_if(|next| next.order() == same[0].order()) {
                 same.push(next);
             }
-            let latest = same.last().cloned();
+            let any = same.iter().find(|message| message.kind == Some(FileKind::File)).cloned();
             let (mut elder, mut younger) = (None::<Stat>, None::<Stat>);
             for (stat, message) in elder_first(folders, same)? {
                 if elder.is_some_and(|elder| elder.same_file(&stat)) {
@@ -182,10 +196,10 @@ pub(crate) fn scan<'n>(
                 }
             }
             if kept.is_none()
-                && let Some(latest) = latest.filter(|latest| latest.kind == Some(FileKind::File))
+                && let Some(any) = any
             {
                 // It was met under several names and has yet another one. It is found when it is read.
-                kept = accept(folders, latest, old, skipped)?;
+                kept = accept(folders, any, old, skipped)?;
             }
         }
         match kept {
@@ -263,10 +277,7 @@ fn look(folders: &Folders<'_>, message: &Found<'_>) -> io::Result<Option<Stat>> 
 /// One file with two names, as a half-done move leaves it, is one message. Two files, as a backup
 /// put back leaves them, are two messages. The elder one comes first, and the younger one gets a new name for good:
 /// any other way to tell them apart ends when one of them is removed. Dovecot does the same.
-fn elder_first<'n>(folders: &Folders<'_>, mut same: Vec<Found<'n>>) -> io::Result<Vec<(Stat, Found<'n>)>> {
-    // A name that was read more than once is one name.
-    same.sort_by(|a, b| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
-    same.dedup_by(|b, a| (a.folder, &a.name) == (b.folder, &b.name));
+fn elder_first<'n>(folders: &Folders<'_>, same: Vec<Found<'n>>) -> io::Result<Vec<(Stat, Found<'n>)>> {
     let mut stats = Vec::with_capacity(same.len());
     for mut message in same {
         // What has just been moved was met under its new name too, or is found when it is read.

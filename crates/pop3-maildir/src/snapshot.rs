@@ -1,6 +1,7 @@
 //! Making the snapshot: what is there, how it is called, how large it is.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,6 +35,9 @@ const STALE_MAX: usize = 64;
 const OCTETS_EACH: u64 = 16;
 const OCTETS_MORE: u64 = 64 * 1024;
 
+/// Octets of the size cache that are read before the folders are, at most. Larger ones are read when the names are known.
+const OCTETS_FIRST: u64 = 64 * 1024 * 1024;
+
 /// Octets of the size cache that are read for each name that was found.
 const OCTETS_NAME: u64 = 2 * 1024;
 
@@ -47,6 +51,8 @@ pub(crate) struct Scan {
     pub(crate) cache_error: Option<io::Error>,
     /// Where the size cache can be continued.
     pub(crate) tail: Option<Tail>,
+    /// The places of the messages whose header was to be converted and could not be read.
+    pub(crate) unconverted: BTreeSet<usize>,
 }
 
 impl Scan {
@@ -54,9 +60,9 @@ impl Scan {
     /// counts what is not known.
     pub(crate) fn take(root: &Root, config: &MaildirConfig) -> io::Result<Self> {
         let state = if config.size_cache { root.state()? } else { None };
-        let most =
-            state.map_or(0, |state| state.octets().saturating_mul(OCTETS_EACH).saturating_add(OCTETS_MORE));
-        let file = if state.is_some() { sizes::read(root.directory(), most) } else { sizes::File::Missing };
+        let file = state.map_or(sizes::File::Missing, |state| {
+            sizes::read(root.directory(), justified_by(state.octets()))
+        });
         if let (Some(state), sizes::File::Octets(octets)) = (state, &file) {
             let log = Log::read(octets, state.devices());
             if log.seal == Some(state) {
@@ -77,6 +83,7 @@ impl Scan {
             skipped: SkippedFiles::default(),
             cache_error: None,
             tail: None,
+            unconverted: BTreeSet::new(),
         }
     }
 
@@ -133,9 +140,8 @@ impl Scan {
             };
             let entry =
                 Entry { folder: message.folder, name: &message.name, stat, wire: Some(wire), eight_bit };
-            // A message that cannot be converted now is listed with its own size. Fetching it reports the error.
             let other =
-                if eight_bit { substitute::wire_size(root, &entry, config.eight_bit_headers)? } else { None };
+                if eight_bit { self.converted(root, &entry, config.eight_bit_headers)? } else { None };
             let uid = Uid::of(message.identity());
             let uid = UniqueId::parse(uid.as_bytes()).ok();
             // Entries that a full snapshot does not take any more are behind all others.
@@ -146,6 +152,22 @@ impl Scan {
         }
         self.entries.shrink_to_fit();
         Ok(())
+    }
+
+    /// The size of the next message with the header that it will be sent with. `None` if it is listed with its own.
+    fn converted(
+        &mut self,
+        root: &Root,
+        entry: &Entry<'_>,
+        headers: EightBitHeaders,
+    ) -> io::Result<Option<Octets>> {
+        match substitute::wire_size(root, entry, headers) {
+            Err(error) if is_this_file_only(&error) || error.kind() == io::ErrorKind::NotFound => {
+                self.unconverted.insert(self.entries.len());
+                Ok(None)
+            }
+            converted => converted,
+        }
     }
 }
 
@@ -169,7 +191,10 @@ impl Change<'_, '_> {
         }
         let seal = self.seal.filter(|_| kept == self.found.len());
         let is_new = seal.is_some() && (log.seal != seal || !self.gone.is_empty());
+        // Nothing can be forgotten in a file that cannot be continued.
+        let is_torn = log.tail.is_none() && !log.messages.is_empty();
         if news == 0
+            && !is_torn
             && (!is_new || kept == 0 && log.tail.is_none())
             && log.stale + self.gone.len() <= kept + STALE_MAX
         {
@@ -315,8 +340,26 @@ fn is_this_file_only(error: &io::Error) -> bool {
         || faults.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
+/// How much of the size cache is read before the folders are, if they have this many octets.
+fn justified_by(octets: u64) -> u64 {
+    octets.saturating_mul(OCTETS_EACH).saturating_add(OCTETS_MORE).min(OCTETS_FIRST)
+}
+
 /// The time before which a file must have changed last, in nanoseconds since 1970.
 fn settled_before(now: SystemTime, settle_time: Duration) -> i64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.saturating_sub(settle_time).as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_directory_justifies_more_than_64_mib() {
+        assert_eq!(justified_by(0), 64 << 10);
+        assert_eq!(justified_by(2 * 4096), (64 + 2 * 64) << 10);
+        assert_eq!(justified_by(100 << 20), 64 << 20);
+        assert_eq!(justified_by(u64::MAX), 64 << 20);
+    }
 }

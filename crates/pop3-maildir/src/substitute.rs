@@ -18,7 +18,7 @@ const HEADER_MAX: usize = 1 << 20;
 const PIECE: usize = 16 * 1024;
 
 /// The wire size of the message with the header that it will be sent with; `None` where it is its own or
-/// can't be made.
+/// the header is too long.
 pub(crate) fn wire_size(
     root: &Root,
     entry: &Entry<'_>,
@@ -26,13 +26,11 @@ pub(crate) fn wire_size(
 ) -> io::Result<Option<Octets>> {
     let EightBitHeaders::Convert(convert) = headers else { return Ok(None) };
     let Some(whole) = entry.wire else { return Ok(None) };
-    let (file, stat) = match root.folders(false)?.open_message(entry.folder, entry.name) {
-        Ok(opened) => opened,
-        // It has just disappeared: fetching it will fail.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let Some((octets, header)) = read_header(&mut file.take(stat.len))? else { return Ok(None) };
+    let file = root.open_file(entry.folder, entry.name)?;
+    if !file.stat()?.same_content(&entry.stat) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message was changed"));
+    }
+    let Some((octets, header)) = read_header(&mut file.take(entry.stat.len))? else { return Ok(None) };
     let (header, rest) = octets.split_at(header);
     // What ends in a line end can be counted apart from what follows. What does not is the whole message,
     // as a header ends in one.

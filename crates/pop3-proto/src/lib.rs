@@ -127,7 +127,7 @@ pub mod listing;
 mod maildrop;
 mod number;
 #[cfg(feature = "serde")]
-mod octets;
+mod peer_octets;
 mod quirk;
 mod quirks;
 mod rejection;

@@ -49,7 +49,7 @@ pub struct UniqueIdListing<'a> {
     pub message: MessageNumber,
     /// The unique-id, which is not empty. Compare it octet by octet, and do not use it as a path. If the server
     /// departs from the protocol, it may contain anything except a line end.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::peer_octets::serialize"))]
     pub uid: &'a [u8],
     /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
@@ -64,7 +64,7 @@ pub struct LanguageListing<'a> {
     pub tag: &'a str,
     /// The name of the language, usually in the language itself. These octets come from the server. They are usually
     /// UTF-8.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::peer_octets::serialize"))]
     pub description: &'a [u8],
 }
 

@@ -126,3 +126,14 @@ impl fmt::Display for Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invalid_unique_id_is_a_permanent_fault() {
+        let error = crate::UniqueId::parse(b"a b").unwrap_err();
+        assert_eq!(Rejection::from(error).code(), Some(ResponseCode::SysPerm));
+    }
+}

@@ -36,10 +36,10 @@ pub struct Reply<'a> {
     pub code: Option<ResponseCode<'a>>,
     /// Everything after the status indicator and its space, including the response code. These octets come from the
     /// server, so escape them before you show them.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::peer_octets::serialize"))]
     pub text: &'a [u8],
     /// The text without the response code.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::octets::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::peer_octets::serialize"))]
     pub message: &'a [u8],
     /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,

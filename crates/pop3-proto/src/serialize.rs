@@ -11,7 +11,7 @@ use ::serde::de::Error as _;
 use ::serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::apop::Timestamp;
-use crate::octets::Octets;
+use crate::peer_octets::PeerOctets;
 use crate::{
     Capabilities, Capability, LanguageRange, MechanismName, Name, Quirk, Quirks, ResponseCode, UniqueId,
 };
@@ -19,13 +19,13 @@ use crate::{
 /// The octets between the brackets.
 impl Serialize for ResponseCode<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Octets::of(self.as_bytes()).serialize(serializer)
+        PeerOctets::of(self.as_bytes()).serialize(serializer)
     }
 }
 
 impl Serialize for Name<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Octets::of(self.as_bytes()).serialize(serializer)
+        PeerOctets::of(self.as_bytes()).serialize(serializer)
     }
 }
 
@@ -83,11 +83,11 @@ impl<'de> Deserialize<'de> for Quirks {
 /// The line of the reply to CAPA.
 impl Serialize for Capability<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let tagged = |tag: &[u8], text: &[u8]| Octets([tag, text].concat().into());
+        let tagged = |tag: &[u8], text: &[u8]| PeerOctets([tag, text].concat().into());
         match *self {
             Self::Sasl(mechanisms) => tagged(b"SASL ", mechanisms).serialize(serializer),
             Self::Implementation(text) => tagged(b"IMPLEMENTATION ", text).serialize(serializer),
-            Self::Other(line) => Octets::of(line).serialize(serializer),
+            Self::Other(line) => PeerOctets::of(line).serialize(serializer),
             // These consist of ASCII.
             Self::Top
             | Self::User
@@ -109,16 +109,31 @@ impl Serialize for Capability<'_> {
 /// The lines as the server sent them.
 impl Serialize for Capabilities {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.lines().map(Octets::of))
+        serializer.collect_seq(self.lines().map(PeerOctets::of))
     }
 }
 
 impl<'de> Deserialize<'de> for Capabilities {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let lines = <Vec<Octets<'static>>>::deserialize(deserializer)?;
+        let lines = <Vec<PeerOctets<'static>>>::deserialize(deserializer)?;
         if lines.iter().any(|line| line.0.contains(&b'\n')) {
             return Err(D::Error::custom("a capability contains a line end"));
         }
         Ok(lines.iter().map(|line| &*line.0).collect())
+    }
+}
+
+/// A number of whole seconds, as in LOGIN-DELAY.
+pub(crate) mod seconds {
+    use core::time::Duration;
+
+    use ::serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(time.as_secs())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_secs)
     }
 }

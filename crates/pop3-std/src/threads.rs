@@ -12,7 +12,8 @@ use pop3_driver::store;
 /// calls ([`Limits::store_timeout`](pop3_proto::server::Limits)) and the end of a session therefore work. With
 /// [`Pool`](crate::Pool), which runs the call on the thread of the session, they do not.
 ///
-/// The cost is one thread for each login, message and QUIT, about ten microseconds each.
+/// The cost is about ten microseconds for each call: one for each login and QUIT, one for all short messages that the
+/// client has asked for at once, and one for each part of a long message.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Threads;

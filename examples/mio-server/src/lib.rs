@@ -173,8 +173,8 @@ impl Session {
         let message = store.messages.get(number.index()).map_or(&[][..], Vec::as_slice);
         let rest = message.get(from..).unwrap_or_default();
         let piece = rest.get(..PIECE).unwrap_or(rest);
-        let enough = self.connection.body(piece, &mut self.out).is_ok_and(|wanted| wanted.is_break());
-        if enough || piece.len() == rest.len() {
+        let more = self.connection.body(piece, &mut self.out).is_ok_and(|wanted| wanted.is_continue());
+        if !more || piece.len() == rest.len() {
             self.message = None;
             let _ = self.connection.answer(Answer::EndOfMessage, now, &mut self.out);
         } else {

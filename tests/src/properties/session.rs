@@ -118,7 +118,7 @@ impl Session<'_> {
 /// pieces, and if the client does not wait for replies.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn session(data: &[u8]) {
     let Ok(session) = Session::arbitrary(&mut Unstructured::new(data)) else { return };
     let mut server = session.server();

@@ -1,6 +1,8 @@
 //! Every adapter over real sockets. The same scenarios run on tokio, async-std, smol and blocking
 //! sockets, without TLS, with STLS and with implicit TLS.
 
+#[cfg(target_os = "linux")]
+mod acknowledging;
 mod auth;
 mod builder;
 mod calls;

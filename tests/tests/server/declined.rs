@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use bytes::BytesMut;
+use pop3_proto::apop::Timestamp;
 use pop3_proto::server::{
     Answer, Needs, OfferedMechanism, Request, ServerConfig, ServerConnection, ServerStep,
 };
@@ -19,7 +20,8 @@ fn replies(lines: &str) -> (String, Vec<String>) {
     let plain = OfferedMechanism::new(MechanismName::parse(b"PLAIN").unwrap(), Needs::Privacy);
     let mut config = ServerConfig::default();
     config.mechanisms = vec![plain];
-    let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
+    let timestamp = Timestamp::parse(b"<1@h>");
+    let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, timestamp, START);
     core.set_trusted_proxy(true);
     let (mut input, mut out) = (Input::new(lines.as_bytes()), BytesMut::new());
     let (mut now, mut asked, mut logins) = (START, Vec::new(), 0);
@@ -47,14 +49,14 @@ fn replies(lines: &str) -> (String, Vec<String>) {
 #[test]
 fn every_request_can_be_declined() {
     let (out, asked) = replies(
-        "XCLIENT ADDR=192.0.2.1\r\nAUTH PLAIN AGEAYg==\r\nUSER a\r\nPASS b\r\nUSER a\r\nPASS b\r\n\
+        "XCLIENT ADDR=192.0.2.1\r\nAUTH PLAIN AGEAYg==\r\nAPOP a c4c9334bac560ecc979e58001b3e22fb\r\nUSER a\r\nPASS b\r\nUSER a\r\nPASS b\r\n\
          RETR 1\r\nTOP 1 0\r\nSTAT\r\nDELE 1\r\nQUIT\r\n",
     );
-    assert_eq!(asked, ["Proxied", "Sasl", "Password", "Password", "Fetch", "Fetch", "Commit"]);
+    assert_eq!(asked, ["Proxied", "Sasl", "Apop", "Password", "Password", "Fetch", "Fetch", "Commit"]);
     let statuses: Vec<_> = out.lines().skip(1).map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(
         statuses,
-        ["-ERR", "-ERR", "+OK", "-ERR", "+OK", "+OK", "-ERR", "-ERR", "+OK", "+OK", "-ERR"],
+        ["-ERR", "-ERR", "-ERR", "+OK", "-ERR", "+OK", "+OK", "-ERR", "-ERR", "+OK", "+OK", "-ERR"],
         "{out}"
     );
 }

@@ -189,6 +189,18 @@ fn lines_of_auth_may_be_long_and_others_not() {
     );
 }
 
+#[test]
+fn a_response_of_255_octets_fits_whatever_the_limit() {
+    let mut config = config();
+    (config.limits.sasl_line, config.limits.command_line) = (0, 0);
+    // 254 and 258 octets with CRLF; base64 comes in fours.
+    for (octets, taken) in [(252, true), (256, false)] {
+        let mut server = with(config.clone(), Channel::TrustedPlaintext);
+        assert!(server.say(&format!("AUTH {ENDLESS}")).starts_with("+ "));
+        assert_eq!(server.say(&"A".repeat(octets)).starts_with("+ "), taken, "{octets}");
+    }
+}
+
 // 5034-4.14: nothing of a line that never ends is stored.
 #[test]
 fn a_response_without_end_is_not_kept() {

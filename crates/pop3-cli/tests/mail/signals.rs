@@ -250,9 +250,10 @@ fn a_terminal_gets_clean_lines() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(code(&output), 130);
     let text = text(&output);
+    // How often the bar is drawn depends on the time, so it is not known which message it shows last.
     let (bar, lines) =
         text.rsplit_once("\r\u{1b}[2K").unwrap_or_else(|| panic!("no bar was taken away: {text:?}"));
-    assert!(bar.contains("3/4"), "{bar:?}");
+    assert!(bar.contains("/4 "), "{bar:?}");
     let begins = ["pop3: SIGINT: ", "pop3: ended by SIGINT; ", "2 messages fetched "];
     let lines: Vec<&str> = lines.lines().collect();
     assert_eq!(lines.len(), begins.len(), "{lines:?}");

@@ -17,7 +17,7 @@ use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{End, Handshake, Wire};
 
-const LOG: &str = "cannot be seen from outside's log";
+const LOG: &str = "needs the server's log";
 
 pub(super) const ROWS: &[Row] = &[
     row(

@@ -112,12 +112,7 @@ pub(super) const ROWS: &[Row] = &[
         }),
     ),
     late("1939-7.23", Should, "A wrong name and a wrong password get the same refusal.", With(same_refusal)),
-    row(
-        "2595-2.01",
-        Must,
-        "If logins in clear text are not allowed, they all get the same refusal.",
-        With(no_clear_text),
-    ),
+    row("2595-2.01", Must, "If logins in clear text are not allowed, none succeeds.", With(no_clear_text)),
 ];
 
 /// That USER is worth a try.

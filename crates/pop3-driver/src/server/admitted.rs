@@ -111,6 +111,9 @@ impl<T: Transport> Admitted<T> {
     /// When that future is done, the service is told about the end with [`Close::TakenOver`]. The future is dropped
     /// when the service [ends](Service::accept) the connection, and at the [cut](Stop). It must itself notice an
     /// earlier stop.
+    ///
+    /// As with [`serve`](Self::serve), the service is not told if the future that this returns is dropped before it
+    /// was polled. [`into_task`](Self::into_task) returns one that may be dropped at any time.
     pub async fn serve_or_hand_over<S: Service, F: Future<Output = ()>>(
         mut self,
         service: &S,

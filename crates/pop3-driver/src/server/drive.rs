@@ -325,6 +325,7 @@ impl<B: Backend> Session<B> {
                     }
                 }
                 ServerStep::Read | ServerStep::Wait | ServerStep::StartTls | ServerStep::Close(_) => {
+                    self.backend.expect(&[]);
                     return Ok(step);
                 }
             }

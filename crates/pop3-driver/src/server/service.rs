@@ -122,8 +122,9 @@ pub trait Service: Send + Sync + 'static {
     /// [`accept`](Self::accept) was asked about, including one that was turned away
     /// ([`Close::Refused`](pop3_proto::server::Close::Refused)), whose handshake failed
     /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped. There
-    /// are two exceptions. If the future of [`Admitted::serve`](super::Admitted::serve) was dropped before it was polled,
-    /// this is not called, although the place is released; the futures of
+    /// are two exceptions. If the future of [`Admitted::serve`](super::Admitted::serve) or
+    /// [`Admitted::serve_or_hand_over`](super::Admitted::serve_or_hand_over) was dropped before it was polled, this is
+    /// not called, although the place is released; the futures of
     /// [`Admitted::into_task`](super::Admitted::into_task), which the adapters use, do not have this gap. If this call
     /// itself panics, it is called once more with a report that says so.
     ///

@@ -12,7 +12,7 @@ use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
 use super::{BlockingPool, Maildrop, fault, run};
-use crate::backend::{Context, StoredMessage};
+use crate::backend::{Context, SHORT, StoredMessage};
 use crate::scratch::Scratch;
 
 /// The most octets that are read of a message when it is opened.
@@ -21,14 +21,12 @@ const FIRST: usize = 64 * 1024;
 /// The most octets of other messages that are read during the visit for one, not counting the last one.
 const AHEAD: usize = 256 * 1024;
 
-/// How long others are read during the visit for one message. On a slow disk, little is gained by it.
+/// How long a visit for one message may take, from its start, until no others are read any more. On a slow disk, little
+/// is gained by it, and the message that is ready would wait for the others.
 const AHEAD_TIME: Duration = Duration::from_millis(20);
 
 /// What a message needs that is ready, in octets, besides its content.
 const OVERHEAD: usize = 512;
-
-/// A message with fewer octets does not keep a shared buffer.
-const SHORT: usize = 32 * 1024;
 
 /// The maildrop of one session, whose blocking calls run in a pool. Use it in a [`Backend`](crate::backend::Backend)
 /// that checks credentials with `async` code and then opens a blocking [`Maildrop`].
@@ -84,8 +82,11 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     }
 
     /// Notes which messages the client has asked for; see [`Backend::expect`](crate::backend::Backend::expect). The
-    /// next [`fetch`](Self::fetch) reads those that are short during the same visit to the pool, up to 256 KiB in all.
+    /// next [`fetch`](Self::fetch) reads them during the same visit to the pool, up to 256 KiB in all.
     pub fn expect(&mut self, messages: &[MessageNumber]) {
+        if messages.is_empty() {
+            self.ready = VecDeque::new();
+        }
         self.expected = messages.to_vec();
     }
 
@@ -107,11 +108,12 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
         let expected = core::mem::take(&mut self.expected);
         // Open the message and read its first octets (and the end of a small message) in one call of the pool.
         let call = move || {
+            let begin = Instant::now();
             let first = maildrop.fetch(message, extent, &context).map(|message| {
                 let mut source = Source::<M>::new(message);
                 source.advance(FIRST).map(|()| source)
             });
-            let ready = read_ahead(&mut maildrop, expected, &context);
+            let ready = read_ahead(&mut maildrop, expected, begin, &context);
             put(&place, maildrop);
             (first, ready)
         };
@@ -154,9 +156,10 @@ impl<M: Maildrop, P> fmt::Debug for Pooled<M, P> {
 fn read_ahead<M: Maildrop>(
     maildrop: &mut M,
     expected: Vec<MessageNumber>,
+    begin: Instant,
     context: &Context,
 ) -> VecDeque<(MessageNumber, Result<Source<M>, Rejection>)> {
-    let (begin, mut ready, mut octets) = (Instant::now(), VecDeque::new(), 0);
+    let (mut ready, mut octets) = (VecDeque::new(), 0);
     for number in expected {
         if octets >= AHEAD || begin.elapsed() >= AHEAD_TIME || context.is_gone() {
             break;
@@ -164,7 +167,7 @@ fn read_ahead<M: Maildrop>(
         let source = match maildrop.fetch(number, Extent::Whole, context) {
             Ok(message) => {
                 let mut source = Source::<M>::new(message);
-                if source.advance(SHORT).is_err() || !source.ended {
+                if source.advance(SHORT).is_err() || source.message.is_some() {
                     // It is long, or needs another look. It is fetched in its turn.
                     break;
                 }
@@ -190,11 +193,11 @@ pub struct Chunks<M: Maildrop, P> {
 }
 
 struct Source<M: Maildrop> {
-    message: M::Message,
+    /// Empty after it was read to its end in the pool. What is ready then holds no descriptor.
+    message: Option<M::Message>,
     chunk: Chunk,
     /// What is in the chunk and was not returned yet.
     unread: Range<usize>,
-    ended: bool,
 }
 
 /// Where octets are that were read in the pool.
@@ -207,25 +210,24 @@ enum Chunk {
 
 impl<M: Maildrop> Source<M> {
     const fn new(message: M::Message) -> Self {
-        Self { message, chunk: Chunk::None, unread: 0..0, ended: false }
+        Self { message: Some(message), chunk: Chunk::None, unread: 0..0 }
     }
 
     /// Replaces the chunk by the next octets, at most so many. May block.
     fn advance(&mut self, most: usize) -> io::Result<()> {
         let mut octets = Scratch::take();
         let mut filled = 0;
-        while filled < most {
-            match self.message.read(&mut octets[filled..most]) {
-                Ok(0) => {
-                    self.ended = true;
-                    break;
-                }
+        while filled < most
+            && let Some(message) = &mut self.message
+        {
+            match message.read(&mut octets[filled..most]) {
+                Ok(0) => self.message = None,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        let short = filled < SHORT && self.ended;
+        let short = filled < SHORT && self.message.is_none();
         self.chunk = if short { Chunk::Own(octets[..filled].to_vec()) } else { Chunk::Shared(octets) };
         self.unread = 0..filled;
         Ok(())
@@ -244,16 +246,17 @@ impl<M: Maildrop> Source<M> {
     }
 
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.unread.is_empty() {
-            self.chunk = Chunk::None;
-            if self.ended {
-                return Ok(0);
-            }
-            return M::try_read(&mut self.message, buffer);
-        }
         let octets = self.next(buffer.len());
-        buffer[..octets.len()].copy_from_slice(octets);
-        Ok(octets.len())
+        let count = octets.len();
+        buffer[..count].copy_from_slice(octets);
+        if self.unread.is_empty() {
+            // The session may wait for its client before the next call.
+            self.chunk = Chunk::None;
+        }
+        match &mut self.message {
+            Some(message) if count == 0 => M::try_read(message, buffer),
+            _ => Ok(count),
+        }
     }
 }
 
@@ -264,7 +267,7 @@ impl<M: Maildrop, P: BlockingPool> StoredMessage for Chunks<M, P> {
 
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         let mut source = self.source.take().ok_or_else(broken)?;
-        if source.unread.is_empty() && !source.ended {
+        if source.unread.is_empty() && source.message.is_some() {
             source = run(&self.pool, move || source.advance(Scratch::SIZE).map(|()| source)).await??;
         }
         Ok(self.source.insert(source).next(usize::MAX))
@@ -280,5 +283,39 @@ impl<M: Maildrop, P> fmt::Debug for Chunks<M, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unread = self.source.as_ref().map(|source| source.unread.len());
         f.debug_struct("Chunks").field("unread", &unread).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Open;
+
+    impl Maildrop for Open {
+        type Message = io::Cursor<Vec<u8>>;
+
+        fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self::Message, Rejection> {
+            Err(fault())
+        }
+
+        fn commit(self, deletions: &Deletions, _: &Context) -> usize {
+            deletions.len()
+        }
+    }
+
+    #[test]
+    fn a_session_that_waits_for_its_client_holds_no_buffer_that_it_has_copied() {
+        let mut source = Source::<Open>::new(io::Cursor::new(vec![b'x'; FIRST + 1]));
+        source.advance(FIRST).unwrap();
+        let mut buffer = vec![0; FIRST];
+        assert_eq!(source.try_read(&mut buffer[1..]).unwrap(), FIRST - 1);
+        assert!(matches!(source.chunk, Chunk::Shared(_)));
+        assert_eq!(source.try_read(&mut buffer).unwrap(), 1);
+        assert!(matches!(source.chunk, Chunk::None));
+        assert_eq!(source.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        source.advance(FIRST).unwrap();
+        assert_eq!((source.try_read(&mut buffer).unwrap(), source.message.is_none()), (1, true));
+        assert_eq!(source.try_read(&mut buffer).unwrap(), 0);
     }
 }

@@ -53,7 +53,7 @@ impl Maildir {
         }
         let Some(path) = self.path_of(index) else { return Err(MessageError::NoSuchMessage(number)) };
         let io_error = |source| MessageError::Io { path: path.clone(), source };
-        let Self { root, entries, searched, tries, .. } = self;
+        let Self { root, entries, searched, eight_bit_headers, tries, .. } = self;
         let folders = match root.folders(false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(MessageError::Vanished { path });
@@ -61,7 +61,9 @@ impl Maildir {
             folders => folders.map_err(io_error)?,
         };
         for _ in 0..SEARCHES {
-            if let Some(message) = lookup::open(&folders, entries, index, tries).map_err(io_error)? {
+            if let Some(message) =
+                lookup::open(&folders, entries, index, *eight_bit_headers, tries).map_err(io_error)?
+            {
                 return self.prepared(index, message);
             }
             if !lookup::search(&folders, entries, searched, index).map_err(io_error)? {
@@ -97,6 +99,9 @@ impl Maildir {
         let eight_bit = self.entries.get(index, &mut Vec::new()).is_some_and(|entry| entry.eight_bit);
         let path = || self.path_of(index).unwrap_or_default();
         let prepared = match self.eight_bit_headers {
+            EightBitHeaders::Convert(_) if eight_bit && self.unconverted.contains(&index) => {
+                Err(io::Error::other("the message could not be read when its size was listed"))
+            }
             EightBitHeaders::Convert(convert) if eight_bit => substitute::apply(message, convert),
             EightBitHeaders::Refuse if eight_bit => Ok(None),
             EightBitHeaders::Send | EightBitHeaders::Refuse | EightBitHeaders::Convert(_) => {

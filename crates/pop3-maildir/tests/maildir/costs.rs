@@ -126,6 +126,42 @@ fn a_message_with_other_flags_is_found_without_reading_the_folder() {
 }
 
 #[test]
+fn folders_that_changed_just_now_are_read_again_but_no_message_is_looked_at() {
+    let mut counts = Vec::new();
+    for messages in [20, 300] {
+        let (folder, disk) = (many(messages), Counted::new());
+        drop(login(&disk, &folder));
+        // The tick of this change is never over.
+        let time = disk.shared().now();
+        for name in ["new", "cur"] {
+            fs::File::open(folder.path().join(name)).unwrap().set_modified(time).unwrap();
+        }
+        let disk = disk.stopped_at(time);
+        disk.take();
+        let maildir = login(&disk, &folder);
+        assert_eq!((maildir.snapshot().len(), maildir.summary().measured), (messages as usize, 0));
+        counts.push(disk.take());
+    }
+    assert_eq!(counts[0]["list"], 6, "three times");
+    assert_eq!(counts[0], counts[1], "no more for more messages");
+}
+
+#[test]
+fn what_goes_while_the_folders_are_read_is_neither_listed_nor_remembered() {
+    let (folder, disk) = (many(20), Counted::new());
+    let leaving = put(&folder, "new/1.a.h", "going\n");
+    drop(login(&disk, &folder));
+    stir(&folder);
+    disk.remove_when_listed(&leaving);
+    for listings in [Some(&4), None] {
+        disk.take();
+        let maildir = login(&disk, &folder);
+        assert_eq!(maildir.snapshot().len(), 20);
+        assert_eq!(disk.take().get("list"), listings);
+    }
+}
+
+#[test]
 fn the_folders_are_read_once_for_a_change_that_cannot_be_guessed() {
     const MESSAGES: u32 = 300;
     let (folder, disk) = (many(MESSAGES), Counted::new());

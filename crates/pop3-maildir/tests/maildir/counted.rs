@@ -3,6 +3,7 @@
 use core::any::Any;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,12 @@ pub(crate) struct Counted {
     inner: Arc<dyn Disk>,
     counts: Arc<Mutex<Counts>>,
     without_locks: bool,
+    /// What the clock shows.
+    time: Option<SystemTime>,
+    /// Files that can't be opened.
+    refused: Arc<Mutex<BTreeMap<Vec<u8>, io::ErrorKind>>>,
+    /// What is removed behind the next listing.
+    leaving: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Counted {
@@ -26,12 +33,33 @@ impl Counted {
     }
 
     pub(crate) fn over(inner: Arc<dyn Disk>) -> Self {
-        Self { inner, counts: Arc::default(), without_locks: false }
+        let (counts, refused, leaving) = Default::default();
+        Self { inner, counts, without_locks: false, time: None, refused, leaving }
     }
 
     /// Grants every lock, whoever has it.
     pub(crate) fn without_locks(self) -> Self {
         Self { without_locks: true, ..self }
+    }
+
+    /// Stops the clock at this time.
+    pub(crate) fn stopped_at(self, time: SystemTime) -> Self {
+        Self { time: Some(time), ..self }
+    }
+
+    /// Refuses to open the files with this name.
+    pub(crate) fn refuse(&self, name: &str, kind: io::ErrorKind) {
+        self.refused.lock().unwrap().insert(name.into(), kind);
+    }
+
+    /// Removes this file as soon as a folder was listed.
+    pub(crate) fn remove_when_listed(&self, path: &Path) {
+        *self.leaving.lock().unwrap() = Some(path.into());
+    }
+
+    /// Refuses nothing any more.
+    pub(crate) fn refuse_nothing(&self) {
+        self.refused.lock().unwrap().clear();
     }
 
     pub(crate) fn shared(&self) -> Arc<dyn Disk> {
@@ -71,7 +99,7 @@ impl Disk for Counted {
     }
 
     fn now(&self) -> SystemTime {
-        self.inner.now() + Duration::from_secs(86_400)
+        self.time.unwrap_or_else(|| self.inner.now() + Duration::from_secs(86_400))
     }
 
     fn pause(&self, time: Duration) {
@@ -95,6 +123,9 @@ impl CountedFolder {
 impl Folder for CountedFolder {
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
         self.disk.count("open", 1);
+        if let Some(&kind) = self.disk.refused.lock().unwrap().get(name) {
+            return Err(kind.into());
+        }
         Ok(Box::new(CountedFile { inner: self.inner.open(name, how)?, disk: self.disk.clone() }))
     }
 
@@ -118,7 +149,8 @@ impl Folder for CountedFolder {
 
     fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
         self.disk.count("list", 1);
-        self.inner.list(each)
+        self.inner.list(each)?;
+        self.disk.leaving.lock().unwrap().take().map_or(Ok(()), fs::remove_file)
     }
 
     fn rename(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Messages whose header is not ASCII, for clients with and without UTF8.
 
-use std::io::Read as _;
+use std::fs;
+use std::io::{ErrorKind, Read as _};
 
 use pop3_maildir::{EightBitHeaders, Maildir, MaildirConfig, MessageError};
 use pop3_proto::dots::wire_size;
@@ -8,6 +9,7 @@ use pop3_surrogate::surrogate;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use crate::counted::Counted;
 use crate::support::{contents, eager, maildir, number, put, read, sizes};
 
 const CONVERT: EightBitHeaders = EightBitHeaders::Convert(surrogate);
@@ -77,6 +79,64 @@ fn a_size_in_the_name_says_nothing_about_the_header() {
     let mut maildir = Maildir::open_with(folder.path(), &config).unwrap();
     assert_eq!(contents(&mut maildir), [MADE.as_bytes()]);
     assert_eq!(sizes(&maildir), [wire_size(MADE.as_bytes())]);
+}
+
+#[test]
+fn a_trusted_size_stays_right_when_flags_change() {
+    let folder = maildir();
+    let name = format!("1.a.h,W={}", wire_size(NEEDS.as_bytes()));
+    let path = put(&folder, &format!("new/{name}"), NEEDS);
+    let config = MaildirConfig::new().with_trusted_wire_sizes(true);
+    let mut maildir = Maildir::open_with(folder.path(), &config).unwrap();
+    fs::rename(path, folder.path().join(format!("cur/{name}:2,S"))).unwrap();
+    assert_eq!(contents(&mut maildir), [NEEDS.as_bytes()]);
+}
+
+#[test]
+fn converting_opens_no_more_than_the_message_and_its_folder() {
+    let (folder, disk) = (filled(), Counted::new());
+    let config = MaildirConfig::new().with_eight_bit_headers(CONVERT);
+    let mut counts = Vec::new();
+    for _ in 0..3 {
+        disk.take();
+        drop(Maildir::open_on(&disk.shared(), folder.path(), &config).unwrap());
+        counts.push(disk.take());
+    }
+    // The lock, the sizes and two messages; the Maildir and a folder for each of the two.
+    assert_eq!((counts[2]["open"], counts[2]["open folder"]), (4, 3), "{:?}", counts[2]);
+}
+
+#[test]
+fn a_message_that_cannot_be_converted_at_the_login_is_an_error_when_it_is_fetched() {
+    let config = MaildirConfig::new().with_eight_bit_headers(CONVERT);
+    for kind in [ErrorKind::PermissionDenied, ErrorKind::InvalidInput, ErrorKind::NotFound] {
+        let (folder, disk) = (filled(), Counted::new());
+        let login = || Maildir::open_on(&disk.shared(), folder.path(), &config);
+        drop(login().unwrap());
+        disk.refuse("2.a.h", kind);
+        let mut maildir = login().unwrap();
+        let own = [PLAIN, NEEDS].map(|text| wire_size(text.as_bytes()));
+        assert_eq!(sizes(&maildir)[..2], own);
+        // Not even when it can be read again: it was not listed with this size.
+        disk.refuse_nothing();
+        assert!(maildir.message(number(2)).is_err(), "{kind}");
+        assert_eq!(read(&mut maildir, 1).unwrap(), PLAIN.as_bytes());
+        assert_eq!(read(&mut maildir, 3).unwrap(), b"Subject: =?UTF-8?B?w7w=?=");
+        drop(maildir);
+        assert_eq!(sizes(&login().unwrap())[1], wire_size(MADE.as_bytes()));
+    }
+    // It is another one now.
+    let (folder, disk) = (filled(), Counted::new());
+    drop(Maildir::open_on(&disk.shared(), folder.path(), &config).unwrap());
+    put(&folder, "new/2.a.h", "Subject: \u{fc}\u{fc}\n");
+    let mut maildir = Maildir::open_on(&disk.shared(), folder.path(), &config).unwrap();
+    assert_eq!(sizes(&maildir)[1], wire_size(NEEDS.as_bytes()));
+    assert!(matches!(maildir.message(number(2)), Err(MessageError::Changed { .. })));
+    // No descriptor is no fault of the message.
+    let (folder, disk) = (filled(), Counted::new());
+    drop(Maildir::open_on(&disk.shared(), folder.path(), &config).unwrap());
+    disk.refuse("2.a.h", ErrorKind::OutOfMemory);
+    assert!(Maildir::open_on(&disk.shared(), folder.path(), &config).is_err());
 }
 
 #[test]

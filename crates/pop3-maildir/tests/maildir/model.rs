@@ -69,13 +69,23 @@ struct World {
     texts: BTreeMap<Vec<u8>, Option<String>>,
     /// All unique-ids that were ever shown, and their contents.
     shown: HashMap<String, Vec<u8>>,
+    /// Files with a name that another one had or has. While they are open, no other file gets their inode: the same
+    /// name with the same inode is the same file, as far as a login looks.
+    doubled: Vec<File>,
 }
 
 impl World {
     fn new() -> Self {
         let folder = maildir();
         let delivery = Delivery::open(folder.path(), false).unwrap();
-        Self { folder, delivery, serial: 0, texts: BTreeMap::new(), shown: HashMap::new() }
+        Self {
+            folder,
+            delivery,
+            serial: 0,
+            texts: BTreeMap::new(),
+            shown: HashMap::new(),
+            doubled: Vec::new(),
+        }
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -125,6 +135,7 @@ impl World {
                 }
                 let text = self.text(b"double\n");
                 fs::write(&to, text).unwrap();
+                self.doubled.extend([path, to.clone()].map(|path| File::open(path).unwrap()));
                 // Always the newest, as if it was added last.
                 let time = SystemTime::now() + Duration::from_secs(1000 + self.serial);
                 File::options().write(true).open(to).unwrap().set_modified(time).unwrap();

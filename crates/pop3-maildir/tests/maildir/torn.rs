@@ -158,6 +158,55 @@ fn a_message_that_turns_out_to_be_another_is_forgotten_at_any_change() {
 }
 
 #[test]
+fn a_process_that_ends_while_it_forgets_a_message_leaves_nothing_that_stays_wrong() {
+    for change in 1.. {
+        let faults = Faults::over(System::shared());
+        let disk = Counted::over(faults.shared());
+        let folder = changed(&disk);
+        drop(login(&disk, folder.path()));
+        put(&folder, "new/20.a.h", "new message\n");
+        let mut maildir = login(&disk, folder.path());
+        faults.end_at(change);
+        assert!(matches!(maildir.message(number(10)), Err(MessageError::Changed { .. })));
+        drop(maildir);
+        let ended = faults.has_failed();
+        faults.calm();
+        // What was to be forgotten may still be listed once more. Then it is forgotten.
+        let mut maildir = login(&disk, folder.path());
+        let is_right = sizes(&maildir)[9] == 13;
+        assert!(ended || is_right);
+        assert_eq!(maildir.message(number(10)).is_ok(), is_right, "change {change}");
+        drop(maildir);
+        for _ in 0..2 {
+            let mut maildir = login(&disk, folder.path());
+            assert_eq!(sizes(&maildir)[9], 13, "change {change}");
+            assert_eq!(read(&mut maildir, 10).unwrap(), b"new message\n");
+        }
+        if !ended {
+            assert!(change > 1);
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_seal_with_something_behind_it_seals_nothing() {
+    let disk = Counted::new();
+    let folder = changed(&disk);
+    drop(login(&disk, folder.path()));
+    let path = folder.path().join("pop3.sizes");
+    for behind in [&b"G"[..], b"G\0\x06\x0020.a.h1234567", &[0; 100], &[b'S'; 60]] {
+        let good = fs::read(&path).unwrap();
+        fs::write(&path, [&good, behind].concat()).unwrap();
+        disk.take();
+        drop(login(&disk, folder.path()));
+        assert_eq!(disk.take()["list"], 2, "{}", behind.escape_ascii());
+        assert!(fs::read(&path).unwrap().len() <= good.len(), "it is written anew");
+        assert_sound(&folder, 0);
+    }
+}
+
+#[test]
 fn two_stores_at_once_do_not_deceive_each_other() {
     const ROUNDS: u32 = 20;
     let folder = maildir();

@@ -77,7 +77,7 @@ pub struct Limits {
     /// The maximum length of a line of AUTH in octets, including CRLF. It applies to the command with its initial
     /// response and to each later response. Default: 16 KiB, enough for tokens with 12,288 octets of base64 (RFC 5034
     /// section 4 sets no limit). A longer line is discarded and ends the exchange. The caller's input buffer must be
-    /// able to grow to this size. A value below 255 counts as 255.
+    /// able to grow to this size. A value below [`command_line`](Self::command_line) or 255 counts as the larger of them.
     pub sasl_line: usize,
     /// How many responses an exchange may have after the initial one. Default: 8. No mechanism in use needs more than
     /// 3.

@@ -30,8 +30,7 @@ impl ServerSession {
         }
     }
 
-    /// Handles a line during AUTH.
-    /// Takes a response, or the wish to cancel if there is none.
+    /// Handles a line during AUTH: a response, or the wish to cancel if there is none.
     pub(super) fn response(&mut self, response: Option<Base64<'_>>) -> Result<ServerAction, ServerMisuse> {
         let ServerState::Responding { responses } = self.state else { return Err(ServerMisuse) };
         Ok(match response {

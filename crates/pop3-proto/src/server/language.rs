@@ -85,7 +85,10 @@ impl Language {
     /// use pop3_proto::TextId;
     /// use pop3_proto::server::Language;
     /// let error = Language::new("nl", "Nederlands").with_text(TextId::Octets, "octetten").unwrap_err();
-    /// assert_eq!(error.to_string(), "the translation of Octets has 0 of {}, and the English text has 1");
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the translation of Octets must contain {} once for each number: 1 in the English text, but 0 in the translation"
+    /// );
     /// ```
     pub fn with_text(
         mut self,
@@ -142,7 +145,8 @@ impl fmt::Display for TranslationError {
         let Self { id, numbers, expected } = self;
         write!(
             f,
-            "the translation of {} has {numbers} of {{}}, and the English text has {expected}",
+            "the translation of {} must contain {{}} once for each number: {expected} in the English text, but {numbers} \
+             in the translation",
             id.name()
         )
     }

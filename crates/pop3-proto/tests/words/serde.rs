@@ -121,6 +121,10 @@ fn nothing_invalid_is_read() {
     ]);
     refused::<Timestamp>(&[json!(format!("<{}@h>", "a".repeat(Timestamp::MAX_LEN)))]);
     refused::<OfferedMechanism>(&[json!({"name": "PL@IN", "needs": "Tls"}), json!({"name": "PLAIN"})]);
+    refused::<LoginDelay>(&[
+        json!({"delay": 1.5, "per_user": false}),
+        json!({"delay": {"secs": 1, "nanos": 5}, "per_user": false}),
+    ]);
     refused::<Quirk>(&[json!("spacing"), json!("Unknown"), json!(0)]);
     refused::<Quirks>(&[json!(["Unknown"]), json!("Spacing"), json!(1)]);
     refused::<Keyword>(&[json!("XYZZY")]);

@@ -11,7 +11,7 @@ use pop3_proto::{Command, MessageNumber, Rejection};
 
 use super::asking::{Asked, Watch};
 use super::{Fault, Session};
-use crate::backend::{Backend, StoredMessage as _};
+use crate::backend::{Backend, SHORT, StoredMessage as _};
 use crate::scratch::Scratch;
 use crate::transport::Transport;
 
@@ -110,15 +110,15 @@ impl<B: Backend> Session<B> {
         }
     }
 
-    /// Tells the backend which messages the client has asked for in the commands that are already there.
+    /// Tells the backend which short messages the client has asked for in the commands that are already there.
     fn tell_what_follows(&mut self) {
-        let messages = self.connection.session().snapshot().len();
+        let snapshot = self.connection.session().snapshot();
         let mut rest = self.input.filled();
         let mut next = Vec::new();
         while next.len() < EXPECTED
             && let Some(end) = rest.iter().position(|&octet| octet == b'\n')
             && let Ok(Command::Retr(message)) = Command::parse(rest[..end].trim_ascii_end())
-            && message.index() < messages
+            && snapshot.size(message).is_some_and(|size| size < SHORT as u64)
         {
             next.push(message);
             rest = &rest[end + 1..];
