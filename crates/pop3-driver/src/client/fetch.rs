@@ -184,11 +184,12 @@ impl<T: Transport> Client<T> {
         let (mut no_stat, mut no_quit) = (None, None);
         while let Some(Answer { command, part, .. }) = pipeline.next().await? {
             let Part::Refused(refusal) = part else { continue };
-            match command {
-                Command::Dele(message) => refused(message, refusal),
-                Command::Noop => {}
-                Command::Stat => no_stat = Some(refusal),
-                _ => no_quit = Some(refusal),
+            if let Command::Dele(message) = command {
+                refused(message, refusal);
+            } else if matches!(command, Command::Stat) {
+                no_stat = Some(refusal);
+            } else if matches!(command, Command::Quit) {
+                no_quit = Some(refusal);
             }
         }
         match (no_quit, no_stat) {
