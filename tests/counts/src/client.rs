@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use pop3_proto::client::{ClientConfig, ClientConnection};
 use pop3_proto::{Channel, Command, Input, Instant};
 
-use crate::{MESSAGES, Scenario, mail_on_the_wire};
+use crate::{Aligned, MESSAGES, Scenario, mail_on_the_wire};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("client/stat", 1000, |times| call(times, b"STAT", b"+OK 100 409600\r\n")),
@@ -38,7 +38,7 @@ fn message() -> Vec<u8> {
 fn call(times: u32, command: &[u8], reply: &[u8]) {
     let mut client =
         ClientConnection::new(ClientConfig::default(), Channel::TrustedPlaintext, Instant::EPOCH);
-    let mut out = BytesMut::with_capacity(1 << 10);
+    let (mut out, reply) = (BytesMut::with_capacity(1 << 10), Aligned::new(reply));
     take(&mut client, b"+OK\r\n");
     for command in [&b"USER mrose"[..], b"PASS x"] {
         send(&mut client, command, &mut out);
@@ -47,7 +47,7 @@ fn call(times: u32, command: &[u8], reply: &[u8]) {
     for _ in 0..times {
         out.clear();
         send(&mut client, black_box(command), &mut out);
-        take(&mut client, black_box(reply));
+        take(&mut client, black_box(&reply));
     }
 }
 

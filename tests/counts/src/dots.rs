@@ -5,7 +5,7 @@ use core::hint::black_box;
 use bytes::BytesMut;
 use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, wire_size};
 
-use crate::{Scenario, mail, mail_on_the_wire};
+use crate::{Aligned, Scenario, mail, mail_on_the_wire};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("dots/encode LF", 50, |times| encode(times, &mail())),
@@ -25,18 +25,19 @@ fn with_crlf() -> Vec<u8> {
 }
 
 fn encode(times: u32, mail: &[u8]) {
+    let mail = Aligned::new(mail);
     let mut out = BytesMut::with_capacity(16 << 10);
     for _ in 0..times {
         out.clear();
         let mut stuffer = Stuffer::new();
-        stuffer.encode(black_box(mail), &mut out);
+        stuffer.encode(black_box(&mail), &mut out);
         stuffer.finish(&mut out);
         black_box(&out);
     }
 }
 
 fn decode(times: u32) {
-    let wire = mail_on_the_wire();
+    let wire = Aligned::new(&mail_on_the_wire());
     let mut out = BytesMut::with_capacity(16 << 10);
     for _ in 0..times {
         out.clear();
@@ -45,7 +46,7 @@ fn decode(times: u32) {
 }
 
 fn decode_slices(times: u32) {
-    let wire = mail_on_the_wire();
+    let wire = Aligned::new(&mail_on_the_wire());
     for _ in 0..times {
         let (mut unstuffer, mut rest) = (Unstuffer::new(), black_box(&wire[..]));
         loop {
@@ -60,7 +61,7 @@ fn decode_slices(times: u32) {
 }
 
 fn size(times: u32) {
-    let mail = mail();
+    let mail = Aligned::new(&mail());
     for _ in 0..times {
         black_box(wire_size(black_box(&mail)));
     }
@@ -68,7 +69,7 @@ fn size(times: u32) {
 
 /// All lines are requested, because the last one is: the longest path.
 fn top(times: u32) {
-    let mail = mail();
+    let mail = Aligned::new(&mail());
     for _ in 0..times {
         black_box(TopCutter::new(black_box(u64::MAX)).cut(black_box(&mail)));
     }

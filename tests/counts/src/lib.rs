@@ -83,6 +83,31 @@ pub fn scenarios() -> impl Iterator<Item = Scenario> {
 /// How many messages a maildrop has. Each time, most scenarios do something with every message.
 const MESSAGES: u32 = 100;
 
+/// Octets at an address that is a multiple of 64. A search takes more instructions if it begins at another one, and where
+/// the heap has room changes with any code.
+struct Aligned {
+    octets: Vec<u8>,
+    start: usize,
+}
+
+impl Aligned {
+    fn new(octets: &[u8]) -> Self {
+        let mut aligned: Vec<u8> = Vec::with_capacity(octets.len() + 64);
+        let start = aligned.as_ptr().align_offset(64);
+        aligned.resize(start, 0);
+        aligned.extend(octets);
+        Self { octets: aligned, start }
+    }
+}
+
+impl core::ops::Deref for Aligned {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.octets[self.start..]
+    }
+}
+
 /// 4 KB of mail, as in a Maildir. Every eighth line begins with a dot.
 fn mail() -> Vec<u8> {
     let mut mail = b"Subject: x\n\n".to_vec();
