@@ -9,7 +9,7 @@ use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::SystemTime;
 
@@ -49,7 +49,8 @@ impl System {
     /// Returns the operating system as a shared trait object.
     #[must_use]
     pub fn shared() -> Arc<dyn Disk> {
-        Arc::new(Self)
+        static SHARED: OnceLock<Arc<dyn Disk>> = OnceLock::new();
+        Arc::clone(SHARED.get_or_init(|| Arc::new(Self)))
     }
 }
 

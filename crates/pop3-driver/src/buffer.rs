@@ -6,8 +6,6 @@ use core::ops::{Deref, DerefMut, Range};
 use bytes::BytesMut;
 use zeroize::Zeroize;
 
-use crate::transport::Room;
-
 /// Octets to be sent, which may be a password: not shown, and zeroed however they end.
 pub(crate) struct Output(BytesMut);
 
@@ -154,16 +152,6 @@ impl ReadBuffer {
     /// Notes that octets were put into the room.
     pub(crate) fn add(&mut self, octets: usize) {
         self.end = self.octets.len().min(self.end + octets);
-    }
-}
-
-impl Room for ReadBuffer {
-    fn room(&mut self) -> &mut [u8] {
-        Self::room(self)
-    }
-
-    fn release(&mut self) {
-        Self::release(self);
     }
 }
 

@@ -201,6 +201,7 @@
 //! - `md5`: APOP and CRAM-MD5. MD5 is weak (RFC 6151): neither is used unless you ask for it.
 
 pub mod backend;
+mod boxed;
 mod buffer;
 pub mod client;
 mod login_method;

@@ -8,6 +8,7 @@ mod peer;
 mod place;
 mod proxy;
 mod report;
+mod running;
 mod sasl;
 mod service;
 mod sessions;
@@ -31,24 +32,20 @@ pub use sessions::Sessions;
 pub use taken_over::TakenOver;
 pub use welcoming::WELCOME_TIMEOUT;
 
-use core::pin::pin;
+use core::ops::ControlFlow;
 use core::time::Duration;
 use std::io;
 
 use bytes::BytesMut;
+use pop3_proto::Rejection;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::ServerConnection;
-use pop3_proto::{Instant, Rejection};
 
-use crate::backend::Backend;
+use crate::boxed::boxed;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use admitted::Parts;
-use drive::{Pause, Session};
-use link::Link;
-use sasl::Exchanges;
+use running::Running;
 use switches::Switches;
-use welcoming::welcome;
 
 /// When TLS starts on the connections of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,114 +86,28 @@ impl<T, B> Served<T, B> {
     }
 }
 
+/// Serves a connection until its session has ended.
+///
+/// The future exists as long as the connection, which waits for its client most of the time. It holds little more than
+/// what a session needs to wait. Everything else has a future of its own, in a box.
 async fn serve_to_end<T: Transport, S: Service>(
     parts: Box<Parts<T>>,
     service: &S,
     stop: &Stop,
 ) -> Served<T, S::Backend> {
-    let Parts { mut transport, entrance, peer, end, opened, begun, .. } = *parts;
+    let end = parts.end.clone();
     let switches = Switches { stop, end: &end };
-    #[cfg(feature = "proxy")]
-    let mut peer = peer;
-    #[cfg(feature = "proxy")]
-    if service.expects_proxy(&peer) {
-        let deadline = opened.after(PROXY_TIMEOUT);
-        match switches.race(Box::pin(proxy::Header::read(&mut transport, deadline))).await {
-            Ok(header) => peer.came_through(&header),
-            Err(failure) => {
-                peer.place = Place::none();
-                let report = SessionReport::failed_start("PROXY header", failure, begun.elapsed());
-                return Served::new(peer, report);
-            }
-        }
-    }
-    let mut link = Link::new(peer);
-    let unserved = |link: Link, (close, error)| {
-        Served::new(link.into_peer(), SessionReport::unserved(close, error, begun.elapsed()))
+    let mut running = match boxed(|| Running::start(parts, service, &switches)).await {
+        Ok(running) => running,
+        Err(served) => return served,
     };
-    let welcomed = match Box::pin(welcome(service, link.peer(), &mut transport, &switches)).await {
-        Ok(welcomed) => welcomed,
-        Err(unwelcome) => {
-            if let Some(rejection) = &unwelcome.rejection {
-                let _ = switches.unless_ended(Box::pin(turn_away(transport, entrance, rejection))).await;
-            }
-            return unserved(link, (unwelcome.close, unwelcome.error));
-        }
-    };
-    let login_deadline = opened.after(welcomed.config.limits.login_timeout);
-    if entrance == Entrance::Implicit && !transport.is_tls() {
-        transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
-            Ok(transport) => transport,
-            Err(failure) => return unserved(link, failure.of_handshake()),
+    loop {
+        let pause = running.session.drive(&mut running.transport, &switches).await;
+        running = match boxed(|| running.go_on(pause, service, &switches)).await {
+            ControlFlow::Continue(running) => running,
+            ControlFlow::Break(served) => return served,
         };
     }
-    let mut session = begin(welcomed, &transport, &mut link, opened);
-    let ended = loop {
-        match session.drive(&mut transport, &switches).await {
-            Pause::Over => break session.into_ended(),
-            Pause::TakenOver => {
-                let (ended, taken) = session.into_taken_over(transport, link.peer().clone(), end.clone());
-                let report = SessionReport::new(ended, begun.elapsed());
-                return Served { taken: Some(Box::new(taken)), ..Served::new(link.into_peer(), report) };
-            }
-            Pause::Proxied(client) => {
-                link.speaks_for(&client);
-                let welcome = Box::pin(welcome(service, link.peer(), &mut transport, &switches)).await;
-                let backend = welcome.map(|welcome| welcome.backend);
-                session.proxied(backend, link.tls(), transport.now());
-            }
-            Pause::StartTls => {
-                let suspended = session.suspend();
-                transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
-                    Ok(transport) => transport,
-                    Err(failure) => {
-                        let report = SessionReport::new(suspended.failed(failure), begun.elapsed());
-                        return Served::new(link.into_peer(), report);
-                    }
-                };
-                let backend = if link.secured(transport.tls()) {
-                    // The earlier backend was for the client that XCLIENT named in clear text.
-                    match Box::pin(welcome(service, link.peer(), &mut transport, &switches)).await {
-                        Ok(welcome) => Some(welcome.backend),
-                        Err(unwelcome) => {
-                            let (rejection, close, fault) = unwelcome.into_parts();
-                            let told = Box::pin(say(&mut transport, &rejection));
-                            let _ = switches.unless_ended(told).await;
-                            break suspended.closed(close, fault);
-                        }
-                    }
-                } else {
-                    None
-                };
-                session = suspended.resume(backend, link.tls(), transport.now());
-            }
-        }
-    };
-    let duration = transport.now().since(opened);
-    // If another connection has taken the place, close without a farewell. After the cut, do not wait for the close.
-    let deadline = transport.now().after(CLOSE_TIMEOUT);
-    let _ = switches.unless_ended(pin!(transport.close(deadline))).await;
-    drop(transport);
-    Served::new(link.into_peer(), SessionReport::new(ended, duration))
-}
-
-/// Begins the session of a welcome client.
-fn begin<T: Transport, B: Backend>(
-    welcome: Welcome<B>,
-    transport: &T,
-    link: &mut Link,
-    opened: Instant,
-) -> Box<Session<B>> {
-    let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } = welcome;
-    if transport.is_tls() {
-        link.secured(transport.tls());
-        if let Some(tls) = link.tls() {
-            backend.secured(tls);
-        }
-    }
-    let mut connection = ServerConnection::new(config, link.channel(trusted), timestamp, opened);
-    connection.set_trusted_proxy(trusted_proxy);
-    Session::new(connection, backend, Exchanges::new(sasl), link.tls())
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.

@@ -1,23 +1,20 @@
 //! The messages of an open Maildir, in little memory.
 
+mod packed;
+
 use std::collections::BTreeMap;
 
 use pop3_disk::Stat;
 use pop3_proto::Octets;
 
 use crate::name::{self, MaildirFolder};
+use packed::{EIGHT_BIT, IN_CUR, PACKED, Record, Shared, WHOLE, folded, middle_of, put};
 
 /// Names that share one name in full. The others are what differs from it.
 const BLOCK: usize = 16;
 
 /// A name longer than this is not kept. No file system has such names.
 const NAME_MAX: usize = 0x1fff;
-
-const IN_CUR: u16 = 0x2000;
-const EIGHT_BIT: u16 = 0x4000;
-
-/// The own octets of a name are two in one.
-const PACKED: u16 = 0x8000;
 
 /// The octets of which most names have nothing else, after what they share. Two of them fit in one.
 const COMMON: &[u8; 16] = b"0123456789.MPQR,";
@@ -33,35 +30,28 @@ const HALVES: [u8; 256] = {
     halves
 };
 
-/// Octets of a name before its own.
-const FRONT: usize = 6;
-
-/// The messages, about 40 octets for each and what its name has that its neighbours' do not have.
+/// The messages, about 20 octets for each and what its name has that its neighbours' do not have.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    rows: Vec<Row>,
-    /// The names: octets shared with the first name of the block at its start, from its second dot on and at its end,
-    /// octets of its own before the second dot (1 each), all octets of its own with three flags (2), and these octets.
-    names: Vec<u8>,
-    /// Where the first names of the blocks are. These stay when their messages are renamed.
+    /// The records of the messages, and old ones of messages that were renamed.
+    ///
+    /// A record has three flags, and these numbers, with 7 bits in an octet: octets of the name that are its own; the
+    /// inode, counted from that of the first message of the block; the length; the modification time, counted likewise;
+    /// the change time, counted from the modification time; and how much longer than the file its wire form is, or 0 if
+    /// that is not known, otherwise one more. Unless all octets are the name's own, there are the octets that it shares
+    /// with the first name of the block: at its start, from its second dot on, and at its end, and those of its own before
+    /// its second dot. The own octets follow.
+    octets: Vec<u8>,
+    /// Where the records of the messages are.
+    places: Vec<u32>,
+    /// Where the first records of the blocks are. These stay when their messages are renamed.
     blocks: Vec<u32>,
     /// The devices of `new` and `cur`, on which the files are.
     devices: [u64; 2],
     /// The devices of other files, by place.
     elsewhere: BTreeMap<usize, u64>,
-    /// How many messages were renamed since the names were written. Their old names are still there.
+    /// How many messages were renamed since the records were written.
     renamed: usize,
-}
-
-#[derive(Debug)]
-struct Row {
-    inode: u64,
-    len: u64,
-    modified: i64,
-    changed: i64,
-    /// How much longer than the file its wire form is.
-    more: u32,
-    name: u32,
 }
 
 /// A message.
@@ -71,7 +61,7 @@ pub(crate) struct Entry<'n> {
     pub(crate) name: &'n [u8],
     /// The file as it was when its size was counted.
     pub(crate) stat: Stat,
-    /// The size of its wire form, unless that is too large to remember here.
+    /// The size of its wire form, if it is known.
     pub(crate) wire: Option<Octets>,
     /// Whether the header is not ASCII, as far as that was looked at.
     pub(crate) eight_bit: bool,
@@ -79,75 +69,88 @@ pub(crate) struct Entry<'n> {
 
 impl Entries {
     pub(crate) fn new(devices: [u64; 2], messages: usize) -> Self {
-        Self { rows: Vec::with_capacity(messages), devices, ..Self::default() }
+        Self { places: Vec::with_capacity(messages), devices, ..Self::default() }
     }
 
     pub(crate) const fn len(&self) -> usize {
-        self.rows.len()
+        self.places.len()
     }
 
     /// Adds a message, or returns `false` if there is no more room.
     #[must_use]
     pub(crate) fn push(&mut self, entry: &Entry<'_>) -> bool {
-        let index = self.rows.len();
+        let index = self.len();
         if index.is_multiple_of(BLOCK) {
-            let Ok(start) = u32::try_from(self.names.len()) else { return false };
+            let Ok(start) = u32::try_from(self.octets.len()) else { return false };
             self.blocks.push(start);
         }
-        let Some(name) = self.add_name(index, entry) else { return false };
-        let more = entry.wire.and_then(|wire| wire.checked_sub(entry.stat.len));
-        let more = more.and_then(|more| u32::try_from(more).ok()).unwrap_or(u32::MAX);
-        let Stat { inode, len, modified, changed, device, .. } = entry.stat;
-        if device != self.devices[entry.folder.index()] {
-            self.elsewhere.insert(index, device);
-        }
-        self.rows.push(Row { inode, len, modified, changed, more, name });
+        let Some(place) = self.add(index, entry) else { return false };
+        self.places.push(place);
+        self.note_device(index, entry);
         true
     }
 
     pub(crate) fn shrink_to_fit(&mut self) {
-        self.rows.shrink_to_fit();
-        self.names.shrink_to_fit();
+        self.octets.shrink_to_fit();
+        self.places.shrink_to_fit();
         self.blocks.shrink_to_fit();
     }
 
     /// A message, with its name in this buffer.
     pub(crate) fn get<'n>(&self, index: usize, buffer: &'n mut Vec<u8>) -> Option<Entry<'n>> {
-        let row = self.rows.get(index)?;
-        let flags = self.name(index, buffer)?;
-        let folder = if flags & IN_CUR == 0 { MaildirFolder::New } else { MaildirFolder::Cur };
-        let mut stat = Stat::of_file(row.len);
-        (stat.inode, stat.modified, stat.changed) = (row.inode, row.modified, row.changed);
+        let place = *self.places.get(index)?;
+        let record = self.record(place)?;
+        let (mut inode, mut modified) = (record.inode, record.modified);
+        if self.blocks.get(index / BLOCK) == Some(&place) {
+            name(&record, &[], buffer)?;
+        } else {
+            let head = self.head(index)?;
+            inode = head.inode.wrapping_add(inode);
+            modified = head.modified.wrapping_add(modified);
+            name(&record, head.rest.get(..head.own)?, buffer)?;
+        }
+        let folder = if record.flags & IN_CUR == 0 { MaildirFolder::New } else { MaildirFolder::Cur };
+        let mut stat = Stat::of_file(record.len);
+        stat.inode = inode;
+        stat.modified = modified.cast_signed();
+        stat.changed = modified.wrapping_add(record.changed).cast_signed();
         stat.device = self.elsewhere.get(&index).copied().unwrap_or(self.devices[folder.index()]);
-        let wire = (row.more != u32::MAX).then(|| row.len.saturating_add(row.more.into()));
-        Some(Entry { folder, name: buffer, stat, wire, eight_bit: flags & EIGHT_BIT != 0 })
+        let wire = record.more.map(|more| record.len.saturating_add(more));
+        Some(Entry { folder, name: buffer, stat, wire, eight_bit: record.flags & EIGHT_BIT != 0 })
     }
 
     /// Records that a message has another name, or that its file was looked at again and is still the same.
     pub(crate) fn update(&mut self, index: usize, folder: MaildirFolder, name: &[u8], changed: i64) {
         let mut old = Vec::new();
         let Some(entry) = self.get(index, &mut old) else { return };
-        let is_moved = entry.folder != folder || entry.name != name;
-        let (device, entry) = (entry.stat.device, Entry { folder, name, ..entry });
-        let place = if is_moved { self.add_name(index, &entry) } else { None };
-        let Some(row) = self.rows.get_mut(index) else { return };
-        row.changed = changed;
-        row.name = place.unwrap_or(row.name);
-        if is_moved && device != self.devices[folder.index()] {
-            self.elsewhere.insert(index, device);
+        if entry.folder == folder && entry.name == name && entry.stat.changed == changed {
+            return;
         }
-        self.renamed += usize::from(is_moved);
-        if self.renamed > self.rows.len() + BLOCK {
+        let mut entry = Entry { folder, name, ..entry };
+        entry.stat.changed = changed;
+        let Some(place) = self.add(index, &entry) else { return };
+        self.note_device(index, &entry);
+        if let Some(own) = self.places.get_mut(index) {
+            *own = place;
+        }
+        self.renamed += 1;
+        if self.renamed > self.len() + BLOCK {
             self.tidy();
         }
     }
 
-    /// Writes the names anew, without those that no message has any more.
+    fn note_device(&mut self, index: usize, entry: &Entry<'_>) {
+        if entry.stat.device != self.devices[entry.folder.index()] {
+            self.elsewhere.insert(index, entry.stat.device);
+        }
+    }
+
+    /// Writes the records anew, without those that no message has any more.
     fn tidy(&mut self) {
-        let mut fresh = Self::new(self.devices, self.rows.len());
+        let mut fresh = Self::new(self.devices, self.len());
         let mut name = Vec::new();
-        let is_whole = (0..self.rows.len())
-            .all(|index| self.get(index, &mut name).is_some_and(|entry| fresh.push(&entry)));
+        let is_whole =
+            (0..self.len()).all(|index| self.get(index, &mut name).is_some_and(|entry| fresh.push(&entry)));
         if is_whole {
             fresh.shrink_to_fit();
             *self = fresh;
@@ -156,113 +159,96 @@ impl Entries {
 
     /// Octets of memory in use.
     #[cfg(test)]
-    fn octets(&self) -> usize {
-        self.rows.capacity() * size_of::<Row>() + self.names.capacity() + self.blocks.capacity() * 4
+    fn memory(&self) -> usize {
+        self.octets.capacity() + 4 * (self.places.capacity() + self.blocks.capacity())
     }
 
-    /// The first name of the block.
-    fn head(&self, index: usize) -> Option<&[u8]> {
-        let start = *self.blocks.get(index / BLOCK)? as usize;
-        let (&[_, _, _, _, low, high], rest) = self.names.get(start..)?.split_first_chunk::<FRONT>()?;
-        rest.get(..usize::from(u16::from_le_bytes([low, high])) & NAME_MAX)
+    fn record(&self, place: u32) -> Option<Record<'_>> {
+        Record::read(self.octets.get(place as usize..)?)
     }
 
-    fn name(&self, index: usize, buffer: &mut Vec<u8>) -> Option<u16> {
-        let at = self.rows.get(index)?.name as usize;
-        let (&[start, middle, end, before, low, high], rest) =
-            self.names.get(at..)?.split_first_chunk::<FRONT>()?;
-        let flags = u16::from_le_bytes([low, high]);
-        let own = usize::from(flags) & NAME_MAX;
-        buffer.clear();
-        if start == 0 && middle == 0 && end == 0 {
-            buffer.extend_from_slice(rest.get(..own)?);
-            return Some(flags);
-        }
-        let head = self.head(index)?;
-        let append = |buffer: &mut Vec<u8>, from: usize, to: usize| {
-            if flags & PACKED == 0 {
-                buffer.extend_from_slice(rest.get(from..to)?);
-            } else {
-                let half = |at: usize| Some(COMMON[usize::from(rest.get(at / 2)? >> (at % 2 * 4) & 15)]);
-                for at in from..to {
-                    buffer.push(half(at)?);
-                }
-            }
-            Some(())
-        };
-        buffer.extend_from_slice(head.get(..start.into())?);
-        append(buffer, 0, before.into())?;
-        buffer.extend_from_slice(head.get(middle_of(head)..)?.get(..middle.into())?);
-        append(buffer, before.into(), own)?;
-        buffer.extend_from_slice(head.get(head.len().checked_sub(end.into())?..)?);
-        Some(flags)
+    /// The first record of the block, whose name is whole.
+    fn head(&self, index: usize) -> Option<Record<'_>> {
+        self.record(*self.blocks.get(index / BLOCK)?)
     }
 
-    fn add_name(&mut self, index: usize, entry: &Entry<'_>) -> Option<u32> {
-        let place = u32::try_from(self.names.len()).ok()?;
+    /// Appends a record, and returns where.
+    fn add(&mut self, index: usize, entry: &Entry<'_>) -> Option<u32> {
+        let place = u32::try_from(self.octets.len()).ok()?;
         let is_head = self.blocks.get(index / BLOCK) == Some(&place);
-        let shared = self.head(index).filter(|_| !is_head).map(|head| Shared::of(head, entry.name));
+        let head = if is_head { None } else { self.head(index) };
+        let (head_inode, head_modified) = head.as_ref().map_or((0, 0), |head| (head.inode, head.modified));
+        let shared = head.and_then(|head| Some(Shared::of(head.rest.get(..head.own)?, entry.name)));
         let Shared { start, middle, end, before } = shared.unwrap_or_default();
         let (first, rest) = entry.name.get(usize::from(start)..)?.split_at_checked(before.into())?;
         let last = rest.get(middle.into()..rest.len().checked_sub(end.into())?)?;
         let own = first.len() + last.len();
-        let mut flags = u16::try_from(own).ok().filter(|_| own <= NAME_MAX)?;
-        flags |= if entry.folder == MaildirFolder::Cur { IN_CUR } else { 0 };
-        flags |= if entry.eight_bit { EIGHT_BIT } else { 0 };
+        if own > NAME_MAX {
+            return None;
+        }
         let half = |&octet: &u8| HALVES[usize::from(octet)];
         let is_common = |octets: &[u8]| octets.iter().all(|octet| half(octet) < 16);
-        let is_packed = start | middle | end != 0 && is_common(first) && is_common(last);
-        flags |= if is_packed { PACKED } else { 0 };
-        let [low, high] = flags.to_le_bytes();
-        self.names.extend_from_slice(&[start, middle, end, before, low, high]);
+        let is_whole = start | middle | end == 0;
+        let is_packed = !is_whole && is_common(first) && is_common(last);
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let octets = &mut self.octets;
+        octets.push(
+            flag(entry.folder == MaildirFolder::Cur, IN_CUR)
+                | flag(entry.eight_bit, EIGHT_BIT)
+                | flag(is_packed, PACKED)
+                | flag(is_whole, WHOLE),
+        );
+        let Stat { inode, len, modified, changed, .. } = entry.stat;
+        let (modified, changed) = (modified.cast_unsigned(), changed.cast_unsigned());
+        let more = entry.wire.and_then(|wire| wire.checked_sub(len)?.checked_add(1));
+        put(octets, own as u64);
+        put(octets, folded(inode.wrapping_sub(head_inode)));
+        put(octets, len);
+        put(octets, folded(modified.wrapping_sub(head_modified)));
+        put(octets, folded(changed.wrapping_sub(modified)));
+        put(octets, more.unwrap_or(0));
+        if !is_whole {
+            octets.extend_from_slice(&[start, middle, end, before]);
+        }
         if is_packed {
             let mut halves = first.iter().chain(last).map(half);
             while let Some(low) = halves.next() {
-                self.names.push(low | halves.next().unwrap_or(0) << 4);
+                octets.push(low | halves.next().unwrap_or(0) << 4);
             }
         } else {
-            self.names.extend_from_slice(first);
-            self.names.extend_from_slice(last);
+            octets.extend_from_slice(first);
+            octets.extend_from_slice(last);
         }
         Some(place)
     }
 }
 
-/// What a name has in common with another.
-#[derive(Debug, Default)]
-struct Shared {
-    /// Octets at the start.
-    start: u8,
-    /// Octets from the second dot on, where the name of the host is.
-    middle: u8,
-    /// Octets at the end, behind these.
-    end: u8,
-    /// Octets of the name between the start and its second dot.
-    before: u8,
-}
-
-impl Shared {
-    fn of(head: &[u8], name: &[u8]) -> Self {
-        let (head_middle, middle) = (middle_of(head), middle_of(name));
-        let start = alike(head[..head_middle].iter(), name[..middle].iter());
-        let Ok(before) = u8::try_from(middle - usize::from(start)) else { return Self::default() };
-        let (head_rest, rest) = (&head[head_middle..], &name[middle..]);
-        let shared = alike(head_rest.iter(), rest.iter());
-        let rests = (&head_rest[shared.into()..], &rest[shared.into()..]);
-        let end = alike(rests.0.iter().rev(), rests.1.iter().rev());
-        Self { start, middle: shared, end, before }
+/// Writes the name of a record into the buffer. `head` is the first name of its block.
+fn name(record: &Record<'_>, head: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
+    let &Record { flags, own, ref shared, rest, .. } = record;
+    buffer.clear();
+    if flags & WHOLE != 0 {
+        buffer.extend_from_slice(rest.get(..own)?);
+        return Some(());
     }
-}
-
-/// How many octets both begin with, 255 at most.
-fn alike<'a>(a: impl Iterator<Item = &'a u8>, b: impl Iterator<Item = &'a u8>) -> u8 {
-    let count = a.zip(b).take(255).take_while(|(a, b)| a == b).count();
-    u8::try_from(count).unwrap_or(u8::MAX)
-}
-
-/// The place of the second dot of a name, or its end.
-fn middle_of(name: &[u8]) -> usize {
-    memchr::memchr_iter(b'.', name).nth(1).unwrap_or(name.len())
+    let &Shared { start, middle, end, before } = shared;
+    let append = |buffer: &mut Vec<u8>, from: usize, to: usize| {
+        if flags & PACKED == 0 {
+            buffer.extend_from_slice(rest.get(from..to)?);
+        } else {
+            let half = |at: usize| Some(COMMON[usize::from(rest.get(at / 2)? >> (at % 2 * 4) & 15)]);
+            for at in from..to {
+                buffer.push(half(at)?);
+            }
+        }
+        Some(())
+    };
+    buffer.extend_from_slice(head.get(..start.into())?);
+    append(buffer, 0, before.into())?;
+    buffer.extend_from_slice(head.get(middle_of(head)..)?.get(..middle.into())?);
+    append(buffer, before.into(), own)?;
+    buffer.extend_from_slice(head.get(head.len().checked_sub(end.into())?..)?);
+    Some(())
 }
 
 impl Entry<'_> {
@@ -310,8 +296,37 @@ mod tests {
             assert_eq!(is.eight_bit, should.eight_bit);
         }
         assert!(entries.get(names.len(), &mut buffer).is_none());
-        let each = entries.octets() / names.len();
-        assert!(each <= 64, "{each} octets for each message");
+        let each = entries.memory() / names.len();
+        assert!(each <= 32, "{each} octets for each message");
+    }
+
+    #[test]
+    fn every_number_comes_out_again() {
+        let extremes = [0, 1, 0x7f, 0x80, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX - 1, u64::MAX];
+        // Each number beside each other, in one block and in blocks of their own.
+        for distance in [1, BLOCK] {
+            let mut entries = Entries::new([7, 7], 0);
+            let mut all = Vec::new();
+            for number in extremes {
+                for wire in [Some(number), number.checked_add(1), None] {
+                    let mut stat = Stat::of_file(number);
+                    let signed = number.cast_signed();
+                    (stat.inode, stat.modified, stat.changed) = (number, signed, signed.wrapping_neg());
+                    stat.device = 7;
+                    let entry = Entry { stat, wire, ..entry(b"1.a.h", MaildirFolder::New, 0) };
+                    for _ in 0..distance {
+                        all.push((stat, wire.filter(|&wire| wire - number < u64::MAX)));
+                        assert!(entries.push(&entry));
+                    }
+                }
+            }
+            let mut buffer = Vec::new();
+            for (index, (stat, wire)) in all.iter().enumerate() {
+                let is = entries.get(index, &mut buffer).unwrap();
+                assert!(is.stat.same_content(stat) && is.stat.changed == stat.changed, "{index}");
+                assert_eq!((is.wire, is.name), (*wire, &b"1.a.h"[..]), "{index}");
+            }
+        }
     }
 
     #[test]
@@ -334,7 +349,7 @@ mod tests {
                 entries.update(index, MaildirFolder::Cur, name.as_bytes(), 9);
             }
         }
-        assert!(entries.octets() < 20_000, "old names go in the end");
+        assert!(entries.memory() < 20_000, "old names go in the end");
         let mut buffer = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let is = entries.get(index, &mut buffer).unwrap();

@@ -15,11 +15,11 @@ use crate::search;
 pub(crate) fn search(
     folders: &Folders<'_>,
     entries: &mut Entries,
-    searched: &mut Option<State>,
+    searched: &mut Option<Box<State>>,
     index: usize,
 ) -> io::Result<bool> {
     let before = folders.state()?;
-    if *searched == Some(before) {
+    if searched.as_deref() == Some(&before) {
         // All names there are have been looked through, and this message was not among them.
         return Ok(false);
     }
@@ -33,7 +33,7 @@ pub(crate) fn search(
     let old = place(entries, &mut name);
     let settled = search::relocate(folders, entries)?;
     if settled && folders.state()? == before {
-        *searched = Some(before);
+        *searched = Some(Box::new(before));
     }
     if place(entries, &mut name) != old {
         return Ok(true);

@@ -57,16 +57,14 @@ use crate::snapshot::Scan;
 pub struct Maildir {
     root: Root,
     entries: Entries,
-    snapshot: Snapshot,
-    summary: MaildirSummary,
-    skipped: SkippedFiles,
-    cache_error: Option<io::Error>,
+    /// What concerns the login only. In a box, which a session gives back.
+    opening: Option<Box<Opening>>,
     /// The end of the size cache.
     tail: Option<Tail>,
     /// The messages that were found to be others than the size cache says.
     forgotten: BTreeSet<usize>,
     /// The state of the folders when all names were last looked through for messages that were renamed.
-    searched: Option<State>,
+    searched: Option<Box<State>>,
     seen_flag: bool,
     eight_bit_headers: EightBitHeaders,
     /// The messages that are listed with their own size because their header could not be converted.
@@ -75,6 +73,15 @@ pub struct Maildir {
     tries: Tries,
     // The last field, so that the lock is the last thing to go.
     _lock: Lock,
+}
+
+/// What only the opening tells.
+#[derive(Debug)]
+struct Opening {
+    snapshot: Snapshot,
+    summary: MaildirSummary,
+    skipped: SkippedFiles,
+    cache_error: Option<io::Error>,
 }
 
 /// Statistics about opening a Maildir, for a log.
@@ -140,34 +147,37 @@ impl Maildir {
     /// The unique-id of a message is a hash of its file name without the flags. It stays the same when flags change
     /// or the file moves from `new` to `cur`, and it reveals nothing about the host.
     #[must_use]
-    pub const fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    pub fn snapshot(&self) -> &Snapshot {
+        static EMPTY: Snapshot = Snapshot::new();
+        self.opening.as_ref().map_or(&EMPTY, |opening| &opening.snapshot)
     }
 
-    /// Takes the snapshot, to pass it to the session without a copy. The other calls do not need it, but
-    /// [`snapshot`](Self::snapshot) returns an empty snapshot afterwards.
+    /// Takes the snapshot, to pass it to the session without a copy. Everything else that concerns only the opening is
+    /// forgotten as well, so that an idle session takes little memory: afterwards, [`snapshot`](Self::snapshot),
+    /// [`summary`](Self::summary) and [`skipped`](Self::skipped) return empty values, and
+    /// [`cache_error`](Self::cache_error) returns `None`. The other calls do not need them.
     #[must_use]
     pub fn take_snapshot(&mut self) -> Snapshot {
-        core::mem::take(&mut self.snapshot)
+        self.opening.take().map(|opening| opening.snapshot).unwrap_or_default()
     }
 
     /// Returns statistics about the opening.
     #[must_use]
-    pub const fn summary(&self) -> MaildirSummary {
-        self.summary
+    pub fn summary(&self) -> MaildirSummary {
+        self.opening.as_ref().map(|opening| opening.summary).unwrap_or_default()
     }
 
     /// Returns the files that are not in the snapshot, at most 100 of them.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
-        &self.skipped.first
+        self.opening.as_ref().map_or(&[], |opening| &opening.skipped.first)
     }
 
     /// Returns the error that prevented the sizes from being stored for the next login, if there was one. The session
     /// is not affected.
     #[must_use]
-    pub const fn cache_error(&self) -> Option<&io::Error> {
-        self.cache_error.as_ref()
+    pub fn cache_error(&self) -> Option<&io::Error> {
+        self.opening.as_ref()?.cache_error.as_ref()
     }
 
     /// Returns the messages that were read and then not changed since a point in time, in ascending order. Use it for
@@ -267,10 +277,7 @@ impl Maildir {
         Ok(Self {
             root,
             entries,
-            snapshot,
-            summary,
-            skipped,
-            cache_error,
+            opening: Some(Box::new(Opening { snapshot, summary, skipped, cache_error })),
             tail,
             forgotten: BTreeSet::new(),
             searched: None,

@@ -150,7 +150,7 @@ pub use command::{
 pub use input::Input;
 pub use instant::Instant;
 pub use language::LanguageRange;
-pub use maildrop::{Deletions, Octets, Snapshot};
+pub use maildrop::{Deletions, Octets, Snapshot, SnapshotUid};
 pub use number::MessageNumber;
 pub use pop3_secret::Secret;
 pub use quirk::Quirk;

@@ -1,9 +1,14 @@
 //! The snapshot of a maildrop, and the marks of a session.
 
+mod columns;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::{MessageNumber, UniqueId};
+use columns::{Sizes, Uids};
+
+pub use columns::SnapshotUid;
 
 /// A number of octets in wire form. Every line end counts as two octets. Stuffed dots and the final line with a
 /// single dot are not counted (RFC 1939 section 11).
@@ -12,7 +17,8 @@ pub type Octets = u64;
 /// The content of a maildrop when it was opened: sizes and unique-ids in the order of the message numbers.
 ///
 /// A store supplies the snapshot when it accepts a login. It does not change: mail that arrives during the session is
-/// not in it (RFC 1939 section 4). It needs about 12 octets per message plus the length of the unique-id.
+/// not in it (RFC 1939 section 4). It needs 4 octets per message for the size. Unique-ids that are all hashes of the same
+/// length, in lower-case hexadecimal, need half of their length, and others need their length and 4 octets.
 ///
 /// ```
 /// use pop3_proto::{Snapshot, MessageNumber, UniqueId};
@@ -23,21 +29,26 @@ pub type Octets = u64;
 /// assert_eq!(snapshot.size(MessageNumber::FIRST), Some(120));
 /// # Ok::<(), pop3_proto::UniqueIdError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    sizes: Vec<Octets>,
-    uid_ends: Vec<u32>,
-    uids: Vec<u8>,
+    sizes: Sizes,
+    uids: Uids,
     octets: Octets,
     /// A message was not added, so none is any more.
     full: bool,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Snapshot {
     /// Creates the snapshot of an empty maildrop.
     #[must_use]
     pub const fn new() -> Self {
-        Self { sizes: Vec::new(), uid_ends: Vec::new(), uids: Vec::new(), octets: 0, full: false }
+        Self { sizes: Sizes::new(), uids: Uids::new(), octets: 0, full: false }
     }
 
     /// Appends a message, which gets the next number.
@@ -56,12 +67,17 @@ impl Snapshot {
 
     fn append(&mut self, size: Octets, uid: UniqueId<'_>) -> Option<MessageNumber> {
         let number = MessageNumber::from_index(self.sizes.len())?;
-        let end = u32::try_from(self.uids.len().checked_add(uid.as_bytes().len())?).ok()?;
-        self.octets = self.octets.checked_add(size)?;
-        self.uids.extend_from_slice(uid.as_bytes());
-        self.uid_ends.push(end);
+        let octets = self.octets.checked_add(size)?;
+        self.uids.push(uid.as_bytes())?;
+        self.octets = octets;
         self.sizes.push(size);
         Some(number)
+    }
+
+    /// Gives back the memory that it has for more messages.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.sizes.shrink_to_fit();
+        self.uids.shrink_to_fit();
     }
 
     /// Returns the number of messages.
@@ -73,7 +89,7 @@ impl Snapshot {
     /// Returns whether there are no messages.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.sizes.is_empty()
+        self.len() == 0
     }
 
     /// Returns the total size of all messages in wire form.
@@ -85,19 +101,13 @@ impl Snapshot {
     /// Returns the size of a message in wire form, or `None` if there is no such message.
     #[must_use]
     pub fn size(&self, message: MessageNumber) -> Option<Octets> {
-        self.sizes.get(message.index()).copied()
+        self.sizes.get(message.index())
     }
 
     /// Returns the unique-id of a message, or `None` if there is no such message.
     #[must_use]
-    pub fn unique_id(&self, message: MessageNumber) -> Option<UniqueId<'_>> {
-        let index = message.index();
-        let end = *self.uid_ends.get(index)?;
-        let start = match index.checked_sub(1) {
-            Some(before) => *self.uid_ends.get(before)?,
-            None => 0,
-        };
-        UniqueId::parse(self.uids.get(start as usize..end as usize)?).ok()
+    pub fn unique_id(&self, message: MessageNumber) -> Option<SnapshotUid> {
+        self.uids.get(message.index())
     }
 
     /// Returns the numbers of all messages in ascending order.
@@ -285,14 +295,68 @@ impl Bits {
 mod tests {
     use super::*;
 
+    fn uid(text: &[u8]) -> UniqueId<'_> {
+        UniqueId::parse(text).unwrap()
+    }
+
     #[test]
     fn a_full_snapshot_stays_full() {
-        let uid = |text| UniqueId::parse(text).unwrap();
         let mut snapshot = Snapshot::new();
         assert_eq!(snapshot.push(Octets::MAX - 10, uid(b"a")), Some(MessageNumber::FIRST));
         assert_eq!(snapshot.push(11, uid(b"b")), None);
         // There is room for this one, but its number would be that of the one that was left out.
         assert_eq!(snapshot.push(1, uid(b"c")), None);
         assert_eq!((snapshot.len(), snapshot.octets()), (1, Octets::MAX - 10));
+        assert_eq!(snapshot.unique_id(MessageNumber::FIRST).unwrap().as_bytes(), b"a");
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_in_whatever_form_it_is_kept() {
+        let hash = "00ff17a9c0ffee42";
+        let hashes = [hash, "10ff17a9c0ffee42", "abcdef0123456789"];
+        // An odd number of digits, another length, upper case, another octet; and texts first.
+        let lists: [&[&str]; 7] = [
+            &hashes,
+            &[hash, "abc"],
+            &[hash, "abcd", "0"],
+            &[hash, "ABCDEF0123456789", hash],
+            &["a", "bb", "00"],
+            &["x!", "00ff", "~"],
+            &[],
+        ];
+        for uids in lists {
+            for large in 0..=uids.len() {
+                let size = |index| if index == large { Octets::from(u32::MAX) + 1 } else { 7 };
+                let mut snapshot = Snapshot::new();
+                for (index, text) in uids.iter().enumerate() {
+                    let number = snapshot.push(size(index), uid(text.as_bytes())).unwrap();
+                    assert_eq!(number.index(), index);
+                }
+                snapshot.shrink_to_fit();
+                let is: Vec<_> = snapshot
+                    .numbers()
+                    .map(|number| (snapshot.unique_id(number).unwrap(), snapshot.size(number).unwrap()))
+                    .collect();
+                assert_eq!(is.len(), uids.len());
+                for (index, (uid, octets)) in is.iter().enumerate() {
+                    assert_eq!((uid.as_bytes(), *octets), (uids[index].as_bytes(), size(index)), "{uids:?}");
+                }
+                assert_eq!(MessageNumber::from_index(uids.len()).and_then(|n| snapshot.unique_id(n)), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_with_a_hash_takes_twenty_octets() {
+        let mut snapshot = Snapshot::new();
+        for index in 0..1000_u32 {
+            let text = alloc::format!("{:032x}", u128::from(index) << 90 | 7);
+            assert!(snapshot.push(4000, uid(text.as_bytes())).is_some());
+        }
+        snapshot.shrink_to_fit();
+        let (Sizes::Short(sizes), Uids::Hashes { octets, .. }) = (&snapshot.sizes, &snapshot.uids) else {
+            panic!("another form: {snapshot:?}");
+        };
+        assert_eq!((sizes.capacity(), octets.capacity()), (1000, 16_000));
     }
 }

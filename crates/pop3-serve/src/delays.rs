@@ -25,6 +25,11 @@ impl LoginDelays {
     pub(super) fn logged_in(&mut self, user: &UserName, now: Instant) {
         self.last.insert(user.clone(), now);
     }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
 }
 
 #[cfg(test)]

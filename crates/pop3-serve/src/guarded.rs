@@ -21,6 +21,13 @@ use super::store::{MailStore, OpenMaildir};
 pub(super) struct Guarded<P> {
     store: Arc<MailStore>,
     maildrop: Pooled<OpenMaildir, P>,
+    /// Who is not logged in yet. After the login, nobody asks any more.
+    guest: Option<Box<Guest>>,
+}
+
+/// A client before the login.
+#[derive(Debug)]
+struct Guest {
     peer: Peer,
     /// When the client must have logged in.
     until: Instant,
@@ -33,7 +40,12 @@ impl<P: BlockingPool> Guarded<P> {
     /// For a session with this peer, which begins now.
     pub(super) fn new(store: Arc<MailStore>, pool: P, peer: Peer, login_timeout: Duration) -> Self {
         let until = Instant::now() + login_timeout.min(LONG);
-        Self { store, maildrop: Pooled::new(pool), peer, until }
+        Self { store, maildrop: Pooled::new(pool), guest: Some(Box::new(Guest { peer, until })) }
+    }
+
+    /// The client before the login. The session does not ask about credentials after it.
+    fn guest(&self) -> Result<&Guest, Rejection> {
+        self.guest.as_deref().ok_or_else(|| Rejection::temporary("internal error"))
     }
 }
 
@@ -41,7 +53,9 @@ impl<P: BlockingPool> Backend for Guarded<P> {
     type Message = Chunks<OpenMaildir, P>;
 
     fn secured(&mut self, tls: &Arc<TlsInfo>) {
-        self.peer.tls = Some(Arc::clone(tls));
+        if let Some(guest) = &mut self.guest {
+            guest.peer.tls = Some(Arc::clone(tls));
+        }
     }
 
     fn mechanisms(&self) -> Vec<Mechanism> {
@@ -54,11 +68,15 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         hash: Hash,
         _context: &Context,
     ) -> Result<Option<Keys>, Rejection> {
-        self.store.gatekeeper().scram_keys(name, hash, &self.peer, self.until).await.map(Some)
+        let Guest { peer, until } = self.guest()?;
+        self.store.gatekeeper().scram_keys(name, hash, peer, *until).await.map(Some)
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
-        self.store.gatekeeper().scram_refused(name, &self.peer)
+        match self.guest() {
+            Ok(guest) => self.store.gatekeeper().scram_refused(name, &guest.peer),
+            Err(rejection) => rejection,
+        }
     }
 
     fn may_act_for(&self, _user: &[u8], _other: &[u8]) -> bool {
@@ -72,9 +90,12 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         _context: &Context,
     ) -> Result<Admission, Rejection> {
         let attempt = Arc::new(attempt);
-        let user = self.store.gatekeeper().check(&attempt, &self.peer, self.until).await?;
+        let Guest { peer, until } = self.guest()?;
+        let user = self.store.gatekeeper().check(&attempt, peer, *until).await?;
         let store = Arc::clone(&self.store);
-        self.maildrop.open(move || store.open(user, &attempt)).await.map(Admission::Serve)
+        let accepted = self.maildrop.open(move || store.open(user, &attempt)).await?;
+        self.guest = None;
+        Ok(Admission::Serve(accepted))
     }
 
     fn try_fetch(

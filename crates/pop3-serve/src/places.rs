@@ -60,6 +60,13 @@ pub(crate) struct UserGuard {
     user: UserName,
 }
 
+impl UserGuard {
+    /// Whose session it is.
+    pub(crate) const fn user(&self) -> &UserName {
+        &self.user
+    }
+}
+
 impl Places {
     pub(crate) fn new(most: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self { most, now: Mutex::default() })

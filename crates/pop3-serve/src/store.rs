@@ -46,11 +46,10 @@ pub(super) struct MailStore {
 #[derive(Debug)]
 pub(super) struct OpenMaildir {
     maildir: Maildir,
-    user: UserName,
     /// Messages that were read and left alone for so many days are removed at QUIT.
     expire: Option<u32>,
     read_only: bool,
-    _place: UserGuard,
+    place: UserGuard,
 }
 
 /// How long a refusal behind right credentials is held back. It is counted nowhere, and a client that tries
@@ -173,13 +172,15 @@ impl MailStore {
             let user = user.as_str();
             warn!(user, %error, "the sizes could not be remembered for the next login");
         }
-        self.delays().logged_in(&user, self.clock.now());
+        if !self.announced.login_delay_of(own).is_zero() {
+            self.delays().logged_in(&user, self.clock.now());
+        }
         let mut accepted = Accepted::from(maildir.take_snapshot());
         accepted.user = Some(user.as_str().into());
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
-        Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
+        Ok((accepted, OpenMaildir { maildir, expire, read_only, place }))
     }
 
     fn delays(&self) -> MutexGuard<'_, LoginDelays> {
@@ -233,14 +234,14 @@ impl Maildrop for OpenMaildir {
         _context: &Context,
     ) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
-            let (user, error_text) = (self.user.as_str(), pop3_text::reasons(&error));
+            let (user, error_text) = (self.place.user().as_str(), pop3_text::reasons(&error));
             warn!(user, number = %message, error = error_text, "a message can't be sent");
             error.into()
         })
     }
 
     fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
-        let user = self.user.as_str();
+        let user = self.place.user().as_str();
         if self.read_only {
             if !deletions.is_empty() {
                 warn!(user, "not removed: ANONYMOUS logins are read-only");
@@ -303,5 +304,7 @@ mod tests {
             assert_eq!(rejection.code(), Some(code), "{name}");
             assert!(rejection.delay() >= BUSY_DELAY && !rejection.is_of_credentials(), "{name}");
         }
+        // Without a delay between logins, nobody's last login is remembered.
+        assert!(store.delays().is_empty());
     }
 }

@@ -16,6 +16,7 @@ use super::telling::Telling;
 use super::{
     Entrance, Peer, Place, Served, Service, SessionReport, Sessions, TakenOver, serve_to_end, turn_away,
 };
+use crate::boxed::boxed;
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -33,9 +34,9 @@ pub struct Admitted<T> {
 pub(super) struct Parts<T> {
     pub(super) transport: T,
     pub(super) entrance: Entrance,
-    pub(super) peer: Peer,
     /// The peer as it is known now, without its place.
-    start: Arc<Peer>,
+    pub(super) start: Arc<Peer>,
+    pub(super) place: Place,
     /// Stopped by the service to end this connection.
     pub(super) end: Stop,
     pub(super) opened: Instant,
@@ -45,6 +46,15 @@ pub(super) struct Parts<T> {
     entered: Option<Entered>,
 }
 
+impl<T> Parts<T> {
+    /// Takes them out of their box, which is freed. Moved out of it one by one, they would leave it until the end of the
+    /// function.
+    #[expect(clippy::boxed_local, reason = "the box ends here")]
+    pub(super) fn unboxed(self: Box<Self>) -> Self {
+        *self
+    }
+}
+
 /// Asks the service whether it accepts a connection. Returns `None` if it does not: the client was told why, the
 /// connection is closed, and the service was told how it ended.
 ///
@@ -52,18 +62,17 @@ pub(super) struct Parts<T> {
 pub async fn admit<T: Transport, S: Service>(
     transport: T,
     entrance: Entrance,
-    mut peer: Peer,
+    peer: Peer,
     service: &S,
 ) -> Option<Admitted<T>> {
     let (opened, begun, end) = (transport.now(), StdInstant::now(), Stop::new());
-    let start = Arc::new(Peer { place: Place::none(), ..peer.clone() });
+    let start = Arc::new(Peer { place: Place::none(), ..peer });
     let telling = Telling::new(service, Arc::clone(&start), begun, None);
-    let place = catch_unwind(AssertUnwindSafe(|| service.accept(&peer, &end)));
+    let place = catch_unwind(AssertUnwindSafe(|| service.accept(&start, &end)));
     let (rejection, panicked) = match place {
         Ok(Ok(place)) => {
             telling.leave();
-            peer.place = place;
-            let parts = Parts { transport, entrance, peer, start, end, opened, begun, entered: None };
+            let parts = Parts { transport, entrance, start, place, end, opened, begun, entered: None };
             return Some(Admitted { parts: Box::new(parts) });
         }
         Ok(Err(rejection)) => (rejection, false),
@@ -125,15 +134,14 @@ impl<T: Transport> Admitted<T> {
         let telling = Telling::new(service, Arc::clone(&parts.start), begun, parts.entered.take());
         // The cut of the server also ends this session.
         let _cut = stop.link(&end);
-        let serving = Box::pin(async {
-            let Served { outcome, taken } = serve_to_end(self.parts, service, stop).await;
+        let serving = boxed(|| async {
+            let Served { mut outcome, taken } = serve_to_end(self.parts, service, stop).await;
             if let Some(taken) = taken {
-                let (peer, mut report) = *outcome;
                 // Keep the place even if the relay drops the peer.
                 let _place = taken.peer.place.clone();
-                let _ = end.before(take_over(*taken)).await;
-                report.duration = begun.elapsed();
-                return Box::new((peer, report));
+                // In a box, because few connections are taken over.
+                let _ = boxed(|| end.before(take_over(*taken))).await;
+                outcome.1.duration = begun.elapsed();
             }
             outcome
         });
@@ -159,17 +167,17 @@ impl<T: Transport> Admitted<T> {
     /// Use it in accept loops that cannot start a thread.
     pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
         let parts = &mut self.parts;
-        // Declared before the peer and so dropped after it: the place is free when the service is told.
+        // The place is free when the service is told.
         let telling = Telling::new(service, Arc::clone(&parts.start), parts.begun, parts.entered.take());
-        let Parts { transport, entrance, peer, begun, .. } = *self.parts;
+        let Parts { transport, entrance, place, begun, .. } = self.parts.unboxed();
         turn_away(transport, entrance, rejection).await;
-        drop(peer);
+        drop(place);
         telling.tell_of_start(&SessionReport::unserved(Close::Refused, None, begun.elapsed()));
     }
 }
 
 impl<T> fmt::Debug for Admitted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admitted").field("peer", &self.parts.peer).finish_non_exhaustive()
+        f.debug_struct("Admitted").field("peer", &self.parts.start).finish_non_exhaustive()
     }
 }

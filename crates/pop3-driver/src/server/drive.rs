@@ -1,10 +1,12 @@
 //! The loop that joins a protocol connection, a transport and a backend.
 
 mod asking;
+mod buffers;
 mod calls;
 mod sending;
 mod suspended;
 
+use buffers::Buffers;
 use suspended::Suspended;
 
 use core::pin::pin;
@@ -22,6 +24,7 @@ use super::switches::Switches;
 use super::taken_over::TakenOver;
 use super::unwelcome::Unwelcome;
 use crate::backend::{Backend, LoginAttempt, Proof};
+use crate::boxed::boxed;
 use crate::buffer::ReadBuffer;
 use crate::login_method::LoginMethod;
 use crate::panics::caught;
@@ -109,9 +112,6 @@ impl From<ServerMisuse> for Fault {
         Self::Misuse
     }
 }
-
-/// The maximum capacity that an idle buffer keeps.
-const IDLE_CAPACITY: usize = 4096;
 
 impl<B: Backend> Session<B> {
     /// Creates a session on a connection in this TLS, or without TLS.
@@ -260,7 +260,7 @@ impl<B: Backend> Session<B> {
                     self.send(transport, 0).await?;
                     self.next(transport, switches)?.into()
                 }
-                Turn::Work(step) => Box::pin(self.busy(*step, transport, switches)).await?.into(),
+                Turn::Work(step) => boxed(|| self.busy(*step, transport, switches)).await?.into(),
                 Turn::Proxied(client) => return Ok(Pause::Proxied(client)),
                 Turn::StartTls => {
                     self.send(transport, 0).await?;
@@ -305,7 +305,7 @@ impl<B: Backend> Session<B> {
                 }
                 ServerStep::Ask(Request::Sasl(request)) => {
                     self.send(transport, 0).await?;
-                    self.exchange(request, transport).await?;
+                    boxed(|| self.exchange(request, transport)).await?;
                 }
                 ServerStep::Ask(Request::Fetch { message, extent, .. }) => {
                     self.fetch(message, extent, transport).await?
@@ -361,21 +361,16 @@ impl<B: Backend> Session<B> {
         transport: &mut T,
         switches: &Switches<'_>,
     ) -> Result<(), Fault> {
-        // The output is empty, so checking its capacity moves nothing.
-        if self.out.try_reclaim(IDLE_CAPACITY + 1) {
-            self.out = BytesMut::new();
-        }
         if !self.input.filled().is_empty() {
             // The core leaves only the beginning of a line. The client may wait for an ACK before it sends the rest.
             transport.acknowledge();
         }
         let limits = self.connection.session().limits();
         let most = limits.command_line.max(limits.sasl_line);
-        self.input.shrink();
-        self.input.grow(most);
         let deadline = self.connection.deadline();
         let read = {
-            let read = pin!(transport.read_into(&mut self.input, deadline));
+            let mut buffers = Buffers::of(&mut self.input, &mut self.out, most);
+            let read = pin!(transport.read_into(&mut buffers, deadline));
             switches.unless_stopped(read).await
         };
         match read {

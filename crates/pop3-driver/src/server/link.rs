@@ -7,6 +7,8 @@ use pop3_proto::server::ClientInfo;
 
 use super::Place;
 use super::peer::Peer;
+#[cfg(feature = "proxy")]
+use super::proxy::Header;
 use crate::tls::TlsInfo;
 
 /// The facts about a connection that the server trusts: the peer, and how the connection is protected.
@@ -15,8 +17,11 @@ use crate::tls::TlsInfo;
 /// is derived by one function. It runs again after each change, so nothing outdated remains.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// The peer of the session.
-    peer: Peer,
+    /// The peer of the session, without its place. Shared with whoever knows the peer as it was at the start, as long as
+    /// nothing else becomes known about it.
+    peer: Arc<Peer>,
+    /// The place of the connection.
+    place: Place,
     /// The peer of the socket without TLS, as the PROXY header names it, while XCLIENT names another. The header comes
     /// before the session, and only from addresses that the operator has named, so it is valid as long as the socket.
     socket: Option<Box<Peer>>,
@@ -28,23 +33,29 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Creates a link for a socket on which at most a PROXY header was received.
-    pub(super) const fn new(socket: Peer) -> Self {
-        Self { peer: socket, socket: None, proxied: false, secured: false }
+    /// Creates a link for a socket on which nothing was received.
+    pub(super) const fn new(socket: Arc<Peer>, place: Place) -> Self {
+        Self { peer: socket, place, socket: None, proxied: false, secured: false }
     }
 
-    /// Returns the peer of the session, for the policy, its limits and its log.
-    pub(super) const fn peer(&self) -> &Peer {
-        &self.peer
+    /// Returns the peer of the session with its place, for the policy, its limits and its log.
+    pub(super) fn peer(&self) -> Peer {
+        Peer { place: self.place.clone(), ..Peer::clone(&self.peer) }
     }
 
-    /// Returns the peer of the session without its place.
+    /// Returns the peer of the session. Its place is free from now on.
     pub(super) fn into_peer(self) -> Peer {
-        Peer { place: Place::none(), ..self.peer }
+        Arc::unwrap_or_clone(self.peer)
+    }
+
+    /// Records what the header of a proxy says.
+    #[cfg(feature = "proxy")]
+    pub(super) fn came_through(&mut self, header: &Header) {
+        Arc::make_mut(&mut self.peer).came_through(header);
     }
 
     /// Returns the result of the TLS handshake if it was with the client itself.
-    pub(super) const fn tls(&self) -> Option<&Arc<TlsInfo>> {
+    pub(super) fn tls(&self) -> Option<&Arc<TlsInfo>> {
         self.peer.tls.as_ref()
     }
 
@@ -59,10 +70,11 @@ impl Link {
 
     /// Records the client that a trusted proxy has named.
     pub(super) fn speaks_for(&mut self, client: &ClientInfo) {
-        let tls = self.peer.tls.take();
-        let socket = self.socket.get_or_insert_with(|| Box::new(self.peer.clone()));
-        self.peer = Peer::clone(socket);
-        self.peer.speaks_for(client);
+        let peer = Arc::make_mut(&mut self.peer);
+        let tls = peer.tls.take();
+        let socket = self.socket.get_or_insert_with(|| Box::new(peer.clone()));
+        peer.clone_from(socket);
+        peer.speaks_for(client);
         self.proxied = true;
         self.carried_by(tls);
     }
@@ -73,7 +85,7 @@ impl Link {
         let forgotten = self.socket.take();
         let changed = forgotten.is_some();
         if let Some(socket) = forgotten {
-            self.peer = *socket;
+            *Arc::make_mut(&mut self.peer) = *socket;
         }
         self.secured = true;
         self.carried_by(tls);
@@ -83,7 +95,7 @@ impl Link {
     /// Sets what is known about TLS, as far as it is the client's own.
     fn carried_by(&mut self, tls: Option<Arc<TlsInfo>>) {
         let of_proxy = self.proxied || self.peer.proxy.is_some_and(|proxy| proxy.tls);
-        self.peer.tls =
+        Arc::make_mut(&mut self.peer).tls =
             tls.map(|tls| if of_proxy { Arc::new(TlsInfo::clone(&tls).of_nobody()) } else { tls });
     }
 }
@@ -107,7 +119,7 @@ mod tests {
         let address = ([127, 0, 0, 1], 1).into();
         let mut peer = Peer::new(address, address);
         peer.proxy = proxy.map(|tls| Proxy::new(Some(([127, 0, 0, 2], 2).into()), tls));
-        Link::new(peer)
+        Link::new(Arc::new(peer), Place::none())
     }
 
     fn client() -> ClientInfo {

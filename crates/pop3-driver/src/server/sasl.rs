@@ -2,6 +2,7 @@
 
 mod open;
 mod settings;
+mod shared;
 
 pub use settings::Sasl;
 
@@ -52,7 +53,7 @@ impl Exchanges {
             let name = MechanismName::parse(mechanism.name().as_bytes())?;
             Some(OfferedMechanism::new(name, needs(mechanism)))
         });
-        connection.set_mechanisms(offered.collect());
+        connection.set_mechanisms(shared::list(&offered.collect::<Vec<_>>()));
     }
 
     /// Leads a step of an exchange.

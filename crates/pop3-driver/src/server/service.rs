@@ -171,7 +171,7 @@ pub fn is_of_one_connection(error: &io::Error) -> bool {
 impl<B> Welcome<B> {
     /// Creates a welcome that accepts passwords only over TLS and refuses APOP.
     pub fn new(config: Arc<ServerConfig>, backend: B) -> Self {
-        Self { config, backend, timestamp: None, trusted: false, trusted_proxy: false, sasl: Arc::default() }
+        Self { config, backend, timestamp: None, trusted: false, trusted_proxy: false, sasl: Sasl::shared() }
     }
 
     /// Sets [`timestamp`](Self::timestamp).

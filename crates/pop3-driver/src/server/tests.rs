@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::{Channel, Rejection};
+use pop3_proto::server::ServerConnection;
+use pop3_proto::{Channel, Instant, Rejection};
 
+use super::drive::Session;
 use super::*;
 use crate::memory::MemoryStore;
 use crate::store::{Blocking, Inline};
@@ -79,7 +81,7 @@ fn a_session_that_waits_takes_little_memory() {
     let session = size_of::<Session<<Anyone as Service>::Backend>>();
     let peer = size_of::<Peer>();
     let sizes = format!("task {task}, serving {serving}, session {session}, peer {peer}");
-    assert!(task <= 512 && serving <= 1_792 && session <= 1_024 && peer <= 160, "{sizes}");
+    assert!(task <= 512 && serving <= 768 && session <= 832 && peer <= 144, "{sizes}");
     let connection = ServerConnection::new(Arc::default(), Channel::Plaintext, None, Instant::EPOCH);
-    assert!(size_of_val(&connection) <= 768, "{}", size_of_val(&connection));
+    assert!(size_of_val(&connection) <= 416, "{}", size_of_val(&connection));
 }

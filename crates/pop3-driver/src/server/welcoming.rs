@@ -21,13 +21,13 @@ pub const WELCOME_TIMEOUT: Duration = Duration::from_secs(60);
 /// Asks the service, and no longer than it may take.
 pub(super) async fn welcome<T: Transport, S: Service>(
     service: &S,
-    peer: &Peer,
+    peer: Peer,
     transport: &mut T,
     switches: &Switches<'_>,
 ) -> Result<Welcome<S::Backend>, Unwelcome> {
     let overdue = transport.now().after(WELCOME_TIMEOUT);
     let mut overdue = pin!(transport.pause(overdue));
-    let mut asked = pin!(service.connect(peer));
+    let mut asked = pin!(service.connect(&peer));
     let answer = poll_fn(|context| match asked.as_mut().poll(context) {
         Poll::Ready(answer) => Poll::Ready(Ok(Some(answer))),
         Poll::Pending => overdue.as_mut().poll(context).map(|()| Ok(None)),

@@ -62,13 +62,13 @@ impl ServerSession {
 
     /// Before the login, the largest value of all users is announced (RFC 2449 section 6.5).
     fn login_delay(&self) -> Option<LoginDelay> {
-        let delay = self.account.login_delay.or(self.config.login_delay)?;
+        let delay = self.login_delay.or(self.config.login_delay)?;
         Some(LoginDelay { per_user: delay.per_user && !self.is_logged_in(), ..delay })
     }
 
     /// As for the delay (RFC 2449 section 6.7).
     fn expire(&self) -> Option<Expire> {
-        let expire = self.account.expire.or(self.config.expire)?;
+        let expire = self.expire.or(self.config.expire)?;
         Some(Expire { per_user: expire.per_user && !self.is_logged_in(), ..expire })
     }
 }

@@ -2,8 +2,8 @@
 
 mod lines;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use bytes::BytesMut;
@@ -39,7 +39,8 @@ pub struct ServerConnection {
     greeted: bool,
     listing: Option<Listing>,
     body: Option<Body>,
-    refusal: Option<Refusal>,
+    /// In a box, because it is rare.
+    refusal: Option<Box<Refusal>>,
     times: Times,
 }
 
@@ -102,7 +103,9 @@ impl ServerConnection {
     /// Sets the mechanisms that AUTH offers on this connection from now on. Use it for mechanisms that depend on the
     /// connection, such as those with channel binding. After STLS the connection offers those of the [`ServerConfig`]
     /// again.
-    pub fn set_mechanisms(&mut self, mechanisms: Vec<OfferedMechanism>) {
+    ///
+    /// Connections can share a list.
+    pub fn set_mechanisms(&mut self, mechanisms: impl Into<Arc<[OfferedMechanism]>>) {
         self.session.set_mechanisms(mechanisms);
     }
 
@@ -269,7 +272,7 @@ impl ServerConnection {
             ServerAction::Reply(line) => line.write(out),
             ServerAction::Refuse { reply, delay, last: _ } => {
                 // Not from the answer on, or the time would tell how long the store has looked.
-                self.refusal = Some(Refusal { until: asked.after(delay), reply });
+                self.refusal = Some(Box::new(Refusal { until: asked.after(delay), reply }));
             }
             ServerAction::DropListing { messages, octets } => write::drop_listing(messages, octets, out),
             ServerAction::Listing { line, listing } => {

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use super::vocabulary::Column;
 use crate::maildrop::Marks;
-use crate::{MessageNumber, Octets, Snapshot, UniqueId};
+use crate::{MessageNumber, Octets, Snapshot, SnapshotUid};
 
 /// The lines of a reply to LIST or UIDL. They contain the messages that were in the maildrop and not marked as
 /// deleted when the client sent the command.
@@ -20,11 +20,11 @@ pub struct Listing {
 /// A line of a [`Listing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "LIST and UIDL are the two listings of the protocol")]
-pub enum ListingEntry<'a> {
+pub enum ListingEntry {
     /// The size of a message (LIST).
     Size(MessageNumber, Octets),
     /// The unique-id of a message (UIDL).
-    UniqueId(MessageNumber, UniqueId<'a>),
+    UniqueId(MessageNumber, SnapshotUid),
 }
 
 impl Listing {
@@ -46,7 +46,7 @@ impl Listing {
     }
 
     /// Returns the next line, or `None` after the last. Does not allocate.
-    pub fn next_entry(&mut self) -> Option<ListingEntry<'_>> {
+    pub fn next_entry(&mut self) -> Option<ListingEntry> {
         let message = loop {
             if self.next >= self.end {
                 return None;

@@ -1,7 +1,5 @@
 //! The rules for a login without AUTH, and the effects of accepting or refusing a login.
 
-use alloc::sync::Arc;
-
 use super::action::ServerAction;
 use super::client_info::ClientInfo;
 use super::line::Line;
@@ -10,7 +8,6 @@ use super::state::ServerState;
 use super::vocabulary::{Accepted, Close, Request};
 use crate::TextId;
 use crate::apop::{ApopProof, Digest};
-use crate::maildrop::Marks;
 use crate::{CommandError, Name, Password, Rejection, Xclient};
 
 impl ServerSession {
@@ -85,11 +82,8 @@ impl ServerSession {
         ServerAction::Ask(request)
     }
 
-    pub(super) fn accept(&mut self, mut account: Accepted) -> ServerAction {
-        self.marks = Arc::new(Marks::new(account.snapshot.len()));
-        self.snapshot = Arc::new(core::mem::take(&mut account.snapshot));
-        self.account = account;
-        self.name = None;
+    pub(super) fn accept(&mut self, account: Accepted) -> ServerAction {
+        self.set_account(account);
         self.state = ServerState::Transaction;
         // Those after the login are counted on their own.
         self.bad_commands = 0;

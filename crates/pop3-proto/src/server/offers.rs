@@ -48,21 +48,26 @@ impl ServerSession {
 
     /// AUTH with this mechanism.
     pub(super) fn offers_mechanism(&self, name: MechanismName) -> Result<(), Line> {
-        match self.mechanisms.iter().find(|offered| offered.name == name) {
+        match self.all_mechanisms().iter().find(|offered| offered.name == name) {
             Some(offered) if offered.works_on(self.channel) => Ok(()),
             Some(_) => Err(const { Line::negative(TextId::NeedsTls) }),
             None => Err(const { Line::negative(TextId::UnknownMechanism) }),
         }
     }
 
+    /// Returns the mechanisms of this connection, whatever its channel.
+    fn all_mechanisms(&self) -> &[OfferedMechanism] {
+        self.own_mechanisms.as_deref().unwrap_or(&self.config.mechanisms)
+    }
+
     /// Returns the mechanisms that AUTH accepts on this channel, in the order in which they are announced.
     pub(super) fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
-        self.mechanisms.iter().filter(|offered| self.offers_mechanism(offered.name).is_ok())
+        self.all_mechanisms().iter().filter(|offered| self.offers_mechanism(offered.name).is_ok())
     }
 
     /// AUTH without an argument, which is in no RFC.
     pub(super) fn offers_auth_list(&self) -> Result<Vec<MechanismName>, Line> {
-        if self.config.auth_listing && !self.mechanisms.is_empty() {
+        if self.config.auth_listing && !self.all_mechanisms().is_empty() {
             Ok(self.mechanisms().map(|offered| offered.name).collect())
         } else {
             Err(CommandError::Missing.into())

@@ -1,5 +1,6 @@
 //! The state of a session on the server.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -12,7 +13,7 @@ use super::state::ServerState;
 use super::vocabulary::{Accepted, Close, ServerEvent, ServerMisuse};
 use crate::apop::{self, Timestamp};
 use crate::maildrop::Marks;
-use crate::{Channel, Octets, Snapshot};
+use crate::{Channel, Expire, LoginDelay, Octets, Snapshot};
 
 /// The rules of a session: the states of RFC 1939, without octets and without time.
 ///
@@ -23,15 +24,18 @@ pub struct ServerSession {
     pub(super) config: Arc<ServerConfig>,
     pub(super) channel: Channel,
     pub(super) timestamp: Option<Timestamp>,
-    pub(super) mechanisms: Vec<OfferedMechanism>,
+    /// The mechanisms of this connection, unless they are those of the settings.
+    pub(super) own_mechanisms: Option<Arc<[OfferedMechanism]>>,
     pub(super) trusted_proxy: bool,
     pub(super) utf8: bool,
     pub(super) language: Option<Language>,
     pub(super) state: ServerState,
     /// The name from USER, until PASS uses it.
     pub(super) name: Option<Vec<u8>>,
-    /// The values of the login, without its snapshot.
-    pub(super) account: Accepted,
+    /// What the user who has logged in has of their own.
+    pub(super) login_delay: Option<LoginDelay>,
+    pub(super) expire: Option<Expire>,
+    own_limits: Option<Box<Limits>>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) marks: Arc<Marks>,
     pub(super) totals: SessionTotals,
@@ -69,7 +73,7 @@ impl ServerSession {
     #[must_use]
     pub fn new(config: Arc<ServerConfig>, channel: Channel, timestamp: Option<Timestamp>) -> Self {
         Self {
-            mechanisms: config.mechanisms.clone(),
+            own_mechanisms: None,
             trusted_proxy: false,
             utf8: false,
             language: None,
@@ -78,7 +82,9 @@ impl ServerSession {
             timestamp: timestamp.filter(|_| apop::AVAILABLE),
             state: ServerState::Authorization,
             name: None,
-            account: Accepted::from(Snapshot::new()),
+            login_delay: None,
+            expire: None,
+            own_limits: None,
             snapshot: Arc::default(),
             marks: Arc::new(Marks::new(0)),
             totals: SessionTotals::default(),
@@ -109,8 +115,10 @@ impl ServerSession {
 
     /// Sets the mechanisms that AUTH offers on this connection from now on. After STLS the session offers those of
     /// the [`ServerConfig`] again.
-    pub fn set_mechanisms(&mut self, mechanisms: Vec<OfferedMechanism>) {
-        self.mechanisms = mechanisms;
+    ///
+    /// Connections can share a list.
+    pub fn set_mechanisms(&mut self, mechanisms: impl Into<Arc<[OfferedMechanism]>>) {
+        self.own_mechanisms = Some(mechanisms.into());
     }
 
     /// Sets whether the peer is a proxy that may use XCLIENT to tell which client it speaks for. Default: `false`.
@@ -152,7 +160,7 @@ impl ServerSession {
     /// Returns the limits that apply now: after the login, the user's own if there are any.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        self.account.limits.as_deref().unwrap_or(&self.config.limits)
+        self.own_limits.as_deref().unwrap_or(&self.config.limits)
     }
 
     /// Returns how the connection is protected.
@@ -183,6 +191,16 @@ impl ServerSession {
     #[must_use]
     pub const fn totals(&self) -> SessionTotals {
         self.totals
+    }
+
+    /// Takes over what a login has brought.
+    pub(super) fn set_account(&mut self, account: Accepted) {
+        let Accepted { mut snapshot, login_delay, expire, user: _, limits } = account;
+        snapshot.shrink_to_fit();
+        self.marks = Arc::new(Marks::new(snapshot.len()));
+        self.snapshot = Arc::new(snapshot);
+        (self.login_delay, self.expire, self.own_limits) = (login_delay, expire, limits);
+        self.name = None;
     }
 
     /// Returns the number of messages that are not marked as deleted, and their size in octets.
@@ -227,7 +245,7 @@ impl ServerSession {
         // What was learned in clear text is forgotten, but errors and refused logins still count.
         self.channel = Channel::Tls;
         self.state = ServerState::Authorization;
-        self.mechanisms = self.config.mechanisms.clone();
+        self.own_mechanisms = None;
         self.utf8 = false;
         self.language = None;
         // No second greeting is sent (RFC 2595 section 4): the action is to send nothing.

@@ -61,7 +61,7 @@ pub(super) fn last(highest: u32, out: &mut BytesMut) {
 }
 
 /// A line of a listing. Nothing follows the size or the unique-id (RFC 1939 sections 5 and 7).
-pub(super) fn entry(entry: ListingEntry<'_>, out: &mut BytesMut) {
+pub(super) fn entry(entry: ListingEntry, out: &mut BytesMut) {
     let number = |message: MessageNumber, out: &mut BytesMut| {
         put_decimal(out, message.number().into());
         out.extend_from_slice(b" ");

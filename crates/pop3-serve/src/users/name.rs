@@ -1,6 +1,7 @@
 //! A user's name that is fit to be one component of a path.
 
 use core::fmt;
+use std::sync::Arc;
 
 use pop3_sasl::saslprep::{StringKind, prepare};
 
@@ -9,8 +10,9 @@ use pop3_sasl::saslprep::{StringKind, prepare};
 ///
 /// A name is therefore safe as a file name: it is never `.` or `..`, is not hidden, and contains no slash, NUL,
 /// control character or space. Different encodings of the same letters are the same name. Names are case-sensitive.
+/// Clones share their memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserName(String);
+pub struct UserName(Arc<str>);
 
 impl UserName {
     /// The maximum number of characters of a name.
@@ -36,7 +38,7 @@ impl UserName {
         };
         let fits = prepared.len() <= Self::MAX_OCTETS && prepared.chars().count() <= Self::MAX;
         let good = fits && !prepared.starts_with('.') && prepared.chars().all(allowed);
-        good.then(|| Self(prepared.into_owned()))
+        good.then(|| Self(prepared.into()))
     }
 
     /// Returns the name as text.

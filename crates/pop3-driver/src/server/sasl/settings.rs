@@ -1,7 +1,7 @@
 //! The settings of SASL exchanges.
 
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use pop3_proto::Secret;
 use pop3_sasl::Nonce;
@@ -34,6 +34,12 @@ impl Sasl {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The default settings, which all connections share that have no others.
+    pub(in crate::server) fn shared() -> Arc<Self> {
+        static SHARED: OnceLock<Arc<Sasl>> = OnceLock::new();
+        Arc::clone(SHARED.get_or_init(Arc::default))
     }
 
     /// Sets [`decoy_key`](Self::decoy_key).
