@@ -153,7 +153,7 @@ pub(crate) fn open(
                 let lock = sink.unfinished(&lock);
                 (Box::new(sink), Some(lock))
             }
-            Target::Stdout => (Box::new(Printed::open(disk)?), None),
+            Target::Stdout => (Box::new(Printed::on_stdout(disk)), None),
         })
     };
     let (sink, lock) = opened().map_err(failed)?;

@@ -4,9 +4,7 @@
 //! messages, and a note in the state file as well; a run that is killed between the two prints these messages again.
 
 use core::time::Duration;
-use std::fs::File;
 use std::io::{self, IoSlice, Write};
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use pop3_disk::Disk;
@@ -24,10 +22,27 @@ pub(super) struct Printed<W> {
     out: W,
 }
 
-impl Printed<File> {
+/// Standard output without a buffer: what it takes was written.
+pub(super) struct Output(io::Stdout);
+
+impl Write for Output {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(&self.0, octets)?)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::writev(&self.0, slices)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Printed<Output> {
     /// Prints to standard output.
-    pub(super) fn open(disk: &Arc<dyn Disk>) -> io::Result<Self> {
-        Ok(Self::to(disk, io::stdout().as_fd().try_clone_to_owned()?.into()))
+    pub(super) fn on_stdout(disk: &Arc<dyn Disk>) -> Self {
+        Self::to(disk, Output(io::stdout()))
     }
 }
 
