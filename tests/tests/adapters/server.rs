@@ -39,7 +39,7 @@ pub(crate) enum Mode {
 }
 
 /// How long anything may take that should take no time at all.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A report in a form that can be kept, and its peer.
 #[derive(Debug)]
@@ -95,7 +95,8 @@ impl<R: Runtime> Server<R> {
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let stop = Stop::new();
+        // A session that is only cut off then is reported too late.
+        let stop = Stop::with_grace(2 * PATIENCE);
         let thread = thread::spawn({
             let stop = stop.clone();
             move || R::serve(listener, entrance, role, service.into(), stop)

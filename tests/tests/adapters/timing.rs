@@ -71,7 +71,6 @@ async fn silent_servers<R: Runtime>() {
     assert!(matches!(client.noop().await, Err(ClientError::Interrupted)), "it can't be used any more");
     drop(client);
     assert!(begun.elapsed() >= 4 * SHORT);
-    assert!(begun.elapsed() < Duration::from_secs(15));
     assert_eq!(first.join().expect("no panic"), b"");
     assert!(second.join().expect("no panic") > 0);
     assert_eq!(third.join().expect("no panic"), b"STLS\r\n");
@@ -175,16 +174,15 @@ async fn an_idle_session_is_stopped<R: Runtime>(mode: Mode) {
     let mut client = server.log_in().await;
     client.dele(pop3_proto::MessageNumber::FIRST).await.expect("a mark");
     let mut other = (mode != Mode::Implicit).then(|| server.raw());
-    let begun = Instant::now();
     server.stop.stop();
     for _ in 0..1 + usize::from(other.is_some()) {
-        assert_eq!(server.report().close, Close::Stopped);
+        let ended = server.report();
+        assert_eq!((ended.close, ended.error), (Close::Stopped, None));
     }
     if let Some(other) = &mut other {
         assert_eq!(other.rest(), b"");
     }
     assert!(client.noop().await.is_err());
-    assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!(server.left(), 1, "nothing is removed");
 }
 

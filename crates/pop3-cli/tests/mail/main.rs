@@ -37,6 +37,7 @@ mod signals;
 mod step;
 mod summary;
 mod support;
+mod system_calls;
 mod talk;
 mod targets;
 mod tokens;

@@ -1,10 +1,8 @@
 //! The server process: signals, limits, locks and logs.
 
-use core::time::Duration;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
 
 use rustls::pki_types::pem::PemObject as _;
 
@@ -20,12 +18,12 @@ fn a_signal_ends_it_while_sessions_are_open() {
         let mut session = server.connect();
         assert!(session.log_in().starts_with("+OK"));
         session.say("DELE 1");
-        let begun = Instant::now();
         server.signal("-TERM");
         let status = server.child.wait().unwrap();
-        // It ends by itself, and not because its grace period of three seconds is over.
-        assert!(begun.elapsed() < Duration::from_secs(3), "{runtime}: {:?}", begun.elapsed());
         assert_eq!(status.code(), Some(0), "{runtime}");
+        // It ends by itself, and not because its grace period is over.
+        let log = house.log();
+        assert!(!log.contains("grace period"), "{runtime}: {log}");
         let mut rest = String::new();
         // It does not matter whether the connection is closed or reset.
         let _ = session.reader.read_to_string(&mut rest);
@@ -44,10 +42,8 @@ fn a_signal_ends_it_while_a_client_does_not_read() {
         assert!(session.log_in().starts_with("+OK"));
         assert!(session.say("DELE 2").starts_with("+OK"));
         assert!(session.say("RETR 1").starts_with("+OK"));
-        let begun = Instant::now();
         server.signal("-TERM");
         let status = server.child.wait().unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(5), "{runtime}: {:?}", begun.elapsed());
         assert_eq!((status.code(), house.stored().len()), (Some(0), 2), "{runtime}");
         // It is logged like any other.
         let log = house.log();

@@ -1,0 +1,203 @@
+"""Servers to measure, with maildrops of their own in a temporary directory."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+PASSWORD = "secret"
+RUNTIMES = ("tokio", "async-std", "smol", "std")
+HEADER = b"From: a@example.org\nTo: b@example.org\nSubject: %d\n\n"
+LINE = b"The quick brown fox jumps over the lazy dog, and the dog does not care.\n"
+
+
+def fill(directory, messages, octets):
+    """Makes a Maildir with so many messages of about that size."""
+    for name in ("tmp", "new", "cur"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    body = LINE * (octets // len(LINE) + 1)
+    for number in range(1, messages + 1):
+        content = (HEADER % number + body)[: octets - 1] + b"\n"
+        # Sizes in names spare Dovecot a look at each file.
+        wire = len(content) + content.count(b"\n")
+        name = f"{1700000000 + number}.M{number}.host,S={len(content)},W={wire}:2,"
+        (directory / "cur" / name).write_bytes(content)
+
+
+class Houses:
+    """A directory with users, a certificate and the servers that run in it."""
+
+    def __init__(self, directory, program):
+        self.directory, self.program = directory, program
+        self.servers, self.users = [], []
+        (directory / "secret").write_text(PASSWORD + "\n")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+            + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+            + ["-addext", "basicConstraints=critical,CA:FALSE"]
+            + ["-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def maildrops(self, name, count, messages, octets):
+        """Makes the maildrops of the users name1, name2 and so on."""
+        for number in range(1, count + 1):
+            fill(self.directory / "mail" / f"{name}{number}", messages, octets)
+            self.users.append(f"{name}{number}")
+
+    def serve(self, runtime, mail=None):
+        """Starts `pop3 serve` on this runtime, with these maildrops or copies of them."""
+        users = self.directory / "users"
+        users.write_text("".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in self.users))
+        users.chmod(0o600)
+        plain, tls = free(), free()
+        most = [word for what in ("", "-per-user", "-per-ip") for word in (f"--max-connections{what}", "15000")]
+        command = [self.program, "serve", "--maildrops", mail or self.copy(runtime), "--users", str(users), "--runtime", runtime]
+        command += ["--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}", "--log", "off", *most]
+        command += ["--tls-cert", str(self.directory / "cert.pem"), "--tls-key", str(self.directory / "key.pem")]
+        return self.started(runtime, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL), plain, tls)
+
+    def dovecot(self):
+        """Starts Dovecot with many clients in a process, its fastest way."""
+        home = self.directory / "dovecot"
+        (home / "run").mkdir(parents=True)
+        plain, tls = free(), free()
+        (home / "dovecot.conf").write_text(
+            DOVECOT.format(home=home, mail=self.copy("dovecot"), top=self.directory, password=PASSWORD, plain=plain, tls=tls)
+        )
+        for path in (self.directory, home):
+            path.chmod(0o755)
+        subprocess.run(["chown", "-R", "nobody:nogroup", str(home / "mail"), str(home.parent / "mail-dovecot")], check=False)
+        process = subprocess.Popen(["dovecot", "-F", "-c", str(home / "dovecot.conf")], stdin=subprocess.DEVNULL)
+        return self.started("dovecot", process, plain, tls)
+
+    def copy(self, name):
+        """Each server has the maildrops for itself, because they keep files of their own in them."""
+        path = self.directory / f"mail-{name}"
+        subprocess.run(["cp", "-r", str(self.directory / "mail"), str(path)], check=True)
+        return str(path)
+
+    def started(self, name, process, plain, tls):
+        server = Server(self, name, process, plain, tls)
+        self.servers.append(server)
+        for port in (plain, tls):
+            server.wait_for(port)
+        return server
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
+
+
+class Server:
+    """A server that runs."""
+
+    def __init__(self, houses, name, process, plain, tls):
+        self.houses, self.name, self.process, self.plain, self.tls = houses, name, process, plain, tls
+
+    def wait_for(self, port):
+        end = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            except ConnectionRefusedError:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise SystemExit(f"{self.name} does not listen; see what it printed") from None
+                time.sleep(0.05)
+
+    def bench(self, user, users, words, tls=False):
+        """Runs `pop3 bench`, and returns its report."""
+        where = f"pop3s://{user}{{}}@localhost:{self.tls}" if tls else f"pop3://{user}{{}}@127.0.0.1:{self.plain}"
+        command = [self.houses.program, "bench", where, "--users", str(users), "--auth", "user", "--json"]
+        command += ["--password-file", str(self.houses.directory / "secret"), "--server-pid", str(self.process.pid), *words]
+        if tls:
+            command += ["--ca-file", str(self.houses.directory / "cert.pem")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+        report = json.loads(done.stdout)
+        if report["errors"]:
+            raise SystemExit(f"{self.name}: {report['errors']}")
+        return report
+
+    def resident(self):
+        """The resident memory of the process itself, without pages that files back, in octets."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        return 1024 * int(fields["RssAnon"].split()[0])
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def free():
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def has_dovecot():
+    return shutil.which("dovecot") is not None and os.geteuid() == 0
+
+
+DOVECOT = """\
+protocols = pop3
+listen = 127.0.0.1
+base_dir = {home}/run
+state_dir = {home}/run
+log_path = {home}/log
+ssl = yes
+ssl_cert = <{top}/cert.pem
+ssl_key = <{top}/key.pem
+disable_plaintext_auth = no
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={mail}/%u
+}}
+mail_location = maildir:{mail}/%u
+mail_max_userip_connections = 0
+mail_fsync = never
+maildir_very_dirty_syncs = yes
+mailbox_list_index = no
+pop3_no_flag_updates = yes
+pop3_fast_size_lookups = yes
+service pop3-login {{
+  service_count = 0
+  process_min_avail = 2
+  process_limit = 2
+  client_limit = 1900
+  vsz_limit = 1G
+  inet_listener pop3 {{
+    port = {plain}
+  }}
+  inet_listener pop3s {{
+    port = {tls}
+    ssl = yes
+  }}
+}}
+service pop3 {{
+  service_count = 0
+  client_limit = 1500
+  process_min_avail = 2
+  process_limit = 2
+}}
+service anvil {{
+  client_limit = 3900
+}}
+service auth {{
+  client_limit = 3900
+}}
+service stats {{
+  client_limit = 3900
+}}
+"""
