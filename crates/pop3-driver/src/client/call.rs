@@ -106,7 +106,11 @@ impl<T: Transport> Client<T> {
 
     /// Takes what an earlier call has left, and puts a command into the output.
     pub(super) async fn begin<'a>(&mut self, command: impl Borrow<Command<'a>>) -> Result<(), ClientError> {
-        self.begin_with(command.borrow(), &[]).await.map(drop)
+        self.drain().await?;
+        if self.owes_capa {
+            return self.begin_with(command.borrow(), &[]).await.map(drop);
+        }
+        self.enqueue(command)
     }
 
     /// The same, and puts as many of the other commands behind it as may be in flight. Returns how many.
