@@ -21,18 +21,11 @@ pub(crate) struct Gathered {
     octets: Octets,
     /// How it begins.
     head: [u8; 4],
-    hash: Hash,
-}
-
-/// The hash of the content. Each piece is hashed as it comes, while it is in the caches of the processor.
-enum Hash {
-    Begun(Box<Content>),
-    Done(Key),
 }
 
 enum Body {
     Memory(Memory),
-    File(Box<Spool>),
+    File { spool: Box<Spool>, content: Box<Content> },
 }
 
 /// Where the octets of a complete message are.
@@ -48,7 +41,7 @@ impl Gathered {
     pub(crate) fn new(token: String, room: &Arc<Room>, size: Option<Octets>) -> Self {
         let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
         let body = Body::Memory(Memory::new(room, size.min(SMALL)));
-        Self { token, body, octets: 0, head: [0; 4], hash: Hash::Begun(Box::new(Key::of_content())) }
+        Self { token, body, octets: 0, head: [0; 4] }
     }
 
     /// Adds octets. A message that becomes too large for memory moves to a file.
@@ -58,34 +51,36 @@ impl Gathered {
             rest[..taken].copy_from_slice(&octets[..taken]);
         }
         self.octets = self.octets.saturating_add(octets.len() as Octets);
-        if let Hash::Begun(content) = &mut self.hash {
-            content.update(octets);
-        }
         match &mut self.body {
             Body::Memory(memory) => {
                 if memory.len() + octets.len() <= SMALL && memory.push(octets) {
                     return Ok(());
                 }
-                let mut spool = Box::new(intake.spool(&self.token)?);
-                spool.write_all(memory)?;
-                spool.write_all(octets)?;
-                self.body = Body::File(spool);
+                let (mut spool, mut content) =
+                    (Box::new(intake.spool(&self.token)?), Box::new(Key::of_content()));
+                for octets in [&**memory, octets] {
+                    content.update(octets);
+                    spool.write_all(octets)?;
+                }
+                self.body = Body::File { spool, content };
                 Ok(())
             }
-            Body::File(spool) => spool.write_all(octets),
+            Body::File { spool, content } => {
+                content.update(octets);
+                spool.write_all(octets)
+            }
         }
     }
 
     /// The message is complete.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.hash = Hash::Done(self.key());
         match &mut self.body {
             Body::Memory(memory) => {
                 // The server may have announced more than it has sent.
                 memory.finish();
                 Ok(())
             }
-            Body::File(spool) => spool.finish(),
+            Body::File { spool, .. } => spool.finish(),
         }
     }
 
@@ -93,7 +88,7 @@ impl Gathered {
     pub(crate) fn close(&mut self) -> io::Result<()> {
         match &mut self.body {
             Body::Memory(_) => Ok(()),
-            Body::File(spool) => spool.sync(),
+            Body::File { spool, .. } => spool.sync(),
         }
     }
 
@@ -113,9 +108,13 @@ impl Gathered {
 
     /// What the content is recognised by.
     pub(crate) fn key(&self) -> Key {
-        match &self.hash {
-            Hash::Begun(content) => content.key(),
-            Hash::Done(key) => *key,
+        match &self.body {
+            Body::Memory(memory) => {
+                let mut content = Key::of_content();
+                content.update(memory);
+                content.key()
+            }
+            Body::File { content, .. } => content.key(),
         }
     }
 
@@ -123,14 +122,14 @@ impl Gathered {
     pub(super) fn memory(&self) -> Option<&[u8]> {
         match &self.body {
             Body::Memory(memory) => Some(memory),
-            Body::File(_) => None,
+            Body::File { .. } => None,
         }
     }
 
     pub(super) fn into_whole(self) -> Whole {
         match self.body {
             Body::Memory(memory) => Whole::Memory(memory),
-            Body::File(spool) => Whole::File(*spool),
+            Body::File { spool, .. } => Whole::File(*spool),
         }
     }
 }
