@@ -148,7 +148,7 @@ impl CheckReport {
             self.find_quirks(client.quirks());
             let method = result?;
             (self.login, self.warning) = (Some(method), login.warning(client, method));
-            let after = client.known_capabilities().cloned();
+            let after = client.capabilities().await?.or_else(|| client.known_capabilities().cloned());
             self.find_after_login(before.as_ref(), after.as_ref());
             self.after_login = Announced::from(after);
             self.look_at_maildrop(client).await?;

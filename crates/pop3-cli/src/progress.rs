@@ -13,6 +13,7 @@ use crate::tell::tell;
 #[derive(Debug)]
 pub(crate) struct Progress {
     quiet: bool,
+    /// It is hidden where nobody sees it.
     bar: ProgressBar,
     messages: usize,
     done: usize,
@@ -30,7 +31,7 @@ impl Progress {
     pub(crate) fn listener(mut self) -> impl FnMut(FetchEvent<'_>) + Send {
         move |event| match event {
             FetchEvent::Planned { messages, octets } => self.begin(messages, octets),
-            FetchEvent::Octets(octets) => self.bar.inc(octets),
+            FetchEvent::Octets(octets) if !self.bar.is_hidden() => self.bar.inc(octets),
             FetchEvent::Message { .. } => {
                 self.done += 1;
                 self.show();
@@ -60,6 +61,9 @@ impl Progress {
     }
 
     fn show(&self) {
+        if self.bar.is_hidden() {
+            return;
+        }
         self.bar.set_message(format!("{}/{}", self.done, self.messages));
     }
 }

@@ -4,6 +4,7 @@ mod apop;
 mod auth;
 mod buildable;
 mod call;
+mod capabilities;
 mod connect;
 mod drain;
 mod error;
@@ -130,6 +131,8 @@ pub struct Client<T> {
     asks_capabilities: bool,
     /// The server did not answer CAPA, so there is no point in asking again before the login.
     without_capabilities: bool,
+    /// The user has logged in since the server was asked for its capabilities. The next command goes with CAPA.
+    owes_capa: bool,
     /// AUTH sends the secret in the initial response.
     initial_response: bool,
     /// How the user has logged in.
@@ -148,24 +151,6 @@ pub struct Client<T> {
 }
 
 impl<T: Transport> Client<T> {
-    /// Asks for the capabilities (CAPA, RFC 2449 section 5). Returns `None` if the server does not know the command,
-    /// or if [`ClientOptions::capabilities`] says not to ask.
-    ///
-    /// The future may be dropped: see [above](Client#dropping-a-call).
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn capabilities(&mut self) -> Result<Option<Capabilities>, ClientError> {
-        if !self.asks_capabilities {
-            return Ok(None);
-        }
-        match self.call(&Command::Capa, |_| Ok(())).await {
-            Ok(_) => Ok(self.connection.capabilities().cloned()),
-            Err(ClientError::Refused(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Returns the number of messages and their total size in octets, as the server counts them (STAT, RFC 1939
     /// section 5).
     ///
@@ -300,7 +285,8 @@ impl<T: Transport> Client<T> {
         self.connection.greeting_timestamp().is_some()
     }
 
-    /// Returns the capabilities that the last [`capabilities`](Self::capabilities) or the login received.
+    /// Returns the capabilities that the server has announced last. They are those from before the login if
+    /// [`login_with`](Self::login_with) has left CAPA to the next call.
     #[must_use]
     pub const fn known_capabilities(&self) -> Option<&Capabilities> {
         self.connection.capabilities()

@@ -14,6 +14,8 @@ mod locks;
 mod maildir;
 mod mbox;
 mod mboxrd;
+mod printed;
+mod room;
 mod spool;
 #[cfg(test)]
 mod testing;
@@ -30,9 +32,11 @@ use pop3_text::reasons;
 
 use crate::spot::Spot;
 use crate::{FetchError, Target};
-pub(crate) use gathered::{Gathered, Room};
+pub(crate) use gathered::Gathered;
 pub use handed::FetchedMessage;
 pub(crate) use handed::{Deliver, Handed};
+use printed::Printed;
+pub(crate) use room::Room;
 use spool::Spool;
 pub(crate) use turn::Turn;
 
@@ -81,9 +85,12 @@ pub(crate) enum Noting {
     /// When all of a group are sealed, and before they are published.
     InGroups,
     /// Each as soon as it is sealed, as that can't be taken back: so a crash repeats one at most.
-    Each {
-        /// Whether it must outlive the machine, too. Otherwise all notes of a group are brought to the disk at once.
-        durably: bool,
+    Each,
+    /// Those that were sealed together as soon as they are, as that can't be taken back. They are sealed when they have
+    /// so many octets, so a crash of the program repeats a few. All notes of a group are brought to the disk at once.
+    Behind {
+        /// How many octets are sealed together, unless a single message has more.
+        octets: u64,
     },
 }
 
@@ -146,7 +153,7 @@ pub(crate) fn open(
                 let lock = sink.unfinished(&lock);
                 (Box::new(sink), Some(lock))
             }
-            Target::Stdout => (Box::new(Handed::printing(disk)), None),
+            Target::Stdout => (Box::new(Printed::on_stdout(disk)), None),
         })
     };
     let (sink, lock) = opened().map_err(failed)?;
@@ -157,6 +164,12 @@ pub(crate) fn open(
             "another fetch of this account into {target} is running; wait until it has finished"
         ))),
     }
+}
+
+/// A sink that prints messages to something else than standard output.
+#[cfg(test)]
+pub(crate) fn printing(disk: &Arc<dyn Disk>, out: impl io::Write + Send + 'static) -> Box<dyn Sink> {
+    Box::new(Printed::to(disk, out))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use core::num::NonZeroU64;
 
 use sha2::{Digest, Sha256};
 
-/// The key of a message: half of the SHA-256 of its unique-id, or of its content if the server has no unique-ids. It
-/// always has 16 octets, whatever the server sends as a unique-id.
+/// The key of a message: half of the SHA-256 of its unique-id, or half of the BLAKE3 hash of its content if the server
+/// has no unique-ids. It always has 16 octets, whatever the server sends as a unique-id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key([u8; 16]);
 
@@ -17,13 +17,13 @@ impl Key {
     /// Returns the key of a unique-id, which may be any octets.
     #[must_use]
     pub fn of_uid(uid: &[u8]) -> Self {
-        Self::finish(Sha256::new().chain_update(b"uid\0").chain_update(uid))
+        Self::of_hash(&Sha256::new().chain_update(b"uid\0").chain_update(uid).finalize())
     }
 
     /// Starts to compute the key of a content, piece by piece. It never equals the key of a unique-id.
     #[must_use]
     pub fn of_content() -> Content {
-        Content(Sha256::new().chain_update(b"content\0"))
+        Content(blake3::Hasher::new())
     }
 
     /// Returns half of the key, never 0. This is enough to compare one message with one other.
@@ -45,16 +45,21 @@ impl Key {
         Some(Self(octets))
     }
 
-    fn finish(hash: Sha256) -> Self {
+    fn of_hash(hash: &[u8]) -> Self {
         let mut octets = [0; 16];
-        octets.copy_from_slice(&hash.finalize()[..16]);
+        octets.copy_from_slice(&hash[..16]);
         Self(octets)
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, octet) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[octet >> 4, octet & 15].map(|digit| DIGITS[usize::from(digit)]));
+        }
+        f.write_str(core::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -66,7 +71,7 @@ impl fmt::Debug for Key {
 
 /// Computes the key of a content.
 #[derive(Clone)]
-pub struct Content(Sha256);
+pub struct Content(blake3::Hasher);
 
 impl Content {
     /// Adds the next piece of the content.
@@ -76,8 +81,8 @@ impl Content {
 
     /// Returns the key of the content.
     #[must_use]
-    pub fn key(self) -> Key {
-        Key::finish(self.0)
+    pub fn key(&self) -> Key {
+        Key::of_hash(self.0.finalize().as_bytes())
     }
 }
 
@@ -98,6 +103,9 @@ mod tests {
         let key = Key::of_uid(b"whqtswO00WBw418f9t5JxYwZ");
         assert_eq!(Key::parse(&key.to_string()), Some(key));
         assert_ne!(key, Key::of_content().key());
+        assert_eq!(key.to_string(), "50401930b359b3fded36d405dd9204bc");
+        // BLAKE3 of nothing.
+        assert_eq!(Key::of_content().key().to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
         for bad in ["", "00", &"+0".repeat(16), &"zz".repeat(16), &"0".repeat(33)] {
             assert_eq!(Key::parse(bad), None, "{bad}");
         }

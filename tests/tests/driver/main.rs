@@ -1,6 +1,7 @@
 //! The driver alone: a transport in memory with a virtual clock, and a store that can wait.
 
 mod auth;
+mod capabilities;
 mod client;
 mod client_auth;
 mod client_deceived;
@@ -15,6 +16,7 @@ mod handed_on;
 mod hashing;
 mod hostile_login;
 mod idle;
+mod in_flight;
 mod late;
 mod logins;
 mod logins_once;

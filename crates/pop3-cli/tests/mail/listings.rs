@@ -123,7 +123,7 @@ fn messages_that_are_known_take_little_memory() {
 
 /// A state file that contains all messages of the server.
 fn state_file(port: u16) -> String {
-    let mut file = state_line(&format!("pop3-state-2 0123 alice@127.0.0.1:{port} -"));
+    let mut file = state_line(&format!("pop3-state-3 0123 alice@127.0.0.1:{port} -"));
     for number in 1..=MESSAGES {
         let key = Sha256::new().chain_update(b"uid\0").chain_update(uid(number)).finalize();
         let key = key[..16].iter().fold(String::new(), |key, octet| format!("{key}{octet:02x}"));

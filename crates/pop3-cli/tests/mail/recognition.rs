@@ -229,7 +229,7 @@ fn first_version(line: &str) -> Option<String> {
     let words = text.split(' ').collect::<Vec<_>>();
     let words = match words[0] {
         "a" => return None,
-        "pop3-state-2" => [&["pop3-state-1"], &words[1..]].concat(),
+        "pop3-state-3" => [&["pop3-state-1"], &words[1..]].concat(),
         "s" => words[..7].to_vec(),
         _ => words,
     };

@@ -46,6 +46,6 @@ impl<T: Transport> Client<T> {
         let digest = digest(timestamp, &secret);
         self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
         self.login_method = Some(LoginMethod::Apop);
-        self.capabilities().await.map(drop)
+        self.ask_again().await
     }
 }

@@ -95,7 +95,7 @@ impl<T: Transport> Client<T> {
         self.may_log_in()?;
         self.learn_capabilities().await?;
         match self.attempt(mechanism, credentials).await {
-            Ok(()) => self.capabilities().await.map(drop),
+            Ok(()) => self.ask_again().await,
             Err(Attempt::TurnedDown(refusal)) => Err(ClientError::Refused(refusal)),
             Err(Attempt::Unbound(error) | Attempt::Failed(error)) => Err(error),
         }

@@ -107,7 +107,37 @@ impl<T: Transport> Client<T> {
     /// Takes what an earlier call has left, and puts a command into the output.
     pub(super) async fn begin<'a>(&mut self, command: impl Borrow<Command<'a>>) -> Result<(), ClientError> {
         self.drain().await?;
+        if self.owes_capa {
+            return self.begin_with(command.borrow(), &[]).await.map(drop);
+        }
         self.enqueue(command)
+    }
+
+    /// The same, and puts as many of the other commands behind it as may be in flight. Returns how many.
+    ///
+    /// A CAPA that is [owed](Self::ask_again) goes in front, and its reply is here when this returns.
+    pub(super) async fn begin_with(
+        &mut self,
+        command: &Command<'_>,
+        others: &[Command<'_>],
+    ) -> Result<usize, ClientError> {
+        self.drain().await?;
+        let asks = self.enqueue_owed_capa(command)?;
+        let mut sent = 0_usize;
+        for command in core::iter::once(command).chain(others) {
+            match self.enqueue(command) {
+                Err(ClientError::Unsendable(SendError::Window)) if asks || sent > 0 => break,
+                result => result?,
+            }
+            sent += 1;
+        }
+        if asks {
+            self.take_capabilities().await?;
+        }
+        if sent == 0 {
+            self.enqueue(command)?;
+        }
+        Ok(sent.saturating_sub(1))
     }
 
     pub(super) fn enqueue<'a>(&mut self, command: impl Borrow<Command<'a>>) -> Result<(), ClientError> {

@@ -1,6 +1,6 @@
 //! Listings: whole, or line by line.
 
-use pop3_proto::client::{ReplyItem, SendError};
+use pop3_proto::client::ReplyItem;
 use pop3_proto::{Command, MessageNumber, Octets};
 
 use super::sizes::Sizes;
@@ -131,15 +131,8 @@ impl<T: Transport> Client<T> {
         &mut self,
         mut take: impl FnMut(ListingRow<'_>),
     ) -> Result<[Result<(), Refusal>; 2], ClientError> {
-        self.begin(&Command::List(None)).await?;
-        // Without pipelining, it is sent when the first listing is here.
-        let sent = match self.enqueue(Command::Uidl(None)) {
-            Err(ClientError::Unsendable(SendError::Window)) => false,
-            sent => {
-                sent?;
-                true
-            }
-        };
+        // Without pipelining, the second is sent when the first listing is here.
+        let sent = self.begin_with(&Command::List(None), &[Command::Uidl(None)]).await? > 0;
         let mut sizes = Sizes::default();
         let listed = self
             .finish(|entry| {

@@ -73,9 +73,15 @@ impl LoginPolicy {
 }
 
 impl<T: Transport> Client<T> {
-    /// Logs in with the best method that the server and the credentials support, and asks for the capabilities
-    /// again. The order is: the SASL mechanisms in the order of [`candidates`], APOP if the policy allows it, USER
-    /// and PASS.
+    /// Logs in with the best method that the server and the credentials support. The order is: the SASL mechanisms in
+    /// the order of [`candidates`], APOP if the policy allows it, USER and PASS.
+    ///
+    /// The client asks for the capabilities before the login, to find out which methods the server supports, and again
+    /// after it, because some depend on the user. If the server has announced PIPELINING, which may not differ after
+    /// the login (RFC 2449 section 6.6), the second CAPA takes no round trip: it is sent together with the first
+    /// command of the next call, except [`quit`](Self::quit). Until then,
+    /// [`known_capabilities`](Self::known_capabilities) returns those from before the login. Call
+    /// [`capabilities`](Self::capabilities) if you need the new ones first.
     ///
     /// A password or token is sent at most once. After a refusal that may be about the credentials, the client tries
     /// nothing weaker. It tries the next mechanism only if the server refused one before any message was exchanged,
@@ -135,7 +141,7 @@ impl<T: Transport> Client<T> {
             }
             match self.attempt(mechanism, credentials).await {
                 Ok(()) => {
-                    self.capabilities().await?;
+                    self.ask_again().await?;
                     return Ok(LoginMethod::Auth(mechanism));
                 }
                 Err(Attempt::TurnedDown(refusal)) => turned_down = Some(refusal),
@@ -190,7 +196,7 @@ impl<T: Transport> Client<T> {
         match self.attempt(mechanism, credentials).await {
             Ok(()) => {
                 self.remember(Quirk::UnknownBinding);
-                self.capabilities().await?;
+                self.ask_again().await?;
                 Ok(LoginMethod::Auth(mechanism))
             }
             // Try nothing weaker, so that an attacker in between gets no more than a proof.
@@ -199,8 +205,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Logs in with USER and PASS (RFC 1939 section 7), and asks for the capabilities again, because they may change
-    /// at the login.
+    /// Logs in with USER and PASS (RFC 1939 section 7), and asks for the capabilities, which may change at the login.
+    /// If they were asked for before, this is done as by [`login_with`](Self::login_with).
     ///
     /// A name or password that is not ASCII is sent only if the server announces `UTF8 USER` (RFC 6856 section 2.2).
     /// It is first prepared with SASLprep.
@@ -234,7 +240,7 @@ impl<T: Transport> Client<T> {
         }
         self.call(&pass, |_| Ok(())).await?;
         self.login_method = Some(LoginMethod::User);
-        self.capabilities().await.map(drop)
+        self.ask_again().await
     }
 
     /// Whether anybody may log in here at all. Mechanisms that show no secret would be safe on a plaintext
@@ -262,15 +268,6 @@ impl<T: Transport> Client<T> {
             return Ok(());
         }
         Err(ClientError::Unsendable(SendError::NotAscii))
-    }
-
-    /// Asks for the capabilities, unless they are known.
-    pub(super) async fn learn_capabilities(&mut self) -> Result<(), ClientError> {
-        if self.known_capabilities().is_none() && !self.without_capabilities {
-            let none = self.capabilities().await?.is_none();
-            self.without_capabilities = none;
-        }
-        Ok(())
     }
 
     /// The names of the mechanisms that the server offers.

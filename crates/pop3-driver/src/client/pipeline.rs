@@ -21,6 +21,9 @@ pub(super) struct Pipeline<'c, T, I: Iterator> {
     sent: VecDeque<(I::Item, Octets)>,
     /// The octets of all of them.
     expected: Octets,
+    /// More commands are sent when only so many are left, which is when a quarter of those in flight is answered. A write
+    /// for each reply would cost both sides more than the reply.
+    enough: usize,
 }
 
 /// A part of a reply.
@@ -36,7 +39,8 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
     /// Creates a pipeline. Earlier replies are received first.
     pub(super) async fn new(client: &'c mut Client<T>, commands: I) -> Result<Self, ClientError> {
         client.drain().await?;
-        Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new(), expected: 0 })
+        client.pay_capa().await?;
+        Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new(), expected: 0, enough: 0 })
     }
 
     /// Returns the next part of a reply, or `None` when all are answered. After a stop, it sends no more commands.
@@ -58,7 +62,10 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
                 }
                 // Send as many commands as fit before waiting for octets.
                 Part::Starved => {
-                    self.fill()?;
+                    if self.sent.len() <= self.enough {
+                        self.fill()?;
+                        self.enough = self.sent.len() - self.sent.len() / 4;
+                    }
                     if self.sent.is_empty() {
                         return if self.commands.peek().is_none() {
                             Ok(None)

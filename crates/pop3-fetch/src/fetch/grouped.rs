@@ -2,7 +2,9 @@
 //! their changes fails.
 
 use std::collections::BTreeMap;
+use std::io::{self, IoSlice, Write};
 use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
 
 use pop3_disk::{Faults, What};
 use pop3_driver::Stop;
@@ -10,9 +12,11 @@ use pop3_proto::MessageNumber;
 
 use super::inbox::{Inbox, To};
 use super::interrupted::{FAULTS, Quit, folder, survives_each, system};
+use super::place::Place;
 use super::plan::Task;
 use crate::Target;
-use crate::journal::{Id, Key};
+use crate::journal::{Id, Journal, Key};
+use crate::sink::printing;
 
 /// The changes by which a group of so many small messages is stored, counted.
 fn changes(count: usize, target: fn(PathBuf) -> Target, faults: &Faults) -> BTreeMap<&'static str, usize> {
@@ -106,6 +110,73 @@ fn an_mbox_is_locked_and_written_once_for_a_group() {
     let found = changes(5_000, Target::Mbox, &system());
     let more = found["write"] - one["write"];
     assert!(found["sync"] == one["sync"] && (1..20).contains(&more), "{found:?}");
+}
+
+/// Counts what is written, and closes after so many writes.
+struct Pipe {
+    told: Sender<usize>,
+    left: usize,
+}
+
+impl Write for Pipe {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::BrokenPipe)?;
+        self.told.send(octets.len()).unwrap();
+        Ok(octets.len())
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(&slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<_>>())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Prints messages of 4096 octets to a pipe that takes so many writes. Returns what was written to it at a time, how
+/// often the state file was written and synced, and how many messages are recorded.
+fn prints(count: usize, writes: usize) -> (Vec<usize>, usize, usize, usize) {
+    let folder = folder();
+    let faults = system();
+    let disk = faults.shared();
+    let journal = Journal::open(&disk, &folder.path().join("state"), "u@h:1", "-", &Stop::new()).unwrap();
+    let (told, heard) = channel();
+    let sink = printing(&disk, Pipe { told, left: writes });
+    let mut inbox = Inbox::of(&disk, journal, sink, None, Place::caller());
+    faults.calm();
+    let mut kept = true;
+    for index in 0..count {
+        let id = Id { key: Key::of_uid(&index.to_be_bytes()), occurrence: 0 };
+        let task =
+            Task { number: MessageNumber::from_index(index).unwrap(), size: None, id: Some(id), total: 1 };
+        let mut incoming = inbox.reception().begin(None);
+        incoming.push(&[b'x'; 4096]).unwrap();
+        incoming.finish(false).unwrap();
+        kept = kept && inbox.keep(incoming, &task).is_ok();
+        if !kept {
+            break;
+        }
+    }
+    let committed = inbox.commit().is_ok();
+    assert_eq!(kept && committed, writes >= count.div_ceil(16));
+    let changes = faults.changes();
+    let of = |what| changes.iter().filter(|change| change.what == what).count();
+    let counts = (of(What::Write), of(What::Sync));
+    let recorded = inbox.memory().len();
+    assert_eq!(inbox.stored(), (recorded as u64, 4096 * recorded as u64));
+    drop(inbox);
+    (heard.iter().collect(), counts.0, counts.1, recorded)
+}
+
+#[test]
+fn small_messages_are_printed_and_noted_together() {
+    assert_eq!(prints(1, 9), (vec![4096], 1, 1, 1));
+    // 64 KiB at a time.
+    assert_eq!(prints(100, 9), ([vec![16 * 4096; 6], vec![4 * 4096]].concat(), 7, 1, 100));
+    // What the reader of the pipe did not take is not recorded.
+    assert_eq!(prints(100, 2), (vec![16 * 4096; 2], 2, 1, 32));
+    assert_eq!(prints(100, 6), (vec![16 * 4096; 6], 6, 1, 96));
 }
 
 /// Small messages in memory, and large ones in files between them.

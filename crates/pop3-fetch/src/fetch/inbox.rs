@@ -40,6 +40,8 @@ pub(crate) struct Inbox {
     reception: Reception,
     /// What is kept, and appears with the next commit.
     batch: Vec<Batched>,
+    /// The octets of it.
+    gathered: u64,
     /// How often each content was met in this run, for messages without a unique-id.
     met: HashMap<Key, u32>,
     remember: bool,
@@ -89,7 +91,6 @@ impl Inbox {
             To::Caller(_) => BY_CALLER.to_owned(),
         };
         let journal = Journal::open(disk, state, account, &name, stop)?;
-        let state = Place::state(journal.path());
         let (sink, turn, target): (Box<dyn Sink>, _, _) = match to {
             To::Target(target) => {
                 let (sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
@@ -97,23 +98,8 @@ impl Inbox {
             }
             To::Caller(deliver) => (Box::new(Handed::new(disk, deliver)), None, Place::caller()),
         };
-        let disk = Arc::clone(disk);
-        let reception = Reception::new(sink.intake(), target.clone());
-        let mut inbox = Self {
-            disk,
-            journal,
-            sink,
-            _turn: turn,
-            target,
-            state,
-            reception,
-            batch: Vec::new(),
-            met: HashMap::new(),
-            remember: !all,
-            unsure: Vec::new(),
-            unsettled: false,
-            stored: (0, 0),
-        };
+        let mut inbox = Self::of(disk, journal, sink, turn, target);
+        inbox.remember = !all;
         inbox.recover().map_err(|error| {
             FetchError::unusable(format!(
                 "could not clean up after an interrupted fetch: {}",
@@ -123,11 +109,39 @@ impl Inbox {
         Ok(inbox)
     }
 
+    /// The two together, as they are.
+    pub(super) fn of(
+        disk: &Arc<dyn Disk>,
+        journal: Journal,
+        sink: Box<dyn Sink>,
+        turn: Option<Turn>,
+        target: Place,
+    ) -> Self {
+        let (disk, state) = (Arc::clone(disk), Place::state(journal.path()));
+        let reception = Reception::new(sink.intake(), target.clone());
+        Self {
+            disk,
+            journal,
+            sink,
+            _turn: turn,
+            target,
+            state,
+            reception,
+            batch: Vec::new(),
+            gathered: 0,
+            met: HashMap::new(),
+            remember: true,
+            unsure: Vec::new(),
+            unsettled: false,
+            stored: (0, 0),
+        }
+    }
+
     /// Begins a run. What the one before has left undone is put in order, as by [`open`](Self::open).
     pub(crate) fn begin_run(&mut self) -> io::Result<()> {
         self.stored = (0, 0);
         self.met.clear();
-        self.batch.clear();
+        self.take_batch();
         if self.unsettled || self.journal.is_torn() {
             self.unsettled = true;
             self.state.named(self.journal.reload())?;
@@ -177,7 +191,7 @@ impl Inbox {
 
     /// Whether each message is recorded durably by itself.
     pub(crate) fn records_each(&self) -> bool {
-        self.sink.noting() == Noting::Each { durably: true }
+        self.sink.noting() == Noting::Each
     }
 
     /// What begins messages.
@@ -203,33 +217,54 @@ impl Inbox {
             return Ok(Kept::Known(id));
         }
         let entry = SeenEntry { digest, ..SeenEntry::new(task.size.unwrap_or(0), task.total) };
+        self.gathered += gathered.octets();
+        self.batch.push((gathered, (id, entry)));
         match self.sink.noting() {
-            Noting::InGroups => self.batch.push((gathered, (id, entry))),
-            Noting::Each { durably } => self.hand_on(gathered, id, entry, durably)?,
+            Noting::InGroups => {}
+            Noting::Each => self.hand_on(true)?,
+            Noting::Behind { octets } if self.gathered >= octets => self.hand_on(false)?,
+            Noting::Behind { .. } => {}
         }
         Ok(Kept::New(id))
     }
 
-    /// Hands a message on, and notes that.
-    fn hand_on(&mut self, gathered: Gathered, id: Id, entry: SeenEntry, durably: bool) -> io::Result<()> {
-        let octets = gathered.octets();
-        self.target.named(self.sink.seal(vec![gathered]).1)?;
-        let unsettled = replace(&mut self.unsettled, true);
-        self.state.named(self.journal.handed(&[(id, entry)], durably))?;
-        self.unsettled = unsettled;
-        self.stored.0 += 1;
-        self.stored.1 += octets;
-        Ok(())
+    /// Hands on what is kept, and notes that.
+    fn hand_on(&mut self, durably: bool) -> io::Result<()> {
+        let (messages, mut entries): (Vec<_>, Vec<_>) = self.take_batch().into_iter().unzip();
+        let octets = messages.iter().map(Gathered::octets).collect::<Vec<_>>();
+        let (sealed, result) = self.sink.seal(messages);
+        // They can't be taken back, whatever followed them.
+        entries.truncate(sealed.len());
+        if !entries.is_empty() {
+            let unsettled = replace(&mut self.unsettled, true);
+            self.state.named(self.journal.handed(&entries, durably))?;
+            self.unsettled = unsettled;
+            self.stored.0 += entries.len() as u64;
+            self.stored.1 += octets.iter().take(entries.len()).sum::<u64>();
+        }
+        self.target.named(result)
+    }
+
+    fn take_batch(&mut self) -> Vec<Batched> {
+        self.gathered = 0;
+        take(&mut self.batch)
     }
 
     /// Makes all kept messages appear. When this returns well, they are safe, and may be deleted
     /// from the server; otherwise ask [`is_stored`](Self::is_stored) for each.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
-        let batch = take(&mut self.batch);
+        let noting = self.sink.noting();
+        if let Noting::Behind { .. } = noting
+            && let Err(error) = self.hand_on(false)
+        {
+            // Those before it count as stored.
+            return self.state.named(self.journal.sync()).and(Err(error));
+        }
+        let batch = self.take_batch();
         // It stays so in a panic.
         let unsettled = replace(&mut self.unsettled, true);
-        let committed = match self.sink.noting() {
-            Noting::Each { .. } => self.state.named(self.journal.sync()),
+        let committed = match noting {
+            Noting::Each | Noting::Behind { .. } => self.state.named(self.journal.sync()),
             Noting::InGroups if batch.is_empty() => Ok(()),
             Noting::InGroups => self.commit_batch(batch),
         };

@@ -38,7 +38,11 @@ impl Log {
                     log.is_old = is_old;
                 }
                 (Some(Record::Traits(traits)), Some(_)) => log.traits = Some(traits),
-                (Some(Record::Stored { id, entry, time, token }), Some(_)) => {
+                (Some(Record::Stored { id, mut entry, time, token }), Some(_)) => {
+                    if log.is_old {
+                        // By another hash.
+                        entry.digest = None;
+                    }
                     batch.push((id, entry));
                     // Rewritten entries were published long ago and have no token.
                     if !token.is_empty() {

@@ -1,7 +1,7 @@
 //! The lines of the state file.
 
-use core::fmt::Write as _;
 use core::num::NonZeroU64;
+use std::io::Write as _;
 
 use sha2::{Digest, Sha256};
 
@@ -26,55 +26,66 @@ pub(crate) enum Record {
 
 /// What the program writes as the version of the file. A program that knows only an earlier version
 /// refuses the file; it would take a line that it does not know for a torn end.
-const FORMAT: &str = "pop3-state-2";
+const FORMAT: &str = "pop3-state-3";
 
-/// The version without traits, which is read and then written anew.
+/// The version that hashes contents by SHA-256. It is read and then written anew.
+const FORMAT_2: &str = "pop3-state-2";
+
+/// The version that has no traits either.
 const FORMAT_1: &str = "pop3-state-1";
+
+/// The octets of a checksum, and of what follows it.
+const SUM: usize = 8;
+const BEHIND_SUM: usize = SUM + 1;
 
 impl Record {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let mut text = String::new();
-        // Writing to a string does not fail.
+        let begin = out.len();
+        out.extend_from_slice(&[b' '; BEHIND_SUM]);
+        // Writing to a vector does not fail.
         let _ = match self {
             Self::Header { name, account, target, is_old } => {
                 let format = if *is_old { FORMAT_1 } else { FORMAT };
-                write!(text, "{format} {name} {} {}", escape(account), escape(target))
+                write!(out, "{format} {name} {} {}", escape(account), escape(target))
             }
             Self::Stored { id: Id { key, occurrence }, entry, time, token } => {
                 let SeenEntry { size, total, digest, absence, deleting } = entry;
                 let letter = if *deleting { 'd' } else { 's' };
                 let digest = digest.map_or(0, u64::from);
                 let token = escape(token);
-                write!(text, "{letter} {key} {occurrence} {total} {size} {time} {token} {digest:x} ")
-                    .and_then(|()| match absence {
-                        Absence::Never => write!(text, "-"),
-                        Absence::Returned => write!(text, "r"),
-                        Absence::Since(day) => write!(text, "{day}"),
-                    })
+                write!(out, "{letter} {key} {occurrence} {total} {size} {time} {token} {digest:x} ").and_then(
+                    |()| match absence {
+                        Absence::Never => out.write_all(b"-"),
+                        Absence::Returned => out.write_all(b"r"),
+                        Absence::Since(day) => write!(out, "{day}"),
+                    },
+                )
             }
-            Self::Published => write!(text, "p"),
-            Self::Deleting { id: Id { key, occurrence } } => write!(text, "x {key} {occurrence}"),
+            Self::Published => out.write_all(b"p"),
+            Self::Deleting { id: Id { key, occurrence } } => write!(out, "x {key} {occurrence}"),
             Self::Traits(traits) => {
-                text.push('a');
-                traits.words().try_for_each(|word| write!(text, " {word}"))
+                out.push(b'a');
+                traits.words().try_for_each(|word| write!(out, " {word}"))
             }
         };
-        out.extend_from_slice(format!("{} {text}\n", checksum(&text)).as_bytes());
+        let sum = checksum(&out[begin + BEHIND_SUM..]);
+        out[begin..begin + SUM].copy_from_slice(&sum);
+        out.push(b'\n');
     }
 
     /// Reads a line without its LF; `None` where it is torn or damaged.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let (sum, text) = str::from_utf8(line).ok()?.split_once(' ')?;
-        if sum != checksum(text) {
+        if sum.as_bytes() != checksum(text.as_bytes()) {
             return None;
         }
         let fields = text.split(' ').collect::<Vec<_>>();
         match *fields.as_slice() {
-            [format @ (FORMAT | FORMAT_1), name, account, target] => Some(Self::Header {
+            [format @ (FORMAT | FORMAT_2 | FORMAT_1), name, account, target] => Some(Self::Header {
                 name: name.to_owned(),
                 account: unescape(account)?,
                 target: unescape(target)?,
-                is_old: format == FORMAT_1,
+                is_old: format != FORMAT,
             }),
             [letter @ ("s" | "d"), key, occurrence, total, size, time, token, ref more @ ..] => {
                 Some(Self::Stored {
@@ -108,12 +119,17 @@ impl Record {
     }
 }
 
-fn checksum(text: &str) -> String {
-    let sum = Sha256::digest(text.as_bytes());
-    sum[..4].iter().fold(String::with_capacity(8), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
+/// In hexadecimal digits.
+fn checksum(text: &[u8]) -> [u8; SUM] {
+    let mut sum = [0; SUM];
+    for (pair, octet) in sum.chunks_exact_mut(2).zip(Sha256::digest(text)) {
+        pair.copy_from_slice(&[octet >> 4, octet & 15].map(digit));
+    }
+    sum
+}
+
+const fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 /// Makes one field without spaces of a text; an empty text is `%`.
@@ -121,14 +137,15 @@ fn escape(text: &str) -> String {
     if text.is_empty() {
         return "%".to_owned();
     }
-    text.bytes().fold(String::with_capacity(text.len()), |mut field, octet| {
-        let _ = if octet.is_ascii_graphic() && octet != b'%' {
-            write!(field, "{}", char::from(octet))
+    let mut field = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        if octet.is_ascii_graphic() && octet != b'%' {
+            field.push(char::from(octet));
         } else {
-            write!(field, "%{octet:02x}")
-        };
-        field
-    })
+            field.extend([b'%', digit(octet >> 4), digit(octet & 15)].map(char::from));
+        }
+    }
+    field
 }
 
 fn unescape(field: &str) -> Option<String> {

@@ -1,6 +1,5 @@
 //! A message that is being received: in memory while it is small, else in an unfinished file.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
@@ -8,36 +7,11 @@ use pop3_proto::Octets;
 use pop3_seen::{Content, Key};
 
 use super::Intake;
+use super::room::{Memory, Room};
 use super::spool::Spool;
 
 /// The most octets of a message that are kept in memory.
 const SMALL: usize = 1 << 20;
-
-/// The most octets of all messages that are kept in memory: what is received and what is being stored.
-const ROOM: usize = 16 << 20;
-
-/// The room in memory that all messages share.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
-    taken: AtomicUsize,
-}
-
-impl Room {
-    /// Takes room for so many octets, if there is so much.
-    fn take(&self, octets: usize) -> bool {
-        let take = |taken: usize| taken.checked_add(octets).filter(|&taken| taken <= ROOM);
-        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn full() -> Self {
-        Self { taken: ROOM.into() }
-    }
-
-    fn give_back(&self, octets: usize) {
-        self.taken.fetch_sub(octets, Ordering::Relaxed);
-    }
-}
 
 /// A message that is being received, or has been. Dropped before it is sealed, it leaves nothing.
 pub(crate) struct Gathered {
@@ -54,22 +28,10 @@ enum Body {
     File { spool: Box<Spool>, content: Box<Content> },
 }
 
-/// Octets that take room.
-struct Memory {
-    octets: Vec<u8>,
-    room: Arc<Room>,
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        self.room.give_back(self.octets.len());
-    }
-}
-
 /// Where the octets of a complete message are.
 pub(super) enum Whole {
     /// As the server has sent them, without dot-stuffing.
-    Memory(Vec<u8>),
+    Memory(Memory),
     /// In the form of the target.
     File(Spool),
 }
@@ -78,8 +40,7 @@ impl Gathered {
     /// Begins a message. `size` is what the server says; memory is taken in advance for some of it only.
     pub(crate) fn new(token: String, room: &Arc<Room>, size: Option<Octets>) -> Self {
         let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
-        let octets = Vec::with_capacity(size.min(SMALL));
-        let body = Body::Memory(Memory { octets, room: Arc::clone(room) });
+        let body = Body::Memory(Memory::new(room, size.min(SMALL)));
         Self { token, body, octets: 0, head: [0; 4] }
     }
 
@@ -92,13 +53,12 @@ impl Gathered {
         self.octets = self.octets.saturating_add(octets.len() as Octets);
         match &mut self.body {
             Body::Memory(memory) => {
-                if memory.octets.len() + octets.len() <= SMALL && memory.room.take(octets.len()) {
-                    memory.octets.extend_from_slice(octets);
+                if memory.len() + octets.len() <= SMALL && memory.push(octets) {
                     return Ok(());
                 }
                 let (mut spool, mut content) =
                     (Box::new(intake.spool(&self.token)?), Box::new(Key::of_content()));
-                for octets in [&memory.octets, octets] {
+                for octets in [&**memory, octets] {
                     content.update(octets);
                     spool.write_all(octets)?;
                 }
@@ -116,10 +76,8 @@ impl Gathered {
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match &mut self.body {
             Body::Memory(memory) => {
-                // The server has announced more than it has sent.
-                if memory.octets.capacity() / 2 > memory.octets.len() {
-                    memory.octets.shrink_to_fit();
-                }
+                // The server may have announced more than it has sent.
+                memory.finish();
                 Ok(())
             }
             Body::File { spool, .. } => spool.finish(),
@@ -153,28 +111,24 @@ impl Gathered {
         match &self.body {
             Body::Memory(memory) => {
                 let mut content = Key::of_content();
-                content.update(&memory.octets);
+                content.update(memory);
                 content.key()
             }
-            Body::File { content, .. } => Content::clone(content).key(),
+            Body::File { content, .. } => content.key(),
         }
     }
 
     /// The octets, if they are in memory.
     pub(super) fn memory(&self) -> Option<&[u8]> {
         match &self.body {
-            Body::Memory(memory) => Some(&memory.octets),
+            Body::Memory(memory) => Some(memory),
             Body::File { .. } => None,
         }
     }
 
     pub(super) fn into_whole(self) -> Whole {
         match self.body {
-            Body::Memory(mut memory) => {
-                let octets = core::mem::take(&mut memory.octets);
-                memory.room.give_back(octets.len());
-                Whole::Memory(octets)
-            }
+            Body::Memory(memory) => Whole::Memory(memory),
             Body::File { spool, .. } => Whole::File(*spool),
         }
     }
@@ -184,6 +138,7 @@ impl Gathered {
 mod tests {
     use pop3_disk::{Disk as _, Faults, System};
 
+    use super::super::room::ROOM;
     use super::*;
 
     /// Files without names.
@@ -215,20 +170,22 @@ mod tests {
         let files =
             || intake.0.changes().iter().filter(|change| change.what == pop3_disk::What::Make).count();
         let mut small = vec![gather(SMALL)];
-        assert_eq!((files(), room.taken.load(Ordering::Relaxed)), (0, SMALL));
+        assert_eq!((files(), room.taken().0), (0, SMALL));
         let large = gather(SMALL + 1);
         assert_eq!(files(), 1);
         assert!(!large.is_in_memory() && small[0].is_in_memory());
         assert_ne!(large.key(), small[0].key());
         small.extend((1..ROOM / SMALL).map(|_| gather(SMALL)));
-        assert_eq!((files(), room.taken.load(Ordering::Relaxed)), (1, ROOM));
+        assert_eq!((files(), room.taken().0), (1, ROOM));
         // There is no more room, until one is gone.
         assert!(!gather(1).is_in_memory());
         assert_eq!(files(), 2);
         drop(small.pop());
         assert!(gather(1).is_in_memory());
         drop(small);
-        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+        // Only what is spare takes room.
+        let (taken, spare) = room.taken();
+        assert!(taken <= ROOM && spare > 0, "{taken} {spare}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Messages that are handed on, and not stored in files: to the caller, or to standard output.
+//! Messages that are handed on to the caller, and not stored in files.
 //!
 //! A message is gathered first, so that one which arrives cut, or turns out to be something else, is not
 //! handed on: that can't be taken back. It counts as stored when it was taken; a run that is killed right then
@@ -6,7 +6,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use pop3_disk::{Disk, File};
@@ -55,45 +55,24 @@ impl fmt::Debug for FetchedMessage<'_> {
     }
 }
 
-/// Prints a message on standard output.
-pub(super) fn print(message: &mut FetchedMessage<'_>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match message.content {
-        Source::Memory(octets) => out.write_all(octets)?,
-        Source::File(_) => {
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                match message.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(read) => out.write_all(&buffer[..read])?,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-    out.flush()
-}
-
 pub(crate) struct Handed {
     intake: Arc<Unnamed>,
     deliver: Deliver,
-    /// Whether each note must outlive the machine before the next message is handed on.
-    durably: bool,
 }
 
 /// What is too large for memory has no name.
-struct Unnamed(Arc<dyn Disk>);
+pub(super) struct Unnamed(Arc<dyn Disk>);
 
 impl Handed {
     /// Hands messages to the caller, who may have stored them durably.
     pub(crate) fn new(disk: &Arc<dyn Disk>, deliver: Deliver) -> Self {
-        Self { intake: Arc::new(Unnamed(Arc::clone(disk))), deliver, durably: true }
+        Self { intake: Unnamed::on(disk), deliver }
     }
+}
 
-    /// Prints messages. Nobody knows what becomes of them if the power fails.
-    pub(super) fn printing(disk: &Arc<dyn Disk>) -> Self {
-        Self { durably: false, ..Self::new(disk, Box::new(print)) }
+impl Unnamed {
+    pub(super) fn on(disk: &Arc<dyn Disk>) -> Arc<Self> {
+        Arc::new(Self(Arc::clone(disk)))
     }
 }
 
@@ -114,7 +93,7 @@ impl Sink for Handed {
     }
 
     fn noting(&self) -> Noting {
-        Noting::Each { durably: self.durably }
+        Noting::Each
     }
 
     /// Hands the messages on: before they are noted, as a note can't be followed by a question here.
@@ -133,7 +112,7 @@ impl Sink for Handed {
             if let Err(error) = handed {
                 return (sealed, Err(error));
             }
-            sealed.push(Sealed { part: Box::new(Taken), messages: 1 });
+            sealed.push(Taken::sealed());
         }
         (sealed, Ok(()))
     }
@@ -156,7 +135,13 @@ impl Sink for Handed {
 }
 
 /// A message that somebody has.
-struct Taken;
+pub(super) struct Taken;
+
+impl Taken {
+    pub(super) fn sealed() -> Sealed {
+        Sealed { part: Box::new(Self), messages: 1 }
+    }
+}
 
 impl Part for Taken {
     fn token(&self) -> &str {
