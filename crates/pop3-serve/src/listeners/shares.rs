@@ -100,12 +100,17 @@ fn serve_shares(shares: Vec<Share>, policy: Policy, role: &Role, stop: &Stop) ->
     let first = workers.next();
     thread::scope(|scope| {
         let serve = |worker: Worker| worker.serve(&service, role, stop);
-        for worker in workers {
-            // Without the thread, its listeners are closed, and the system gives their connections to the others.
-            let _ =
-                thread::Builder::new().name("pop3 worker".into()).spawn_scoped(scope, move || serve(worker));
-        }
-        first.map_or(Ok(()), serve)
+        // Without its thread, the listeners of a worker are closed, and the others get its connections.
+        let start = |worker| {
+            let thread = thread::Builder::new().name("pop3 worker".into());
+            thread.spawn_scoped(scope, move || serve(worker)).ok()
+        };
+        let threads: Vec<_> = workers.filter_map(start).collect();
+        let own = first.map_or(Ok(()), serve);
+        let join = |thread: thread::ScopedJoinHandle<'_, io::Result<()>>| {
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")))
+        };
+        threads.into_iter().map(join).fold(own, Result::and)
     })
 }
 
