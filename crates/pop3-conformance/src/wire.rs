@@ -11,7 +11,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConnection, InvalidMessage, StreamOwned};
 
 use crate::record::Record;
 pub(crate) use crate::reply::{Answer, Reply, trimmed};
@@ -241,7 +241,8 @@ impl Wire {
         config: std::sync::Arc<rustls::ClientConfig>,
         name: rustls::pki_types::ServerName<'static>,
     ) -> Result<Handshake, Stop> {
-        ensure(self.unread() == 0, || "octets in clear text precede the handshake".to_owned())?;
+        let in_clear = "octets in clear text precede the handshake";
+        ensure(self.unread() == 0, || in_clear.to_owned())?;
         let Stream::Plain(mut stream) = core::mem::replace(&mut self.stream, Stream::None) else {
             return fail("TLS is already active");
         };
@@ -259,6 +260,10 @@ impl Wire {
                 }
                 let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
                 let outcome = match cause {
+                    // They may arrive later than the check above.
+                    Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                        return fail(in_clear);
+                    }
                     Some(rustls::Error::InvalidCertificate(fault)) => {
                         Handshake::Untrusted(format!("{fault:?}"))
                     }

@@ -9,8 +9,11 @@ mod inbox;
 mod interrupted;
 mod lent;
 mod listing;
+#[cfg(test)]
+mod panicked;
 mod place;
 mod plan;
+mod reception;
 #[cfg(test)]
 mod resumed;
 mod session;

@@ -51,7 +51,7 @@ pub enum Capability<'a> {
 #[non_exhaustive]
 pub struct LoginDelay {
     /// The delay. If it is announced before the login, it is the largest of all users.
-    #[cfg_attr(feature = "serde", serde(with = "crate::serialize::seconds"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::seconds"))]
     pub delay: Duration,
     /// Whether the value may differ for a user. The user's own value is announced after the login.
     pub per_user: bool,

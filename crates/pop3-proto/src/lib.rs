@@ -134,6 +134,8 @@ mod rejection;
 mod reply;
 mod sasl;
 #[cfg(feature = "serde")]
+mod seconds;
+#[cfg(feature = "serde")]
 mod serialize;
 pub mod server;
 mod text_id;

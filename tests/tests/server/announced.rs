@@ -224,3 +224,20 @@ fn xclient_is_announced_by_the_greeting_and_taken_once() {
     assert!(!String::from_utf8(other.take()).expect("text").contains("XCLIENT"));
     assert!(other.say("XCLIENT ADDR=192.0.2.1").starts_with("-ERR"));
 }
+
+// 2449-5.05
+#[test]
+fn the_line_sasl_has_512_octets_at_most() {
+    let names: Vec<_> = (0..60).map(|number| format!("X-MECHANISM-{number:08}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut config = ServerConfig::default();
+    config.mechanisms = offer(&names);
+    let mut server = Server::with(Store::fixture(), config, Channel::Tls, None);
+    server.take();
+    let list = server.say("CAPA");
+    let line = list.split_inclusive("\r\n").find(|line| line.starts_with("SASL ")).unwrap();
+    assert_eq!(line.len(), "SASL".len() + 24 * " X-MECHANISM-00000000".len() + 2);
+    // All of them are accepted, and are in the list of AUTH.
+    assert_eq!(server.say("AUTH").lines().count(), 62);
+    assert!(server.say("AUTH X-MECHANISM-00000059").starts_with("-ERR never heard of it"));
+}

@@ -345,22 +345,6 @@ fn auth_alone_lists_the_mechanisms_unless_that_is_off() {
     assert!(with(ServerConfig::default(), Channel::Tls).say("AUTH").starts_with("-ERR "));
 }
 
-// 2449-5.05
-#[test]
-fn the_line_sasl_has_512_octets_at_most() {
-    let names: Vec<_> = (0..60).map(|number| format!("X-MECHANISM-{number:08}")).collect();
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let mut config = ServerConfig::default();
-    config.mechanisms = offer(&names);
-    let mut server = with(config, Channel::Tls);
-    let list = server.say("CAPA");
-    let line = list.split_inclusive("\r\n").find(|line| line.starts_with("SASL ")).unwrap();
-    assert_eq!(line.len(), "SASL".len() + 24 * " X-MECHANISM-00000000".len() + 2);
-    // All of them are accepted, and are in the list of AUTH.
-    assert_eq!(server.say("AUTH").lines().count(), 62);
-    assert!(server.say("AUTH X-MECHANISM-00000059").starts_with("-ERR never heard of it"));
-}
-
 // 2595-4.15, 2595-4.16
 #[test]
 fn tls_brings_back_what_the_settings_say() {

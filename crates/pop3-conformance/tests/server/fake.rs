@@ -52,6 +52,8 @@ pub(crate) enum Flaw {
     BelievesClearText,
     GreetsAgain,
     SpeaksBehindStls,
+    /// The same, but only after the client has begun the handshake.
+    SpeaksAtHandshake,
     ClearAfterBadHandshake,
     NoAlpn,
     NoCloseNotify,

@@ -31,6 +31,24 @@ fn line(seen: &Seen<'_>, reply: Vec<u8>, line: &str, text: &str) -> Vec<u8> {
     if seen.logged_in && seen.line == line.as_bytes() { say(text) } else { reply }
 }
 
+/// What fails if octets in clear text are where TLS must be.
+const IN_CLEAR: &[&str] = &[
+    "2595-4.02",
+    "2595-4.11",
+    "2595-4.12",
+    "2595-4.16",
+    "2595-4.17",
+    "2595-4.18",
+    "2595-4.20",
+    "8314-3.02",
+    "8314-4.01",
+    "8314-4.03",
+    "9325-3.01",
+    "9325-3.02",
+    "2595-2.12",
+    "5034-4.21",
+];
+
 pub(crate) const ALL: &[(&[&str], Fault)] = &[
     // Lines, commands, replies.
     flaw(&["1939-3.01"], Flaw::PasswordWithoutCase),
@@ -287,25 +305,8 @@ pub(crate) const ALL: &[(&[&str], Fault)] = &[
     }),
     // TLS.
     reply(&["2595-4.10"], |seen, reply| line(seen, reply, "STLS", "+OK begin\r\n")),
-    flaw(
-        &[
-            "2595-4.02",
-            "2595-4.11",
-            "2595-4.12",
-            "2595-4.16",
-            "2595-4.17",
-            "2595-4.18",
-            "2595-4.20",
-            "8314-3.02",
-            "8314-4.01",
-            "8314-4.03",
-            "9325-3.01",
-            "9325-3.02",
-            "2595-2.12",
-            "5034-4.21",
-        ],
-        Flaw::SpeaksBehindStls,
-    ),
+    flaw(IN_CLEAR, Flaw::SpeaksBehindStls),
+    flaw(IN_CLEAR, Flaw::SpeaksAtHandshake),
     flaw(&["2595-4.12"], Flaw::RunsWhatWasInjected),
     flaw(&["2595-4.16"], Flaw::BelievesClearText),
     flaw(&["2595-4.12", "2595-4.16", "2595-4.17", "2595-4.18", "8314-3.02"], Flaw::GreetsAgain),

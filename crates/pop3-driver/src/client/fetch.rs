@@ -133,39 +133,88 @@ impl<T: Transport> Client<T> {
         Ok(refusals)
     }
 
-    /// Marks messages as deleted as [`dele_all`](Self::dele_all) does, and ends the session as [`quit`](Self::quit)
-    /// does. With pipelining, QUIT follows the last DELE immediately, so the server removes the messages that it has
-    /// marked even if it refuses to mark others. `refused` is called for each refusal.
+    /// Marks messages as deleted as [`dele_all`](Self::dele_all) does, and ends the session with QUIT. With pipelining,
+    /// QUIT does not wait for the replies, so the server removes the messages that it has marked even if it refuses to
+    /// mark others. `refused` is called for each refusal.
+    ///
+    /// NOOP and STAT stand between the last DELE and QUIT, as in [`verify_step`](Self::verify_step). If the server sends
+    /// a reply too many, its reply to NOOP is in the place of that to STAT, and the `+OK` in the place of the reply to
+    /// QUIT is not believed. Both may be refused.
+    ///
+    /// Unlike [`quit`](Self::quit), this sends nothing more after a [stop](super::ClientOptions::stop), not even QUIT.
+    /// If there is nothing to delete, call `quit`.
     ///
     /// If the future is dropped, the connection is closed, and it is unknown whether anything was removed.
     ///
     /// # Errors
-    /// As [`quit`](Self::quit). After [`ClientError::Stopped`], nothing is removed if not all commands were sent.
+    /// Returns [`ClientError::Refused`] if the server refuses QUIT, or if it refuses STAT and does not close the
+    /// connection after the reply to QUIT. It is then unknown which messages were removed, as after most other errors.
+    /// After [`ClientError::Stopped`], nothing is removed if not all commands were sent. After
+    /// [`ClientError::Protocol`], the refusals may have been those of other messages.
     pub async fn dele_all_and_quit(
         mut self,
+        messages: &[MessageNumber],
+        refused: impl FnMut(MessageNumber, Refusal),
+    ) -> Result<(), ClientError> {
+        let result = self.dele_then_quit(messages, refused).await;
+        let deadline = self.transport.now().after(CLOSE_TIMEOUT);
+        self.transport.close(deadline).await;
+        result
+    }
+
+    async fn dele_then_quit(
+        &mut self,
         messages: &[MessageNumber],
         mut refused: impl FnMut(MessageNumber, Refusal),
     ) -> Result<(), ClientError> {
         let mut index = 0;
-        let commands = core::iter::from_fn(|| {
+        let commands = core::iter::from_fn(move || {
             index += 1;
             match messages.get(index - 1) {
                 Some(&message) => Some(Command::Dele(message)),
-                None => (index == messages.len() + 1).then_some(Command::Quit),
+                None => match index - messages.len() {
+                    1 => Some(Command::Noop),
+                    2 => Some(Command::Stat),
+                    3 => Some(Command::Quit),
+                    _ => None,
+                },
             }
         });
-        let mut pipeline = Pipeline::new(&mut self, commands).await?;
-        let mut result = Ok(());
+        let mut pipeline = Pipeline::new(self, commands).await?;
+        let (mut no_stat, mut no_quit) = (None, None);
         while let Some(Answer { command, part, .. }) = pipeline.next().await? {
-            match (command, part) {
-                (Command::Dele(message), Part::Refused(refusal)) => refused(message, refusal),
-                (_, Part::Refused(refusal)) => result = Err(ClientError::Refused(refusal)),
-                _ => {}
+            let Part::Refused(refusal) = part else { continue };
+            if let Command::Dele(message) = command {
+                refused(message, refusal);
+            } else if matches!(command, Command::Stat) {
+                no_stat = Some(refusal);
+            } else if matches!(command, Command::Quit) {
+                no_quit = Some(refusal);
             }
         }
+        match (no_quit, no_stat) {
+            (Some(refusal), _) => Err(ClientError::Refused(refusal)),
+            // Another reply is the one to QUIT. Other octets behind the last reply harm nobody.
+            (None, None) if is_reply(self.untaken()) => self.be_quiet(),
+            (None, None) => Ok(()),
+            // The refusal may be that of DELE, and QUIT may not be answered yet.
+            (None, Some(refusal)) => self.end_quietly(refusal).await,
+        }
+    }
+
+    /// Waits until the server closes the connection. If no other reply comes before, it has sent as many as there were
+    /// commands.
+    async fn end_quietly(&mut self, refusal: Refusal) -> Result<(), ClientError> {
+        self.be_quiet()?;
         let deadline = self.transport.now().after(CLOSE_TIMEOUT);
-        self.transport.close(deadline).await;
-        result
+        match self.transport.read(self.input.room(), deadline).await {
+            Ok(0) => Ok(()),
+            Ok(octets) => {
+                self.input.add(octets);
+                self.be_quiet()
+            }
+            Err(_) => Err(ClientError::Refused(refusal)),
+        }
     }
 
     /// Sends commands and ignores what their positive replies contain, with pipelining if the server supports it (RFC
@@ -201,4 +250,9 @@ impl<T: Transport> Client<T> {
         }
         Ok(())
     }
+}
+
+/// Whether octets begin as a reply does.
+fn is_reply(octets: &[u8]) -> bool {
+    octets.starts_with(b"+OK") || octets.starts_with(b"-ERR")
 }

@@ -98,7 +98,7 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
                 0
             };
             let expected = self.expected.saturating_add(octets);
-            if !self.sent.is_empty() && expected > self.client.max_octets_expected {
+            if octets > 0 && !self.sent.is_empty() && expected > self.client.max_octets_expected {
                 break;
             }
             match self.client.enqueue(command) {

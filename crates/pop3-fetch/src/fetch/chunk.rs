@@ -5,24 +5,34 @@ use std::io::{self, Write};
 
 use pop3_proto::Octets;
 
-use super::inbox::Incoming;
 use super::plan::Task;
+use super::reception::Incoming;
 use crate::journal::{Content, Key};
 
 /// How many messages are fetched before it is proved that replies and commands are in step, and then stored together.
 const MOST: usize = 1_024;
 
+/// The same where each message is recorded durably by itself. That may take long, and the session waits for it while
+/// the server's autologout timer runs.
+const MOST_RECORDED: usize = 32;
+
 /// How many octets, by the server's count.
 const MOST_OCTETS: u64 = 8 << 20;
 
-/// Takes those that are fetched together: one where step was lost before, so that all before the place where
+/// The most messages that are fetched together: one where step was lost before, so that all before the place where
 /// that happens can be stored.
-pub(super) fn take(
-    tasks: &mut Peekable<impl Iterator<Item = Task>>,
-    room: usize,
-    careful: bool,
-) -> Vec<Task> {
-    let most = room.min(if careful { 1 } else { MOST });
+pub(super) const fn most(careful: bool, records_each: bool) -> usize {
+    if careful {
+        1
+    } else if records_each {
+        MOST_RECORDED
+    } else {
+        MOST
+    }
+}
+
+/// Takes those that are fetched together, at most so many.
+pub(super) fn take(tasks: &mut Peekable<impl Iterator<Item = Task>>, most: usize) -> Vec<Task> {
     let mut taken = Vec::new();
     let mut octets: u64 = 0;
     while taken.len() < most

@@ -1,5 +1,6 @@
 //! Storing and remembering in one: a target and its journal.
 
+use core::mem::{replace, take};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
@@ -13,8 +14,9 @@ use pop3_text::reasons;
 
 use super::place::Place;
 use super::plan::Task;
+use super::reception::{Incoming, Reception};
 use crate::journal::{Census, Day, Id, Intent, Journal, Key, Memory, SeenEntry, Traits};
-use crate::sink::{self, Deliver, Gathered, Handed, Intake, Noting, Part, Room, Sealed, Sink, Turn};
+use crate::sink::{self, Deliver, Gathered, Handed, Noting, Part, Sealed, Sink, Turn};
 use crate::{FetchError, Target};
 
 /// What stands in the state file for a target where the caller takes the messages.
@@ -43,25 +45,10 @@ pub(crate) struct Inbox {
     remember: bool,
     /// Messages of which it is not known whether they have appeared, as something failed.
     unsure: Vec<Id>,
-    /// A commit failed, so that notes and target may say something else than the memory.
+    /// A commit failed or panicked, so that notes and target may say something else than the memory.
     unsettled: bool,
     /// New messages that have appeared, and their octets.
     stored: (u64, u64),
-}
-
-/// Begins messages, also while the inbox stores others.
-#[derive(Clone)]
-pub(crate) struct Reception {
-    intake: Arc<dyn Intake>,
-    room: Arc<Room>,
-    target: Place,
-}
-
-/// A message that is being received: push its octets, [`finish`](Self::finish) it, then [`Inbox::keep`] it. Dropped
-/// before that, it leaves nothing.
-pub(crate) struct Incoming {
-    gathered: Gathered,
-    reception: Reception,
 }
 
 /// A message that appears with the next commit.
@@ -111,8 +98,7 @@ impl Inbox {
             To::Caller(deliver) => (Box::new(Handed::new(disk, deliver)), None, Place::caller()),
         };
         let disk = Arc::clone(disk);
-        let reception =
-            Reception { intake: sink.intake(), room: Arc::new(Room::default()), target: target.clone() };
+        let reception = Reception::new(sink.intake(), target.clone());
         let mut inbox = Self {
             disk,
             journal,
@@ -189,6 +175,11 @@ impl Inbox {
         self.state.named(self.journal.set_traits(traits))
     }
 
+    /// Whether each message is recorded durably by itself.
+    pub(crate) fn records_each(&self) -> bool {
+        self.sink.noting() == Noting::Each { durably: true }
+    }
+
     /// What begins messages.
     pub(crate) const fn reception(&self) -> &Reception {
         &self.reception
@@ -197,7 +188,7 @@ impl Inbox {
     /// The message has arrived whole, its terminator included. It appears with the next
     /// [`commit`](Self::commit), or now if it can't be taken back.
     pub(crate) fn keep(&mut self, incoming: Incoming, task: &Task) -> io::Result<Kept> {
-        let gathered = incoming.gathered;
+        let gathered = incoming.into_gathered();
         let content = gathered.key();
         let id = task.id.unwrap_or_else(|| {
             let met = self.met.entry(content).or_default();
@@ -223,9 +214,9 @@ impl Inbox {
     fn hand_on(&mut self, gathered: Gathered, id: Id, entry: SeenEntry, durably: bool) -> io::Result<()> {
         let octets = gathered.octets();
         self.target.named(self.sink.seal(vec![gathered]).1)?;
-        let noted = self.state.named(self.journal.handed(&[(id, entry)], durably));
-        self.unsettled |= noted.is_err();
-        noted?;
+        let unsettled = replace(&mut self.unsettled, true);
+        self.state.named(self.journal.handed(&[(id, entry)], durably))?;
+        self.unsettled = unsettled;
         self.stored.0 += 1;
         self.stored.1 += octets;
         Ok(())
@@ -234,13 +225,15 @@ impl Inbox {
     /// Makes all kept messages appear. When this returns well, they are safe, and may be deleted
     /// from the server; otherwise ask [`is_stored`](Self::is_stored) for each.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
-        let batch = core::mem::take(&mut self.batch);
+        let batch = take(&mut self.batch);
+        // It stays so in a panic.
+        let unsettled = replace(&mut self.unsettled, true);
         let committed = match self.sink.noting() {
             Noting::Each { .. } => self.state.named(self.journal.sync()),
             Noting::InGroups if batch.is_empty() => Ok(()),
             Noting::InGroups => self.commit_batch(batch),
         };
-        self.unsettled |= committed.is_err();
+        self.unsettled = unsettled || committed.is_err();
         committed
     }
 
@@ -355,44 +348,6 @@ impl Inbox {
             (is_met || whole).then_some(is_met)
         });
         self.state.named(pruned)
-    }
-}
-
-impl Reception {
-    /// Begins to receive a message. `size` is what the server says.
-    pub(crate) fn begin(&self, size: Option<u64>) -> Incoming {
-        let gathered = Gathered::new(self.intake.token(), &self.room, size);
-        Incoming { gathered, reception: self.clone() }
-    }
-}
-
-#[cfg(test)]
-impl Reception {
-    /// The same where there is no room in memory.
-    pub(crate) fn crowded(&self) -> Self {
-        Self { room: Arc::new(Room::full()), ..self.clone() }
-    }
-}
-
-impl Incoming {
-    /// More octets of the message, in the form of the server.
-    pub(crate) fn push(&mut self, octets: &[u8]) -> io::Result<()> {
-        let Reception { intake, target, .. } = &self.reception;
-        target.named(self.gathered.push(octets, &**intake))
-    }
-
-    /// All octets have come. If there are `too_many` open files, its own is closed, which takes longer.
-    pub(crate) fn finish(&mut self, too_many: bool) -> io::Result<()> {
-        let mut finished = self.gathered.finish();
-        if too_many {
-            finished = finished.and_then(|()| self.gathered.close());
-        }
-        self.reception.target.named(finished)
-    }
-
-    /// What the message is, as far as that is known without the server.
-    pub(crate) const fn gathered(&self) -> &Gathered {
-        &self.gathered
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pop3_disk::{Disk, System};
 use pop3_driver::Transport;
 use pop3_driver::client::{self, Client};
-use pop3_proto::MessageNumber;
+use pop3_proto::{Command, MessageNumber};
 
 use super::catalogue::Catalogue;
 use super::inbox::{Inbox, To};
@@ -140,7 +140,8 @@ impl Fetch {
     /// A problem with a single message does not end the run. It is reported as an [event](Self::on_event) and counted
     /// in the [report](Self::report), which is available after an error, too.
     ///
-    /// If you drop the future, the session ends without QUIT, and nothing is deleted. The messages stored so far are
+    /// If you drop the future before it deletes messages, the session ends without QUIT, and nothing is deleted. While
+    /// it deletes, stored messages may or may not be removed; the next run finds out. The messages stored so far are
     /// recorded, and the next run continues from there. Messages that are being stored then are stored completely: the
     /// next run, and dropping this value, wait for that.
     ///
@@ -244,20 +245,41 @@ impl Fetch {
     ) -> Result<(), FetchError> {
         let numbers: Vec<MessageNumber> = ids.keys().copied().collect();
         let all: Vec<Id> = ids.values().copied().collect();
-        let mut refusals = Vec::new();
-        let ended = if self.inbox.get().are_alone(&all) {
+        let ended = if numbers.is_empty() {
+            client.quit().await
+        } else if self.inbox.get().are_alone(&all) {
             // For each of them, the next listing tells whether it was deleted, so QUIT need not wait for the replies.
             self.inbox.get().deleting(&all)?;
-            let refused = |number, refusal| refusals.push((number, refusal));
-            let ended = client.dele_all_and_quit(&numbers, refused).await;
-            let refused: Vec<Id> =
-                refusals.iter().filter_map(|(number, _)| ids.get(number).copied()).collect();
-            self.inbox.get().not_deleting(&refused);
-            self.tell_refused(&mut ids, refusals);
+            let mut refused = Vec::new();
+            let ended = client
+                .dele_all_and_quit(&numbers, |message, refusal| {
+                    refused.extend(ids.remove(&message));
+                    self.tell_refused(message, refusal);
+                })
+                .await;
+            // Otherwise the refusals may be those of others.
+            if ended.is_ok() {
+                self.inbox.get().not_deleting(&refused);
+            }
             ended
         } else {
-            refusals = client.dele_all(&numbers).await.map_err(|error| self.lost(error.into()))?;
-            self.tell_refused(&mut ids, refusals);
+            let marked = client
+                .call_all(numbers.into_iter().map(Command::Dele), |command, refusal| {
+                    if let Command::Dele(message) = command {
+                        ids.remove(&message);
+                        self.tell_refused(message, refusal);
+                    }
+                })
+                .await;
+            // It must be known which of them are marked.
+            let proved = match marked {
+                Ok(()) => client.verify_step().await,
+                failed => failed,
+            };
+            if let Err(error) = proved {
+                self.report.not_deleted += ids.len() as u64;
+                return Err(self.lost(error.into()));
+            }
             self.inbox.get().deleting(&ids.values().copied().collect::<Vec<_>>())?;
             client.quit().await
         };
@@ -274,25 +296,18 @@ impl Fetch {
                 self.notice(&Notice::QuitRefused { refusal });
                 Ok(())
             }
-            // All that was wanted is done.
-            Err(_) if marked == 0 => Ok(()),
             Err(error) => {
                 self.report.not_deleted += marked;
-                Err(self.lost(error.into()))
+                let ended = self.lost(error.into());
+                // All that was wanted may be done.
+                if marked == 0 { Ok(()) } else { Err(ended) }
             }
         }
     }
 
-    /// Tells which messages the server does not delete, and takes them out.
-    fn tell_refused(
-        &mut self,
-        ids: &mut BTreeMap<MessageNumber, Id>,
-        refusals: Vec<(MessageNumber, client::Refusal)>,
-    ) {
-        for (message, refusal) in refusals {
-            ids.remove(&message);
-            self.report.not_deleted += 1;
-            self.notice(&Notice::NotDeleted { message, refusal });
-        }
+    /// Tells that the server does not delete a message.
+    fn tell_refused(&mut self, message: MessageNumber, refusal: client::Refusal) {
+        self.report.not_deleted += 1;
+        self.notice(&Notice::NotDeleted { message, refusal });
     }
 }

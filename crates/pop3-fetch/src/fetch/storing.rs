@@ -11,9 +11,10 @@ use pop3_proto::{MessageNumber, Octets};
 
 use super::catalogue::{Catalogue, Places};
 use super::chunk::{self, Chunk, Copy, Doubt, Received};
-use super::inbox::{Inbox, Incoming, Reception};
+use super::inbox::Inbox;
 use super::lent::Lent;
 use super::plan::{Task, task};
+use super::reception::{Incoming, Reception};
 use super::shelf::{Shelved, shelve};
 use crate::journal::{Census, Id, Key, Traits};
 use crate::{FetchError, FetchEvent, FetchReport, Notice};
@@ -113,24 +114,30 @@ impl<'a> Storing<'a> {
         tasks: Tasks<'_>,
         limit: Option<usize>,
     ) -> Result<(), FetchError> {
-        let careful = self.traits.lost_synchronisation;
+        let most = chunk::most(self.traits.lost_synchronisation, self.inbox.get().records_each());
         let mut later = tasks.iter().peekable();
         self.report.left = tasks.places.len() as u64;
+        // Those of the chunk before, which a thread may be storing.
+        let mut given = 0;
         loop {
-            let room = match limit {
-                None => usize::MAX,
-                Some(limit) => {
-                    // How many are new is known when they are stored.
-                    self.shelved().await?;
-                    limit.saturating_sub(usize::try_from(self.report.fetched).unwrap_or(usize::MAX))
-                }
-            };
-            let now = chunk::take(&mut later, room, careful);
+            let mut now = chunk::take(&mut later, self.room(limit, given).min(most));
+            if now.is_empty() && later.peek().is_some() {
+                // How many are new is known when they are stored.
+                self.shelved().await?;
+                now = chunk::take(&mut later, self.room(limit, 0).min(most));
+            }
             if now.is_empty() {
                 return Ok(());
             }
             self.fetch_chunk(client, &now).await?;
+            given = now.len();
         }
+    }
+
+    /// How many messages may still be fetched, if so many that are not counted yet are new.
+    fn room(&self, limit: Option<usize>, given: usize) -> usize {
+        let fetched = usize::try_from(self.report.fetched).unwrap_or(usize::MAX);
+        limit.map_or(usize::MAX, |limit| limit.saturating_sub(fetched).saturating_sub(given))
     }
 
     /// How many messages were dealt with, in whatever way.

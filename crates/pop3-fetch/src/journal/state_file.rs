@@ -126,6 +126,8 @@ impl StateFile {
             return Err(io::Error::other("an earlier write failed and could not be undone"));
         }
         let length = self.file.stat()?.len;
+        // It stays so in a panic.
+        self.is_torn = true;
         let mut appended = self.file.write_all(lines);
         if durably {
             appended = appended.and_then(|()| self.file.sync());
@@ -133,11 +135,9 @@ impl StateFile {
         } else {
             self.is_behind = true;
         }
-        if appended.is_err() {
-            // The next run must not believe these lines, and no other lines may follow them.
-            let taken_back = self.file.set_len(length).and_then(|()| self.file.sync());
-            self.is_torn |= taken_back.is_err();
-        }
+        // If it failed, the next run must not believe these lines, and no other lines may follow them.
+        self.is_torn =
+            appended.is_err() && self.file.set_len(length).and_then(|()| self.file.sync()).is_err();
         appended
     }
 

@@ -1,6 +1,7 @@
 //! An unfinished file.
 
 use std::io::{self, BufWriter, Seek as _, Write};
+use std::thread::panicking;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pop3_disk::{File, Open};
@@ -23,7 +24,8 @@ pub(super) enum Form {
     Mboxrd(SystemTime),
 }
 
-/// An unfinished file, removed when it is dropped and was not kept.
+/// An unfinished file, removed when it is dropped and was not kept. In a panic it stays, as it would if the process
+/// were killed: a note about it may be on the disk, and its absence would say that the message has appeared.
 #[derive(Debug)]
 pub(crate) struct Spool {
     /// `None` where the file has no name, and so goes by itself.
@@ -219,6 +221,7 @@ impl Drop for Spool {
     fn drop(&mut self) {
         discard(core::mem::replace(&mut self.body, Body::Failed));
         if self.unfinished
+            && !panicking()
             && let Some(spot) = &self.spot
         {
             // If it can't be removed now, the next run does it.

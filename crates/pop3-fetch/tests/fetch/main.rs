@@ -1,6 +1,7 @@
 //! The library as programs use it: over real sockets and real files, on every runtime.
 #![expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 
+mod deleting;
 mod server;
 mod trips;
 

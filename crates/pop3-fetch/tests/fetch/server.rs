@@ -2,23 +2,39 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// A message: its unique-id, and its octets.
 pub(crate) type Mail = (&'static str, &'static str);
 
-/// What the server does wrong.
+/// How the server is set up, and what it does wrong.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
+    /// CAPA announces PIPELINING and UIDL. Otherwise it is refused.
+    pub(crate) pipelines: bool,
     /// UIDL is refused.
     pub(crate) no_uidl: bool,
     /// RETR of this message is refused.
     pub(crate) refuses: Option<usize>,
     /// The connection is closed in the middle of this message.
     pub(crate) cuts: Option<usize>,
+    /// DELE of this message is refused.
+    pub(crate) refuses_dele: Option<usize>,
+    /// One more positive reply follows that to DELE of this message.
+    pub(crate) doubles_dele: Option<usize>,
     /// Everything is deleted at QUIT, and the connection is closed before the reply.
     pub(crate) mute_at_quit: bool,
+    /// QUIT is not answered, and the connection stays open. The value is whether everything is deleted before.
+    pub(crate) hangs_at_quit: Option<bool>,
+}
+
+impl Faults {
+    /// A server without faults that announces PIPELINING.
+    pub(crate) fn pipelining() -> Self {
+        Self { pipelines: true, ..Self::default() }
+    }
 }
 
 /// A maildrop, and the fault of its server.
@@ -34,6 +50,8 @@ struct Shared {
     faults: Faults,
     /// How often RETR was sent.
     retrs: usize,
+    /// Is told of each QUIT.
+    quits: Option<Sender<()>>,
 }
 
 impl Server {
@@ -70,6 +88,13 @@ impl Server {
         self.shared.lock().unwrap().retrs
     }
 
+    /// What tells of each QUIT from now on, when it is carried out.
+    pub(crate) fn quits(&self) -> Receiver<()> {
+        let (told, quits) = channel();
+        self.shared.lock().unwrap().quits = Some(told);
+        quits
+    }
+
     /// One session.
     fn answer(&self, stream: &TcpStream) -> std::io::Result<()> {
         let (mail, faults) = {
@@ -91,6 +116,7 @@ impl Server {
                 format!("+OK\r\n{}.\r\n", lines.collect::<String>())
             };
             let reply = match (word, place) {
+                ("CAPA", _) if faults.pipelines => "+OK\r\nUIDL\r\nPIPELINING\r\n.\r\n".to_owned(),
                 ("USER" | "PASS" | "NOOP", _) => "+OK\r\n".to_owned(),
                 ("STAT", _) => format!("+OK {} 1\r\n", mail.len()),
                 ("LIST", _) => list(&|(_, text)| text.len().to_string()),
@@ -103,8 +129,10 @@ impl Server {
                     format!("+OK\r\n{}.\r\n", mail[place].1)
                 }
                 ("DELE", Some(place)) => {
-                    marked[place] = true;
-                    "+OK\r\n".to_owned()
+                    marked[place] = faults.refuses_dele != Some(place);
+                    let reply = if marked[place] { "+OK\r\n" } else { "-ERR no\r\n" };
+                    let more = if faults.doubles_dele == Some(place) { "+OK\r\n" } else { "" };
+                    format!("{reply}{more}")
                 }
                 ("QUIT", _) => {
                     let gone: Vec<&str> = mail
@@ -113,7 +141,18 @@ impl Server {
                         .filter(|(_, marked)| **marked)
                         .map(|((uid, _), _)| *uid)
                         .collect();
-                    self.shared.lock().unwrap().mail.retain(|(uid, _)| !gone.contains(uid));
+                    let mut shared = self.shared.lock().unwrap();
+                    if faults.hangs_at_quit != Some(false) {
+                        shared.mail.retain(|(uid, _)| !gone.contains(uid));
+                    }
+                    if let Some(told) = &shared.quits {
+                        let _ = told.send(());
+                    }
+                    drop(shared);
+                    if faults.hangs_at_quit.is_some() {
+                        // Until the client closes it.
+                        continue;
+                    }
                     if !faults.mute_at_quit {
                         out.write_all(b"+OK bye\r\n")?;
                     }

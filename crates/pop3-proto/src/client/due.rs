@@ -16,7 +16,8 @@ impl ClientConnection {
             }
             // Before the login replies are short: a server that gives them octet by octet means no good.
             (ClientState::Authorization | ClientState::Transaction | ClientState::Closing, _) => {
-                let quit = self.awaited()? == Keyword::Quit;
+                // A server may begin to remove messages before it has answered what came ahead of QUIT.
+                let quit = self.awaited()? == Keyword::Quit || self.session.state() == ClientState::Closing;
                 Some(Due::Whole(if quit { config.quit_timeout } else { config.reply_timeout }))
             }
             (ClientState::Challenged | ClientState::Handshake | ClientState::Closed, _) => None,

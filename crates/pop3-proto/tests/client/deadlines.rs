@@ -274,3 +274,22 @@ fn quit_has_its_own_time() {
     player.feed(b"");
     assert_eq!(player.told(), ["error TimedOut { during: Some(Quit) }"]);
 }
+
+/// A server may begin to remove messages at QUIT before it has answered the commands ahead of it.
+#[test]
+fn quit_behind_other_commands_gives_all_replies_its_time() {
+    let mut player = Player::ready(config());
+    for message in 1..=2 {
+        player.try_send(&Command::Dele(number(message))).unwrap();
+    }
+    assert_eq!(player.client.deadline(), at(20));
+    player.try_send(&Command::Quit).unwrap();
+    assert_eq!(player.client.deadline(), at(100));
+    player.after(99);
+    player.feed(b"+OK\r\n");
+    assert_eq!(player.told(), ["Dele Positive "]);
+    assert_eq!(player.client.deadline(), at(199));
+    player.after(100);
+    player.feed(b"");
+    assert_eq!(player.told(), ["error TimedOut { during: Some(Dele) }"]);
+}

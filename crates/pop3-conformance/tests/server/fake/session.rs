@@ -198,6 +198,11 @@ impl<'a> Session<'a> {
         if self.flaw(Flaw::SpeaksBehindStls) {
             self.write(b"+OK hurry\r\n");
         }
+        if self.flaw(Flaw::SpeaksAtHandshake) {
+            let Some(Stream::Plain(stream)) = &self.stream else { return false };
+            let _ = stream.peek(&mut [0]);
+            self.write(b"+OK hurry\r\n");
+        }
         let left = core::mem::take(&mut self.input);
         let Some(Stream::Plain(mut stream)) = self.stream.take() else { return false };
         if self.flaw(Flaw::ClearAfterBadHandshake) {
