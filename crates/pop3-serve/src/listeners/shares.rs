@@ -16,6 +16,7 @@ use pop3_driver::tls::Role;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Listeners, converted, serve_all};
+use crate::descriptors;
 use crate::policy::{On, Policy};
 
 /// The listeners of one thread.
@@ -34,11 +35,10 @@ const MOST_BLOCKING: usize = 512;
 const LEAST_BLOCKING: usize = 16;
 
 impl Listeners {
-    /// Serves on runtimes of tokio that are made for it: one for each processor if the system divides the connections
+    /// Serves on runtimes of tokio that are made for it: one for each processor, up to a limit, if the system divides the connections
     /// among several listeners, otherwise one with several threads.
     pub(super) fn run_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        match self.shares(threads) {
+        match self.shares(descriptors::threads()) {
             Ok(shares) => serve_shares(shares, policy, role, stop),
             Err(_) => {
                 let runtime = set(&mut Builder::new_multi_thread()).build()?;
