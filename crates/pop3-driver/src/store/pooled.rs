@@ -130,8 +130,8 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     }
 
     /// Removes messages and releases the maildrop; see [`Backend::commit`](crate::backend::Backend::commit). Removes
-    /// nothing if an earlier call is still using the maildrop. Uses the pool unless the maildrop [says](
-    /// Maildrop::commits_on_the_spot) that it need not.
+    /// nothing if an earlier call is still using the maildrop. Does not use the pool if
+    /// [`Maildrop::commits_on_the_spot`].
     ///
     /// # Panics
     /// Panics if the maildrop panics.
