@@ -186,7 +186,7 @@ fn batches(shelf: &Arc<Shelf>, batches: &[&str]) -> (Vec<u8>, usize, usize) {
         assert_eq!(wakes.0.load(Ordering::Relaxed), turns, "the session waits for nothing but its turn");
     }
     let sent = wire.state().writes.concat();
-    let visits = shelf.visits.lock().unwrap().len() - 2 + usize::from(shelf.releases);
+    let visits = shelf.visits.lock().unwrap().len() + usize::from(shelf.releases) - 2;
     (sent, visits, turns)
 }
 

@@ -206,7 +206,7 @@ mod tests {
         }
         assert_eq!((timed.stream.reads.len(), timed.stream.writes.len()), (1, 1));
         timed.deadline = begun.after(Duration::from_secs(60));
-        timed.read(&mut [0; 9]).unwrap();
+        assert_eq!(timed.read(&mut [0; 9]).unwrap(), 9);
         timed.end().unwrap();
         assert_eq!((timed.stream.reads.len(), timed.stream.writes.len()), (2, 2));
         let limits = timed.stream.reads.iter().chain(&timed.stream.writes);
