@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dev, Mode, OFlags, ResolveFlags, Stat, StatxFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::GUARDED;
+use super::{GUARDED, unsigned};
 
 /// The file systems of a local disk that keep what they promise here, by their numbers in statfs(2): ext2 to ext4,
 /// XFS, Btrfs, F2FS, bcachefs. Others either refuse [`read`], or ask a server in `open` and `fstat`, whatever the
@@ -45,7 +45,7 @@ pub(super) fn is_local(fd: impl AsFd) -> bool {
     // The numbers have 32 bits; the field has the width of the machine.
     let is_local = rustix::fs::fstatfs(fd).is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)));
     if is_local && let Ok(stat) = rustix::fs::fstat(fd) {
-        remember(stat.st_dev);
+        remember(unsigned(stat.st_dev));
     }
     is_local
 }
