@@ -20,6 +20,20 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// the system.
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>>;
 
+    /// Does the same as [`open_folder`](Self::open_folder), if that is possible without waiting for a disk or a network
+    /// and the calls of the directory that never wait [can work](Folder::can_try).
+    ///
+    /// The system knows this of a file system only after [`Folder::can_try`] returned true for a directory on it. The
+    /// default is never able to.
+    ///
+    /// # Errors
+    /// Returns `WouldBlock` if the disk may have to be read or the file system is not known, `Unsupported` if no call of
+    /// this kind will succeed, `NotFound` if the path does not exist, or another error of the system.
+    fn try_open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Returns the absolute path of an existing file or directory, without links, `.` and `..`.
     ///
     /// # Errors

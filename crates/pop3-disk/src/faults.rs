@@ -164,18 +164,20 @@ impl Faults {
         self.plan.lock().without_links = true;
     }
 
-    /// Makes [`Folder::try_open`] and [`File::try_read`] unsupported, as on old kernels and some file systems.
+    /// Makes the calls that never wait, such as [`Folder::try_open`] and [`File::try_read`], unsupported, as on old
+    /// kernels and some file systems.
     pub fn without_tries(&self) {
         self.plan.lock().memory = Memory::Unknown;
     }
 
-    /// Makes the next calls of [`Folder::try_open`] and [`File::try_read`] succeed, so many of them together, and all
-    /// later ones fail with `WouldBlock`. This is independent of what the system can do and has in memory.
+    /// Makes the next calls that never wait, such as [`Folder::try_open`] and [`File::try_read`], succeed, so many of
+    /// them together, and all later ones fail with `WouldBlock`. This is independent of what the system can do and has
+    /// in memory.
     pub fn warm_for(&self, calls: u64) {
         self.plan.lock().memory = Memory::Warm(calls);
     }
 
-    /// Returns how many calls of [`Folder::try_open`] and [`File::try_read`] have succeeded.
+    /// Returns how many calls that never wait have succeeded.
     #[must_use]
     pub fn tries(&self) -> u64 {
         self.plan.lock().tries
@@ -258,6 +260,12 @@ impl Plan {
 impl Disk for Faults {
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
         let inner = self.inner.open_folder(path)?;
+        Ok(Arc::new(FaultyFolder { inner, path: path.to_owned(), plan: self.plan.clone() }))
+    }
+
+    fn try_open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
+        let open = |warm| if warm { self.inner.open_folder(path) } else { self.inner.try_open_folder(path) };
+        let inner = self.plan.attempt(open)?;
         Ok(Arc::new(FaultyFolder { inner, path: path.to_owned(), plan: self.plan.clone() }))
     }
 

@@ -43,24 +43,47 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// requested but the name exists, or another error of the system.
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>>;
 
-    /// Returns whether [`try_open`](Self::try_open) and [`File::try_read`] can work in this directory: the system has
-    /// such calls, and the file system is a local one. May block. Default: `false`.
+    /// Returns whether the calls that never wait can work in this directory: the system has such calls, and the file
+    /// system is a local one. They are [`try_open`](Self::try_open), [`try_open_in`](Self::try_open_in),
+    /// [`try_stat`](Self::try_stat) and [`File::try_read`]. On a network file system, they may block. May block itself,
+    /// except in a directory that was opened with [`Disk::try_open_folder`](crate::Disk::try_open_folder): there it
+    /// returns `true`. Default: `false`.
     fn can_try(&self) -> bool {
         false
     }
 
-    /// Opens a file in a subdirectory for reading, if that is possible without waiting for a disk or a network. The
-    /// subdirectory must be on the same file system. Links are not followed.
+    /// Opens an existing file, if that is possible without waiting for a disk or a network. A link is not followed.
     ///
-    /// Call it only if [`can_try`](Self::can_try) returned true: on a network file system, it may block. The default
-    /// is never able to.
+    /// Call it only if [`can_try`](Self::can_try) returned true. The default is never able to.
     ///
     /// # Errors
-    /// Returns `WouldBlock` if the disk may have to be read. Then use [`open_folder`](Self::open_folder) and
-    /// [`open`](Self::open) where they may block. Returns `Unsupported` if no call of this kind will succeed in this
+    /// Returns `WouldBlock` if the disk may have to be read, or if the file would be created or truncated. Then use
+    /// [`open`](Self::open) where it may block. Returns `Unsupported` if no call of this kind will succeed in this
     /// directory, `NotFound` if the file does not exist, or another error of the system.
-    fn try_open(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
+    fn try_open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
+        let _ = (name, how);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Like [`try_open`](Self::try_open), for reading a file in a subdirectory. The subdirectory must be on the same file
+    /// system. Links are not followed.
+    ///
+    /// # Errors
+    /// The same as [`try_open`](Self::try_open).
+    fn try_open_in(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
         let _ = (folder, name);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Does the same as [`stat`](Self::stat), if that is possible without waiting for a disk or a network.
+    ///
+    /// Call it only if [`can_try`](Self::can_try) returned true. The default is never able to.
+    ///
+    /// # Errors
+    /// Returns `WouldBlock` if the disk may have to be read, `Unsupported` as [`try_open`](Self::try_open) does, or
+    /// another error of the system.
+    fn try_stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+        let _ = name;
         Err(io::ErrorKind::Unsupported.into())
     }
 

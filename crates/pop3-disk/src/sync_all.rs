@@ -4,7 +4,7 @@
 //! others have changed on the file system, and not every kernel and file system tells of each write that failed.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::BorrowedFd;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use linux::{is_cheap, is_safe, sync_all};
@@ -16,7 +16,7 @@ mod linux {
 
     use rustix::io::retry_on_intr;
 
-    use super::{OwnedFd, io};
+    use super::{BorrowedFd, io};
 
     /// File systems of which it is known that syncfs(2) returns when names and content are on the disk, and returns
     /// the errors of earlier writes, by their numbers in statfs(2): ext4, XFS, Btrfs. An overlay does not pass on the
@@ -31,7 +31,7 @@ mod linux {
     const MOST_WAITING_KIB: u64 = 64 * 1024;
 
     /// Whether each failed write is told.
-    pub(crate) fn is_safe(folder: &OwnedFd) -> bool {
+    pub(crate) fn is_safe(folder: BorrowedFd<'_>) -> bool {
         // The numbers have 32 bits; the field has the width of the machine.
         let known = || rustix::fs::fstatfs(folder).is_ok_and(|found| KNOWN.contains(&(found.f_type as u32)));
         static IS_RECENT: OnceLock<bool> = OnceLock::new();
@@ -43,7 +43,7 @@ mod linux {
         fs::read("/proc/meminfo").is_ok_and(|text| waiting(&text).is_some_and(|kib| kib <= MOST_WAITING_KIB))
     }
 
-    pub(crate) fn sync_all(folder: &OwnedFd) -> io::Result<()> {
+    pub(crate) fn sync_all(folder: BorrowedFd<'_>) -> io::Result<()> {
         if !is_safe(folder) {
             return Err(io::ErrorKind::Unsupported.into());
         }
@@ -100,7 +100,7 @@ mod linux {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn is_safe(_: &OwnedFd) -> bool {
+pub(crate) fn is_safe(_: BorrowedFd<'_>) -> bool {
     false
 }
 
@@ -110,6 +110,6 @@ pub(crate) fn is_cheap() -> bool {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn sync_all(_: &OwnedFd) -> io::Result<()> {
+pub(crate) fn sync_all(_: BorrowedFd<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

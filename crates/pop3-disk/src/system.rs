@@ -7,7 +7,7 @@ use core::any::Any;
 use core::time::Duration;
 use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -57,7 +57,12 @@ impl System {
 impl Disk for System {
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
         let fd = retry_on_intr(|| rustix::fs::openat(CWD, path, FOLDER, Mode::empty()))?;
-        Ok(Arc::new(SystemFolder { fd }))
+        Ok(Arc::new(SystemFolder { fd, is_path: false }))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
+        Ok(Arc::new(SystemFolder { fd: cached::open_folder(path)?, is_path: true }))
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
@@ -84,6 +89,8 @@ impl Disk for System {
 #[derive(Debug)]
 struct SystemFolder {
     fd: OwnedFd,
+    /// Whether the descriptor stands for the place of the directory only, and can be neither read nor synced.
+    is_path: bool,
 }
 
 impl SystemFolder {
@@ -92,17 +99,31 @@ impl SystemFolder {
         let folder: &dyn Any = folder;
         folder.downcast_ref().ok_or_else(|| io::ErrorKind::CrossesDevices.into())
     }
+
+    /// Opens the directory again, for reading and with a position of its own.
+    fn again(&self) -> io::Result<OwnedFd> {
+        Ok(retry_on_intr(|| rustix::fs::openat(&self.fd, ".", FOLDER, Mode::empty()))?)
+    }
+
+    /// Makes a call with a descriptor that can be synced.
+    fn with_open<T>(&self, call: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
+        if self.is_path { call(self.again()?.as_fd()) } else { call(self.fd.as_fd()) }
+    }
+}
+
+/// The flags for an access to a file.
+fn access(access: Access) -> OFlags {
+    match access {
+        Access::Read => OFlags::RDONLY,
+        Access::Write => OFlags::WRONLY,
+        Access::ReadAndWrite => OFlags::RDWR,
+        Access::Append => OFlags::WRONLY | OFlags::APPEND,
+    }
 }
 
 impl Folder for SystemFolder {
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
-        let mut flags = GUARDED;
-        flags |= match how.access {
-            Access::Read => OFlags::RDONLY,
-            Access::Write => OFlags::WRONLY,
-            Access::ReadAndWrite => OFlags::RDWR,
-            Access::Append => OFlags::WRONLY | OFlags::APPEND,
-        };
+        let mut flags = GUARDED | access(how.access);
         let mode = match how.make {
             Make::Never => Mode::empty(),
             Make::IfMissing(mode) => {
@@ -121,19 +142,33 @@ impl Folder for SystemFolder {
 
     #[cfg(target_os = "linux")]
     fn can_try(&self) -> bool {
-        cached::is_local(&self.fd)
+        self.is_path || cached::is_local(&self.fd)
     }
 
     #[cfg(target_os = "linux")]
-    fn try_open(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
-        let fd = cached::open(&self.fd, folder, name)?;
+    fn try_open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
+        if how.is_change() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let fd = cached::open(&self.fd, name, access(how.access))?;
         Ok(Box::new(SystemFile { file: fd.into() }))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_open_in(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
+        let fd = cached::open_in(&self.fd, folder, name)?;
+        Ok(Box::new(SystemFile { file: fd.into() }))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+        Ok(cached::stat(&self.fd, name)?.map(|stat| self::stat(&stat)))
     }
 
     fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>> {
         let flags = FOLDER | OFlags::NOFOLLOW;
         let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, Mode::empty()))?;
-        Ok(Arc::new(Self { fd }))
+        Ok(Arc::new(Self { fd, is_path: false }))
     }
 
     fn make_folder(&self, name: &[u8], mode: u32) -> io::Result<()> {
@@ -155,7 +190,7 @@ impl Folder for SystemFolder {
     #[cfg(target_os = "linux")]
     fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
         // Opened anew, because the place in a listing belongs to the open directory.
-        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, ".", FOLDER, Mode::empty()))?;
+        let fd = self.again()?;
         // A small directory does not pay for the room that a large one needs.
         if !list_through(&fd, FEW, FEW_NAMES, each)? {
             list_through(&fd, LISTING, usize::MAX, each)?;
@@ -200,15 +235,15 @@ impl Folder for SystemFolder {
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(retry_on_intr(|| rustix::fs::fsync(&self.fd))?)
+        self.with_open(|fd| Ok(retry_on_intr(|| rustix::fs::fsync(fd))?))
     }
 
     fn can_sync_all(&self) -> bool {
-        sync_all::is_safe(&self.fd) && sync_all::is_cheap()
+        sync_all::is_safe(self.fd.as_fd()) && sync_all::is_cheap()
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        sync_all::sync_all(&self.fd)
+        self.with_open(sync_all::sync_all)
     }
 }
 

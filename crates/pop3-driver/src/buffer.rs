@@ -142,7 +142,8 @@ impl ReadBuffer {
         let mut octets: Box<[u8]> = vec![0; size].into();
         octets[..self.end - self.start].copy_from_slice(&self.octets[self.start..self.end]);
         if self.wiped {
-            self.octets.zeroize();
+            // What was consumed is zeroed already. A session that waits often would do this most of the time.
+            self.octets[self.start..self.end].zeroize();
         }
         self.end -= self.start;
         self.start = 0;

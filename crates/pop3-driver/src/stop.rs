@@ -234,15 +234,18 @@ impl Stop {
 
     /// Advances to this stage and wakes those who wait for it.
     fn advance(&self, stage: Stage) {
-        let due = {
+        let (due, timed) = {
             let mut state = self.lock();
             if self.stage() >= stage {
                 return;
             }
             self.shared.stage.store(stage as u8, Ordering::Release);
-            state.list.take(stage)
+            (state.list.take(stage), state.timed)
         };
-        self.shared.cut.notify_all();
+        if timed {
+            // Waking nobody is a system call, too.
+            self.shared.cut.notify_all();
+        }
         for entry in due {
             match entry {
                 Entry::Act(_, action) => action(),

@@ -173,6 +173,14 @@ pub trait Maildrop: Send + 'static {
         context: &Context,
     ) -> Result<Self::Message, Rejection>;
 
+    /// Returns whether [`commit`](Self::commit) with these marks does not block: usually because there is nothing to
+    /// remove, and the lock can be released without waiting. `commit` is then called on the thread that serves the
+    /// session and many others. Must not block. Default: `false`.
+    fn commits_on_the_spot(&self, deletions: &Deletions) -> bool {
+        let _ = deletions;
+        false
+    }
+
     /// Permanently removes these messages and no others, and releases the lock. Returns how many messages could not
     /// be removed. A message that no longer exists does not count.
     ///

@@ -30,6 +30,10 @@ impl store::Maildrop for Maildir {
         Ok(self.message(message)?)
     }
 
+    fn commits_on_the_spot(&self, deletions: &Deletions) -> bool {
+        deletions.is_empty() && self.releases_on_the_spot()
+    }
+
     fn commit(self, deletions: &Deletions, _: &Context) -> usize {
         let report = Self::commit(self, deletions);
         // Removals that a power failure may undo are not permanent.

@@ -37,6 +37,12 @@ impl Root {
         Ok(Self { disk: Arc::clone(disk), path: path.to_path_buf(), directory })
     }
 
+    /// Opens the directory of a Maildir, if that is possible without waiting.
+    pub(crate) fn try_to_open(disk: &Arc<dyn Disk>, path: &Path) -> io::Result<Self> {
+        let directory = disk.try_open_folder(path)?;
+        Ok(Self { disk: Arc::clone(disk), path: path.to_path_buf(), directory })
+    }
+
     /// Opens the directories beneath this directory, whatever its path leads to by now.
     ///
     /// A Maildir has `new` or `cur`; when one is missing it is made. Without both there is no
@@ -59,9 +65,15 @@ impl Root {
         Ok(new?.zip(cur?).and_then(|(new, cur)| State::of([new, cur])))
     }
 
+    /// The state of both folders, if that can be told without waiting.
+    pub(crate) fn try_state(&self) -> io::Result<Option<State>> {
+        let [new, cur] = MaildirFolder::BOTH.map(|folder| self.directory.try_stat(folder.name().as_bytes()));
+        Ok(new?.zip(cur?).and_then(|(new, cur)| State::of([new, cur])))
+    }
+
     /// Opens a file for reading, if that is possible without waiting. Never follows a link.
     pub(crate) fn try_open(&self, folder: MaildirFolder, name: &[u8]) -> io::Result<Box<dyn File>> {
-        self.directory.try_open(folder.name().as_bytes(), name)
+        self.directory.try_open_in(folder.name().as_bytes(), name)
     }
 
     /// Opens a file for reading, whatever it is: never waits for another process, never follows a link.
@@ -216,7 +228,15 @@ impl Eq for State {}
 
 /// Opens a regular file for reading: never waits, never follows a link.
 pub(crate) fn open_file(folder: &dyn Directory, name: &[u8]) -> io::Result<(Box<dyn File>, Stat)> {
-    let file = folder.open(name, Open::reading())?;
+    regular(folder.open(name, Open::reading())?)
+}
+
+/// Opens a regular file for reading, if that is possible without waiting.
+pub(crate) fn try_open_file(folder: &dyn Directory, name: &[u8]) -> io::Result<(Box<dyn File>, Stat)> {
+    regular(folder.try_open(name, Open::reading())?)
+}
+
+fn regular(file: Box<dyn File>) -> io::Result<(Box<dyn File>, Stat)> {
     let stat = file.stat()?;
     if !stat.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));

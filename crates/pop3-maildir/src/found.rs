@@ -37,6 +37,13 @@ pub(crate) enum Size {
     Told(Stat, Octets),
 }
 
+impl Size {
+    /// Whether the header is known not to be ASCII.
+    pub(crate) const fn is_eight_bit(&self) -> bool {
+        matches!(self, Self::Counted(_, Count { eight_bit: true, .. }))
+    }
+}
+
 impl<'n> Found<'n> {
     pub(crate) fn new(
         folder: MaildirFolder,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pop3_disk::{File, Folder, Open};
+use pop3_disk::{File, Folder, Open, Stat};
 
 /// The name of the lock file inside the Maildir. It stays for ever: removing it would let two
 /// sessions lock two files of the same name.
@@ -47,6 +47,18 @@ impl Lock {
             }
         }
         Ok(None)
+    }
+
+    /// Takes the lock, if that is possible without waiting for the disk. `None` also when it must be looked at more
+    /// closely where that may take its time.
+    pub(crate) fn try_to_take(root: &dyn Folder) -> Option<Self> {
+        let file = root.try_open(NAME, Open::reading_and_writing()).ok()?;
+        let stat = file.stat().ok().filter(Stat::is_file)?;
+        if !file.try_lock(pop3_disk::Lock::Whole).ok()? {
+            return None;
+        }
+        let lock = Self { file };
+        root.try_stat(NAME).ok()?.is_some_and(|named| named.same_file(&stat)).then_some(lock)
     }
 }
 

@@ -30,8 +30,8 @@ use crate::snapshot::Scan;
 /// The lock is released when the value is dropped or committed, or when the process ends. Only
 /// [`commit`](Self::commit) and [`remove`](Self::remove) remove messages.
 ///
-/// All calls except [`try_message`](Self::try_message) block on the file system. In an async server, run them on
-/// threads for blocking work.
+/// All calls except those whose names begin with `try` block on the file system. In an async server, run them on threads
+/// for blocking work.
 ///
 /// Between calls, a Maildir holds two file descriptors: its directory and the lock. A message that is being read
 /// holds another one until its end.
@@ -71,6 +71,8 @@ pub struct Maildir {
     unconverted: BTreeSet<usize>,
     patience: Patience,
     tries: Tries,
+    /// Whether the directory is on the file system of a local disk.
+    is_local: bool,
     // The last field, so that the lock is the last thing to go.
     _lock: Lock,
 }
@@ -124,10 +126,31 @@ impl Maildir {
     ) -> Result<Self, OpenError> {
         let path = path.as_ref();
         Patience::new(config.on_shortage, Patience::LOGIN)
-            .insist(&**disk, || Self::try_open_on(disk, path, config))
+            .insist(&**disk, || Self::open_once(disk, path, config))
     }
 
-    fn try_open_on(disk: &Arc<dyn Disk>, path: &Path, config: &MaildirConfig) -> Result<Self, OpenError> {
+    /// Does the same as [`open_with`](Self::open_with) if that is possible without waiting for the disk. Otherwise,
+    /// returns `None`; use [`open_with`](Self::open_with) then where it may block, which also tells what is wrong.
+    ///
+    /// This works on Linux, on the usual local file systems, for a Maildir of some hundred messages that was opened
+    /// recently and did not change since. At least one Maildir on the file system must have been opened with
+    /// [`open_with`](Self::open_with) before.
+    #[must_use]
+    pub fn try_open_with(path: impl AsRef<Path>, config: &MaildirConfig) -> Option<Self> {
+        Self::try_open_on(&System::shared(), path, config)
+    }
+
+    /// Does the same as [`try_open_with`](Self::try_open_with) on another [`Disk`].
+    #[must_use]
+    pub fn try_open_on(disk: &Arc<dyn Disk>, path: impl AsRef<Path>, config: &MaildirConfig) -> Option<Self> {
+        let root = Root::try_to_open(disk, path.as_ref()).ok()?;
+        // Dropped after what was scanned, if that is not enough.
+        let lock = Lock::try_to_take(root.directory())?;
+        let scan = Scan::try_to_take(&root, config)?;
+        Some(Self::new(root, lock, scan, config))
+    }
+
+    fn open_once(disk: &Arc<dyn Disk>, path: &Path, config: &MaildirConfig) -> Result<Self, OpenError> {
         let open = || {
             let root = Root::open(disk, path, config.create)?;
             // The file of the lock belongs into a Maildir only.
@@ -232,6 +255,13 @@ impl Maildir {
         self.remove(deletions.iter(), deletions.retrieved())
     }
 
+    /// Returns whether [`commit`](Self::commit) only releases the lock if there is nothing to remove, without waiting for
+    /// a disk or a network.
+    #[must_use]
+    pub const fn releases_on_the_spot(&self) -> bool {
+        !self.seen_flag && self.is_local
+    }
+
     /// Does the same as [`commit`](Self::commit), but takes message numbers: the messages to remove, and those that
     /// were sent completely.
     #[must_use = "QUIT has to say whether all was removed"]
@@ -269,12 +299,16 @@ impl Maildir {
     }
 
     fn scan(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
-        let Scan { entries, snapshot, measured, skipped, cache_error, tail, unconverted } =
-            Scan::take(&root, config)?;
+        let scan = Scan::take(&root, config)?;
+        Ok(Self::new(root, lock, scan, config))
+    }
+
+    fn new(root: Root, lock: Lock, scan: Scan, config: &MaildirConfig) -> Self {
+        let Scan { entries, snapshot, measured, skipped, cache_error, tail, unconverted } = scan;
         let summary = MaildirSummary { messages: snapshot.len(), measured, skipped: skipped.count };
-        let tries = Tries::new(root.directory().can_try());
+        let is_local = root.directory().can_try();
         let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
-        Ok(Self {
+        Self {
             root,
             entries,
             opening: Some(Box::new(Opening { snapshot, summary, skipped, cache_error })),
@@ -285,9 +319,10 @@ impl Maildir {
             eight_bit_headers,
             unconverted,
             patience: Patience::new(config.on_shortage, Patience::SESSION),
-            tries,
+            tries: Tries::new(is_local),
+            is_local,
             _lock: lock,
-        })
+        }
     }
 
     /// Makes the size cache forget a message that is not what it says, so that the next login looks at it again.

@@ -8,7 +8,7 @@ use std::io::{self, Read as _, Write as _};
 
 use pop3_disk::{Folder, Open};
 
-use crate::folders::open_file;
+use crate::folders::{open_file, try_open_file};
 use crate::record::{Tail, Writer};
 
 /// The name of the file inside the Maildir.
@@ -31,18 +31,33 @@ pub(crate) enum File {
 pub(crate) fn read(root: &dyn Folder, most: u64) -> File {
     let Ok((mut file, stat)) = open_file(root, NAME) else { return File::Missing };
     let Some(len) = usize::try_from(stat.len).ok().filter(|_| stat.len <= most) else { return File::TooLong };
+    match filled(len, |octets| file.read(octets)) {
+        Ok(octets) => File::Octets(octets),
+        Err(_) => File::Missing,
+    }
+}
+
+/// Reads the file if it has at most this many octets and is in memory.
+pub(crate) fn try_to_read(root: &dyn Folder, most: u64) -> Option<Vec<u8>> {
+    let (mut file, stat) = try_open_file(root, NAME).ok()?;
+    let len = usize::try_from(stat.len).ok().filter(|_| stat.len <= most)?;
+    filled(len, |octets| file.try_read(octets)).ok()
+}
+
+/// So many octets, or fewer if there are no more.
+fn filled(len: usize, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> io::Result<Vec<u8>> {
     let mut octets = vec![0; len];
     let mut filled = 0;
     while filled < len {
-        match file.read(&mut octets[filled..]) {
+        match read(&mut octets[filled..]) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return File::Missing,
+            Err(error) => return Err(error),
         }
     }
     octets.truncate(filled);
-    File::Octets(octets)
+    Ok(octets)
 }
 
 /// Writes records behind the others, in one write. What is written in part is taken away again.

@@ -38,6 +38,9 @@ const OCTETS_MORE: u64 = 64 * 1024;
 /// Octets of the size cache that are read before the folders are, at most. Larger ones are read when the names are known.
 const OCTETS_FIRST: u64 = 64 * 1024 * 1024;
 
+/// Octets of the size cache that are read on the spot, at most. Reading more messages would hold up other sessions.
+const OCTETS_SPOT: u64 = 64 * 1024;
+
 /// Octets of the size cache that are read for each name that was found.
 const OCTETS_NAME: u64 = 2 * 1024;
 
@@ -66,13 +69,32 @@ impl Scan {
         if let (Some(state), sizes::File::Octets(octets)) = (state, &file) {
             let log = Log::read(octets, state.devices());
             if log.seal == Some(state) {
-                let mut scan = Self::new(state.devices(), log.messages.len());
-                scan.tail = log.tail;
-                scan.list(root, config, log.messages, &mut Vec::new().into_iter())?;
-                return Ok(scan);
+                return Self::of_sealed(root, config, state, log);
             }
         }
         Self::take_from_folders(root, config, file)
+    }
+
+    /// Does the same as [`take`](Self::take) without waiting, if the folders are as a short size cache says and no
+    /// header has to be read.
+    pub(crate) fn try_to_take(root: &Root, config: &MaildirConfig) -> Option<Self> {
+        let state = root.try_state().ok().flatten().filter(|_| config.size_cache)?;
+        let octets = sizes::try_to_read(root.directory(), justified_by(state.octets()).min(OCTETS_SPOT))?;
+        let log = Log::read(&octets, state.devices());
+        let as_stored = matches!(config.eight_bit_headers, EightBitHeaders::Send)
+            || !log.messages.iter().any(|message| message.size.is_eight_bit());
+        if log.seal != Some(state) || !as_stored {
+            return None;
+        }
+        Self::of_sealed(root, config, state, log).ok()
+    }
+
+    /// The messages of a size cache whose seal is of this state.
+    fn of_sealed(root: &Root, config: &MaildirConfig, state: State, log: Log<'_>) -> io::Result<Self> {
+        let mut scan = Self::new(state.devices(), log.messages.len());
+        scan.tail = log.tail;
+        scan.list(root, config, log.messages, &mut Vec::new().into_iter())?;
+        Ok(scan)
     }
 
     fn new(devices: [u64; 2], messages: usize) -> Self {

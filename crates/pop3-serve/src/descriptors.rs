@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::fs;
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -13,8 +14,12 @@ use tracing::warn;
 /// What a session holds that waits for its client: its socket, the directory of its maildrop, the lock.
 const OF_A_SESSION: u64 = 3;
 
-/// What the runtime needs beside what is open when connections are counted: to wait for sockets and to be woken.
-const OF_THE_RUNTIME: u64 = 8;
+/// What each thread of the runtime needs beside what is open when connections are counted: to wait for sockets, to be
+/// woken, and its listeners.
+const OF_A_THREAD: u64 = 8;
+
+/// The most threads that serve sessions on tokio. Each takes descriptors from the sessions.
+const MOST_THREADS: usize = 16;
 
 /// How often a shortage is logged.
 const ONCE: Duration = Duration::from_secs(60);
@@ -46,7 +51,7 @@ pub fn raise() -> Option<u64> {
 /// open for long is open.
 pub(super) fn bound(wanted: u32, limit: Option<u64>) -> u32 {
     let Some(limit) = limit else { return wanted };
-    let most = most(limit, open());
+    let most = most(limit, open(), threads());
     if most >= wanted {
         return wanted;
     }
@@ -60,12 +65,23 @@ pub(super) fn bound(wanted: u32, limit: Option<u64>) -> u32 {
     most
 }
 
-/// The most connections within a limit, of which so many are open for other things.
-fn most(limit: u64, open: u64) -> u32 {
+/// How many threads serve sessions on tokio: one for each processor, unless descriptors are short.
+pub(super) fn threads() -> usize {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    processors.min(MOST_THREADS).min(limit().map_or(MOST_THREADS, most_threads))
+}
+
+/// The most threads within a limit. They leave most of it to the sessions.
+fn most_threads(limit: u64) -> usize {
+    usize::try_from(limit / (6 * OF_A_THREAD)).unwrap_or(usize::MAX).max(1)
+}
+
+/// The most connections within a limit, of which so many are open for other things, on so many threads.
+fn most(limit: u64, open: u64, threads: usize) -> u32 {
     // Logins under way, messages of more than a piece, commits, connections that are being closed, files that are
     // read again.
     let reserve = (limit / 12).clamp(8, 4096);
-    let left = limit.saturating_sub(open + OF_THE_RUNTIME + reserve);
+    let left = limit.saturating_sub(open + OF_A_THREAD * threads as u64 + reserve);
     u32::try_from(left / OF_A_SESSION).unwrap_or(u32::MAX).max(1)
 }
 
@@ -107,12 +123,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn threads_leave_most_descriptors_to_the_sessions() {
+        for (limit, threads) in [(16, 1), (100, 2), (256, 5), (1024, 21)] {
+            assert_eq!(most_threads(limit), threads, "{limit}");
+        }
+        assert!((1..=MOST_THREADS).contains(&threads()));
+    }
+
+    #[test]
     fn all_connections_fit_and_something_is_left() {
-        for (limit, open, expected) in [(1024, 20, 303), (64, 10, 12), (16, 10, 1), (1_048_576, 20, 348_150)]
-        {
-            let most = most(limit, open);
+        for (limit, open, threads, expected) in [
+            (1024, 20, 1, 303),
+            (1024, 20, 16, 263),
+            (64, 10, 1, 12),
+            (64, 10, 2, 10),
+            (16, 10, 1, 1),
+            (1_048_576, 20, 1, 348_150),
+        ] {
+            let most = most(limit, open, threads);
             assert_eq!(most, expected, "{limit}");
-            assert!(most == 1 || u64::from(most) * OF_A_SESSION + open + OF_THE_RUNTIME < limit, "{limit}");
+            let others = open + OF_A_THREAD * threads as u64;
+            assert!(most == 1 || u64::from(most) * OF_A_SESSION + others < limit, "{limit}");
         }
     }
 }

@@ -92,6 +92,11 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         let attempt = Arc::new(attempt);
         let Guest { peer, until } = self.guest()?;
         let user = self.store.gatekeeper().check(&attempt, peer, *until).await?;
+        if let Some((accepted, maildrop)) = self.store.try_open(&user, &attempt) {
+            self.maildrop.opened(maildrop);
+            self.guest = None;
+            return Ok(Admission::Serve(accepted));
+        }
         let store = Arc::clone(&self.store);
         let accepted = self.maildrop.open(move || store.open(user, &attempt)).await?;
         self.guest = None;
@@ -121,5 +126,81 @@ impl<P: BlockingPool> Backend for Guarded<P> {
 
     async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
         self.maildrop.commit(deletions, context).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::{fs, io};
+
+    use pop3_driver::backend::Proof;
+    use pop3_driver::wait;
+    use pop3_maildir::{Maildir, MaildirConfig};
+    use pop3_proto::Secret;
+
+    use super::*;
+    use crate::ConnectionLimits;
+    use crate::gate::Gatekeeper;
+    use crate::offer::MechanismOffer;
+    use crate::places::Places;
+    use crate::users::{DecoyKey, UsersFile};
+
+    /// A pool that counts its visits.
+    #[derive(Clone, Default)]
+    struct Counted(Arc<AtomicUsize>);
+
+    impl BlockingPool for Counted {
+        async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(call())
+        }
+    }
+
+    #[test]
+    fn a_login_to_an_unchanged_maildrop_needs_no_visit_to_the_pool() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mail, users) = (folder.path().join("mail"), folder.path().join("users"));
+        for name in ["new", "cur", "tmp"] {
+            fs::create_dir_all(mail.join("alice").join(name)).unwrap();
+        }
+        fs::write(mail.join("alice/new/1.a.h"), "hello\n").unwrap();
+        fs::write(&users, "alice:{PLAIN}secret\n").unwrap();
+        let users = UsersFile::load(&users).unwrap();
+        let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
+        let places = Places::new(ConnectionLimits::new(9, 9, 9));
+        let store = Arc::new(MailStore::new(mail.clone(), gatekeeper, MechanismOffer::default(), places));
+
+        // The time of the directories has ticks. Some systems can't open anything on the spot.
+        let eager = MaildirConfig::new().with_settle_time(Duration::ZERO);
+        let is_ready = || {
+            drop(Maildir::open_with(mail.join("alice"), &eager));
+            Maildir::try_open_with(mail.join("alice"), &eager).is_some()
+        };
+        let can_try = (0..1_000).any(|_| is_ready());
+
+        let pool = Counted::default();
+        let peer = Peer::new("127.0.0.1:4711".parse().unwrap(), "127.0.0.1:110".parse().unwrap());
+        let attempt = || {
+            let password = Proof::Password(Secret::new(b"secret".to_vec()));
+            LoginAttempt::new(b"alice".to_vec(), password)
+        };
+        let context = Context::new(Instant::now() + LONG);
+        let log_in = || {
+            let mut backend = Guarded::new(Arc::clone(&store), pool.clone(), peer.clone(), LONG);
+            let admission = wait(backend.authenticate(attempt(), &context));
+            (backend, admission)
+        };
+        let visits = || pool.0.swap(0, Ordering::Relaxed);
+        let (first, admission) = log_in();
+        let Ok(Admission::Serve(accepted)) = admission else { panic!("{admission:?}") };
+        assert_eq!((accepted.snapshot.len(), visits()), (1, usize::from(!can_try)));
+        // Why it is refused is found out in the pool.
+        log_in().1.unwrap_err();
+        assert_eq!(visits(), 1);
+        drop(first);
+        fs::write(mail.join("alice/new/2.a.h"), "hello\n").unwrap();
+        let Ok(Admission::Serve(accepted)) = log_in().1 else { panic!("it was released") };
+        assert_eq!((accepted.snapshot.len(), visits()), (2, 1));
     }
 }

@@ -1,5 +1,8 @@
 //! The listeners, and the runtimes that serve them.
 
+#[cfg(feature = "tokio")]
+mod shares;
+
 use core::net::SocketAddr;
 use std::io;
 use std::net::TcpListener;
@@ -42,7 +45,7 @@ impl Listeners {
     /// Binds these addresses.
     pub(super) fn bind(wanted: &[(Entrance, SocketAddr)]) -> Result<Self, ServeError> {
         let bound = wanted.iter().map(|&(entrance, address)| {
-            let listener = bind(address).and_then(|listener| {
+            let listener = bind(address, |_| Ok(())).and_then(|listener| {
                 let address = listener.local_addr()?;
                 Ok((entrance, listener, address))
             });
@@ -100,37 +103,12 @@ impl Listeners {
         served.map_err(|error| failed(&error))
     }
 
-    /// On a runtime of tokio that was made for it.
-    #[cfg(feature = "tokio")]
-    fn run_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
-        // What comes back from the blocking pool, or from the network, must not wait behind a crowd of sessions:
-        // by default tokio looks at these after 61 tasks.
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .global_queue_interval(5)
-            .event_interval(5)
-            .build()?;
-        runtime.block_on(self.serve_tokio(policy, role, stop))
-    }
-
     /// On the runtime of tokio that this is awaited on.
     #[cfg(feature = "tokio")]
     pub(super) async fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
         let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
-        let listeners = self.convert(|listener| {
-            listener.set_nonblocking(true)?;
-            tokio::net::TcpListener::from_std(listener)
-        })?;
-        let mut tasks = Vec::new();
-        for (entrance, listener) in listeners {
-            let serve =
-                pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(&service), stop.clone());
-            tasks.push(tokio::spawn(serve));
-        }
-        for task in tasks {
-            task.await.map_err(io::Error::other)?;
-        }
-        Ok(())
+        let listeners = converted(self.0.into_iter().map(|(entrance, listener, _)| (entrance, listener)))?;
+        serve_all(listeners, &service, role, stop).await
     }
 
     #[cfg(any(feature = "async-std", feature = "smol"))]
@@ -156,7 +134,7 @@ impl Listeners {
 
     /// The listeners as a runtime has them: all of them, before one is served. A task that serves is not ended by an
     /// error of another listener.
-    #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
+    #[cfg(any(feature = "async-std", feature = "smol"))]
     fn convert<L>(self, convert: impl Fn(TcpListener) -> io::Result<L>) -> io::Result<Vec<(Entrance, L)>> {
         self.0.into_iter().map(|(entrance, listener, _)| Ok((entrance, convert(listener)?))).collect()
     }
@@ -177,6 +155,37 @@ impl Listeners {
     }
 }
 
+/// The listeners as tokio has them: all of them, before one is served.
+#[cfg(feature = "tokio")]
+fn converted(
+    listeners: impl IntoIterator<Item = (Entrance, TcpListener)>,
+) -> io::Result<Vec<(Entrance, tokio::net::TcpListener)>> {
+    let convert = |(entrance, listener): (Entrance, TcpListener)| {
+        listener.set_nonblocking(true)?;
+        Ok((entrance, tokio::net::TcpListener::from_std(listener)?))
+    };
+    listeners.into_iter().map(convert).collect()
+}
+
+/// Serves these listeners on the current runtime of tokio. None is ended by an error of another.
+#[cfg(feature = "tokio")]
+async fn serve_all(
+    listeners: Vec<(Entrance, tokio::net::TcpListener)>,
+    service: &Arc<On<pop3_tokio::Pool>>,
+    role: &Role,
+    stop: &Stop,
+) -> io::Result<()> {
+    let mut tasks = Vec::new();
+    for (entrance, listener) in listeners {
+        let serve = pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(service), stop.clone());
+        tasks.push(tokio::spawn(serve));
+    }
+    for task in tasks {
+        task.await.map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
 /// Serving has failed.
 pub(super) fn failed(error: &io::Error) -> ServeError {
     ServeError::new(ServeErrorKind::Network, format!("serving failed: {error}"))
@@ -184,7 +193,7 @@ pub(super) fn failed(error: &io::Error) -> ServeError {
 
 /// Binds a socket and listens. A socket of IPv6 is for IPv6 only, so that IPv4 can have its own at the same port,
 /// whatever the system does by itself. An IPv4 address in the form of IPv6 is the IPv4 address.
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr, set: impl FnOnce(&Socket) -> io::Result<()>) -> io::Result<TcpListener> {
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
@@ -192,6 +201,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
     // Remaining old connections must not delay a restart.
     socket.set_reuse_address(true)?;
+    set(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -228,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_ipv4_address_in_the_form_of_ipv6_is_one() {
-        let listener = bind("[::ffff:127.0.0.1]:0".parse().unwrap()).unwrap();
+        let listener = bind("[::ffff:127.0.0.1]:0".parse().unwrap(), |_| Ok(())).unwrap();
         assert!(listener.local_addr().unwrap().is_ipv4());
     }
 }

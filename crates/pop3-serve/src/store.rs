@@ -146,16 +146,55 @@ impl MailStore {
         self.check_delay(&user, own)?;
         let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
         let expire = self.announced.expire_of(own).filter(|_| self.enforce_expiry);
+        let maildir = Maildir::open_with(self.path_of(&user), &self.maildir_config(expire, attempt))
+            .map_err(|error| refuse(&user, error))?;
+        Ok(self.opened(maildir, user, own, expire, attempt, place))
+    }
+
+    /// Does the same as [`open`](Self::open) without waiting for the disk, if that is possible. Otherwise, nothing has
+    /// happened: `open` tells why not.
+    pub(super) fn try_open(
+        &self,
+        LoggedIn { name: user, user: own }: &LoggedIn,
+        attempt: &LoginAttempt,
+    ) -> Option<(Accepted, OpenMaildir)> {
+        let own = own.as_deref();
+        let delay = self.announced.login_delay_of(own);
+        if self.delays().wait(user, delay, self.clock.now()).is_some() {
+            return None;
+        }
+        let place = self.places.log_in(user).ok()?;
+        let expire = self.announced.expire_of(own).filter(|_| self.enforce_expiry);
+        let maildir = Maildir::try_open_with(self.path_of(user), &self.maildir_config(expire, attempt))?;
+        Some(self.opened(maildir, user.clone(), own, expire, attempt, place))
+    }
+
+    /// The name is a single component of a path, by its type.
+    fn path_of(&self, user: &UserName) -> PathBuf {
+        self.folder.join(user.as_str())
+    }
+
+    fn maildir_config(&self, expire: Option<u32>, attempt: &LoginAttempt) -> MaildirConfig {
         // Messages that were read must be recognisable as read later on.
-        let mut config = MaildirConfig::new()
+        let config = MaildirConfig::new()
             .with_seen_flag(expire.is_some_and(|days| days > 0))
             .with_on_shortage(descriptors::short);
         if self.utf8 && !attempt.utf8 {
-            config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
+            return config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
         }
-        // The name is a single component of a path, by its type.
-        let mut maildir = Maildir::open_with(self.folder.join(user.as_str()), &config)
-            .map_err(|error| refuse(&user, error))?;
+        config
+    }
+
+    /// Notes that the user is in.
+    fn opened(
+        &self,
+        mut maildir: Maildir,
+        user: UserName,
+        own: Option<&User>,
+        expire: Option<u32>,
+        attempt: &LoginAttempt,
+        place: UserGuard,
+    ) -> (Accepted, OpenMaildir) {
         let summary = maildir.summary();
         debug!(
             user = user.as_str(),
@@ -180,7 +219,7 @@ impl MailStore {
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
-        Ok((accepted, OpenMaildir { maildir, expire, read_only, place }))
+        (accepted, OpenMaildir { maildir, expire, read_only, place })
     }
 
     fn delays(&self) -> MutexGuard<'_, LoginDelays> {
@@ -238,6 +277,11 @@ impl Maildrop for OpenMaildir {
             warn!(user, number = %message, error = error_text, "a message can't be sent");
             error.into()
         })
+    }
+
+    fn commits_on_the_spot(&self, deletions: &Deletions) -> bool {
+        // What has expired is removed, too.
+        deletions.is_empty() && self.expire.is_none() && self.maildir.releases_on_the_spot()
     }
 
     fn commit(self, deletions: &Deletions, _context: &Context) -> usize {

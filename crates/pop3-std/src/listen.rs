@@ -60,7 +60,10 @@ where
     F: Future<Output = ()>,
 {
     let clock = Clock::start();
-    let knock = knock_at(listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let knock = knock_at(address);
+    // The address of all connections, unless each has its own.
+    let local = Some(address).filter(|address| !address.ip().is_unspecified());
     // The listener blocks. Connect to it, so that it checks the switch.
     let _unblock = stop.on_stop(move || drop(TcpStream::connect_timeout(&knock, ACCEPT_RETRY)));
     let (open, take_over, crew) = (Sessions::new(), Arc::new(take_over), Crew::default());
@@ -70,7 +73,8 @@ where
             break;
         }
         let begun = accepted.and_then(|(stream, address)| {
-            let (peer, stream) = (Peer::new(address, stream.local_addr()?), Tcp::from(stream));
+            let local = local.map_or_else(|| stream.local_addr(), Ok)?;
+            let (peer, stream) = (Peer::new(address, local), Tcp::from(stream));
             let unblock = stream.unblock()?;
             let socket = Socket::new(stream, role.clone(), clock)?;
             // Admit here and not in the thread, so that no connection is open without a place.

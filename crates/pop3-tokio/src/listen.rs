@@ -1,5 +1,6 @@
 //! Servers on a listener.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use pop3_driver::server::{Entrance, Peer, Service, Sessions, TakenOver, admit, is_of_one_connection};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, store};
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -50,6 +52,7 @@ pub async fn serve_or_hand_over<S, H, F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let clock = Clock::start();
+    let (local, inherits) = (own_address(&listener), inherits_nodelay(&listener));
     let (open, take_over) = (Sessions::new(), Arc::new(take_over));
     let mut sessions = JoinSet::new();
     while let Some(accepted) = stop.race(listener.accept()).await {
@@ -64,9 +67,13 @@ pub async fn serve_or_hand_over<S, H, F>(
                 continue;
             }
         };
-        let (Ok(local), Ok(socket)) = (stream.local_addr(), Socket::new(stream, role.clone(), clock)) else {
-            continue; // The client is gone already.
+        let Ok(local) = local.map_or_else(|| stream.local_addr(), Ok) else { continue };
+        let socket = if inherits {
+            Ok(Socket::accepted(stream, role.clone(), clock))
+        } else {
+            Socket::new(stream, role.clone(), clock)
         };
+        let Ok(socket) = socket else { continue }; // The client is gone already.
         // Admit here and not in the task, so that no connection is open without a place.
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
@@ -77,6 +84,16 @@ pub async fn serve_or_hand_over<S, H, F>(
     }
     drop(listener);
     open.ended(&*service, &stop).await;
+}
+
+/// The address of all connections of the listener, unless each has its own.
+fn own_address(listener: &TcpListener) -> Option<SocketAddr> {
+    listener.local_addr().ok().filter(|address| !address.ip().is_unspecified())
+}
+
+/// Sets TCP_NODELAY for all connections of the listener, where they inherit it.
+fn inherits_nodelay(listener: &TcpListener) -> bool {
+    cfg!(target_os = "linux") && SockRef::from(listener).set_tcp_nodelay(true).is_ok()
 }
 
 /// How long to wait when a connection can't be accepted.
@@ -98,5 +115,25 @@ impl Pool {
 impl store::BlockingPool for Pool {
     async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         tokio::task::spawn_blocking(call).await.map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_set_on_the_listener_holds_for_its_connections() {
+        for (bound, is_fixed) in [("127.0.0.1:0", true), ("0.0.0.0:0", false)] {
+            let listener = TcpListener::bind(bound).await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let (local, inherits) = (own_address(&listener), inherits_nodelay(&listener));
+            let _client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            assert_eq!(local, is_fixed.then(|| stream.local_addr().unwrap()));
+            assert_eq!((inherits, stream.nodelay().unwrap()), (cfg!(target_os = "linux"), inherits));
+        }
     }
 }

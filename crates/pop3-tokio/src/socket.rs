@@ -43,7 +43,12 @@ impl Socket {
     /// Returns an error if the system refuses to set TCP_NODELAY.
     pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { acknowledge, ..Self::over(stream, role, clock) })
+        Ok(Self::accepted(stream, role, clock))
+    }
+
+    /// Like [`new`](Self::new), for a connection that has TCP_NODELAY already.
+    pub(crate) fn accepted(stream: TcpStream, role: Role, clock: Clock) -> Self {
+        Self { acknowledge, ..Self::over(stream, role, clock) }
     }
 }
 

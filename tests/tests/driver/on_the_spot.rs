@@ -30,6 +30,8 @@ struct Shelf {
     warm: AtomicUsize,
     /// The most octets of a call on the spot.
     piece: usize,
+    /// Whether a commit that removes nothing does not block.
+    releases: bool,
     /// The messages that were opened in the pool.
     opened: Mutex<Vec<usize>>,
     /// How long it takes to open a message in the pool.
@@ -119,6 +121,10 @@ impl Maildrop for Open {
         self.0.message(message)
     }
 
+    fn commits_on_the_spot(&self, deletions: &Deletions) -> bool {
+        self.0.releases && deletions.is_empty()
+    }
+
     fn commit(self, _: &Deletions, _: &Context) -> usize {
         0
     }
@@ -180,7 +186,7 @@ fn batches(shelf: &Arc<Shelf>, batches: &[&str]) -> (Vec<u8>, usize, usize) {
         assert_eq!(wakes.0.load(Ordering::Relaxed), turns, "the session waits for nothing but its turn");
     }
     let sent = wire.state().writes.concat();
-    let visits = shelf.visits.lock().unwrap().len() - 2;
+    let visits = shelf.visits.lock().unwrap().len() + usize::from(shelf.releases) - 2;
     (sent, visits, turns)
 }
 
@@ -320,4 +326,15 @@ fn a_session_that_never_waits_lets_others_run() {
     let shelf = Arc::new(Shelf::new(numbered(1)).warm_for(usize::MAX));
     let (.., turns) = session(&shelf, &"RETR 1\r\n".repeat(1_000));
     assert!(turns >= 15, "small messages are work as well: {turns}");
+}
+
+#[test]
+fn a_session_that_removes_nothing_ends_without_the_pool() {
+    for (commands, visits) in [("NOOP\r\n", 0), ("DELE 2\r\n", 1), ("DELE 2\r\nRSET\r\n", 0)] {
+        let shelf = Arc::new(Shelf { releases: true, ..Shelf::new(numbered(3)) });
+        let (sent, visited, _) = session(&shelf, commands);
+        assert!(sent.ends_with(b"\r\n") && sent.starts_with(b"+OK"));
+        assert_eq!(visited, visits, "{commands}");
+        assert_eq!(shelf.reports.lock().unwrap()[0].0, Close::Quit);
+    }
 }

@@ -54,10 +54,23 @@ impl Folder for FaultyFolder {
         }
     }
 
-    fn try_open(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
+    fn try_open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
+        let inner = self.plan.attempt(|warm| match warm {
+            true if how.is_change() => Err(io::ErrorKind::WouldBlock.into()),
+            true => self.inner.open(name, how),
+            false => self.inner.try_open(name, how),
+        })?;
+        Ok(Box::new(FaultyFile { inner, path: self.path_of(name), plan: self.plan.clone() }))
+    }
+
+    fn try_stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+        self.plan.attempt(|warm| if warm { self.inner.stat(name) } else { self.inner.try_stat(name) })
+    }
+
+    fn try_open_in(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
         let inner = self.plan.attempt(|warm| match warm {
             true => self.inner.open_folder(folder)?.open(name, Open::reading()),
-            false => self.inner.try_open(folder, name),
+            false => self.inner.try_open_in(folder, name),
         })?;
         let path = self.path_of(folder).join(OsStr::from_bytes(name));
         Ok(Box::new(FaultyFile { inner, path, plan: self.plan.clone() }))

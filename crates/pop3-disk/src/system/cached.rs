@@ -1,14 +1,15 @@
 //! What Linux can do without waiting for a disk: opening with the names that it has in memory, and reading from the
 //! page cache.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::io::{self, IoSliceMut};
-use std::os::fd::AsFd;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, Dev, Mode, OFlags, ResolveFlags, Stat, StatxFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::GUARDED;
+use super::{GUARDED, unsigned};
 
 /// The file systems of a local disk that keep what they promise here, by their numbers in statfs(2): ext2 to ext4,
 /// XFS, Btrfs, F2FS, bcachefs. Others either refuse [`read`], or ask a server in `open` and `fstat`, whatever the
@@ -21,8 +22,11 @@ const CACHED: ResolveFlags = ResolveFlags::CACHED
     .union(ResolveFlags::NO_XDEV)
     .union(ResolveFlags::NO_SYMLINKS);
 
-/// Writing the time of the access would start a transaction of the file system, which may wait for the disk.
-const FLAGS: OFlags = GUARDED.union(OFlags::RDONLY).union(OFlags::NOATIME);
+/// Anywhere, as long as the names are in memory.
+const ANYWHERE: ResolveFlags = ResolveFlags::CACHED;
+
+/// Only the place of a file: nothing is opened, and no file system is asked.
+const PLACE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// The position of the file.
 const AT_POSITION: u64 = u64::MAX;
@@ -30,21 +34,78 @@ const AT_POSITION: u64 = u64::MAX;
 /// A folder, a slash, and a name of the longest length that the system takes.
 const PATH: usize = 300;
 
-/// Whether this is on the file system of a local disk. May block.
+/// The devices of file systems that were found to be local. Zero is none.
+///
+/// Only real devices are remembered: the numbers of others are given to another file system as soon as one is unmounted.
+static LOCAL_DEVICES: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+
+/// Whether this is on the file system of a local disk, which is remembered. May block.
 pub(super) fn is_local(fd: impl AsFd) -> bool {
+    let fd = fd.as_fd();
     // The numbers have 32 bits; the field has the width of the machine.
-    rustix::fs::fstatfs(fd).is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)))
+    let is_local = rustix::fs::fstatfs(fd).is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)));
+    if is_local && let Ok(stat) = rustix::fs::fstat(fd) {
+        remember(unsigned(stat.st_dev));
+    }
+    is_local
+}
+
+fn remember(device: Dev) {
+    if rustix::fs::major(device) == 0 || is_known(device) {
+        return;
+    }
+    for place in &LOCAL_DEVICES {
+        // Two threads may remember the same device twice, which does no harm.
+        if place.compare_exchange(0, device, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return;
+        }
+    }
+}
+
+fn is_known(device: Dev) -> bool {
+    LOCAL_DEVICES.iter().any(|place| place.load(Ordering::Relaxed) == device)
+}
+
+/// The place of a directory, if its path is in memory and it is on a file system that is known to be local. Nothing is
+/// asked of other file systems.
+pub(super) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    let flags = PLACE.union(OFlags::DIRECTORY);
+    let fd = rustix::fs::openat2(CWD, path, flags, Mode::empty(), ANYWHERE).map_err(named)?;
+    let flags = AtFlags::EMPTY_PATH.union(AtFlags::STATX_DONT_SYNC);
+    let found = rustix::fs::statx(&fd, c"", flags, StatxFlags::TYPE).map_err(named)?;
+    let device = rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor);
+    if is_known(device) { Ok(fd) } else { Err(io::ErrorKind::WouldBlock.into()) }
+}
+
+/// Opens a file that exists, if all that is needed is in memory.
+pub(super) fn open(fd: impl AsFd, name: &[u8], access: OFlags) -> io::Result<OwnedFd> {
+    let mut flags = GUARDED.union(access);
+    if !access.intersects(OFlags::WRONLY.union(OFlags::RDWR)) {
+        // Writing the time of the access would start a transaction of the file system, which may wait for the disk.
+        flags |= OFlags::NOATIME;
+    }
+    rustix::fs::openat2(fd, name, flags, Mode::empty(), CACHED).map_err(named)
 }
 
 /// Opens `folder/name` for reading, if all that is needed is in memory.
-pub(super) fn open(fd: impl AsFd, folder: &[u8], name: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn open_in(fd: impl AsFd, folder: &[u8], name: &[u8]) -> io::Result<OwnedFd> {
     let mut path = [0; PATH];
     let length = folder.len() + 1 + name.len();
     let path = path.get_mut(..length).ok_or(io::ErrorKind::InvalidFilename)?;
     path[..folder.len()].copy_from_slice(folder);
     path[folder.len()] = b'/';
     path[folder.len() + 1..].copy_from_slice(name);
-    rustix::fs::openat2(fd, &*path, FLAGS, Mode::empty(), CACHED).map_err(named)
+    open(fd, path, OFlags::RDONLY)
+}
+
+/// What a name stands for, if all that is needed is in memory.
+pub(super) fn stat(fd: impl AsFd, name: &[u8]) -> io::Result<Option<Stat>> {
+    let flags = PLACE.union(OFlags::NOFOLLOW);
+    match rustix::fs::openat2(fd, name, flags, Mode::empty(), CACHED) {
+        Ok(fd) => Ok(Some(rustix::fs::fstat(fd)?)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(named(error)),
+    }
 }
 
 /// Reads at the position of the file, if the octets are in memory.

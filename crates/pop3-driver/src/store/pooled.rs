@@ -65,6 +65,11 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
         Ok(accepted)
     }
 
+    /// Takes over a maildrop that was opened without blocking, on the thread that serves the session.
+    pub fn opened(&mut self, maildrop: M) {
+        put(&self.maildrop, maildrop);
+    }
+
     /// Opens a message of the maildrop on the spot; see [`Backend::try_fetch`](crate::backend::Backend::try_fetch).
     pub fn try_fetch(
         &mut self,
@@ -125,13 +130,17 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     }
 
     /// Removes messages and releases the maildrop; see [`Backend::commit`](crate::backend::Backend::commit). Removes
-    /// nothing if an earlier call is still using the maildrop.
+    /// nothing if an earlier call is still using the maildrop. Does not use the pool if
+    /// [`Maildrop::commits_on_the_spot`].
     ///
     /// # Panics
     /// Panics if the maildrop panics.
     pub async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
         let marked = deletions.len();
         let Some(maildrop) = self.lock().take() else { return marked };
+        if maildrop.commits_on_the_spot(&deletions) {
+            return maildrop.commit(&deletions, context);
+        }
         let context = context.clone();
         run(&self.pool, move || maildrop.commit(&deletions, &context)).await.unwrap_or(marked)
     }

@@ -23,6 +23,7 @@ mod model;
 mod odd_files;
 mod on_the_spot;
 mod open;
+mod opened_on_the_spot;
 mod order;
 mod restless;
 mod rights;

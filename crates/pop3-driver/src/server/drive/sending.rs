@@ -24,6 +24,9 @@ const FIRST: usize = 32 * 1024;
 /// The work on the spot after which other sessions have their turn, in octets.
 const TURN: usize = 512 * 1024;
 
+/// The first line of a reply, and the end of a message.
+const OVERHEAD: usize = 128;
+
 /// What a message costs, in octets.
 const OPENING: usize = 8 * 1024;
 
@@ -68,20 +71,47 @@ impl<B: Backend> Session<B> {
             Some(Err(rejection)) => return Ok(Some(Answer::Unavailable(rejection))),
             None => return Ok(None),
         };
-        let wanted = {
+        let end = {
             let mut octets = Scratch::take();
+            let first = if extent == Extent::Whole { octets.len() } else { FIRST };
             // Nothing was sent yet: after an error, the message is opened again where that may take its time.
-            let Ok(count) = content.try_read(&mut octets[..FIRST]) else { return Ok(None) };
-            if self.out.is_empty() && !self.input.filled().is_empty() {
-                // More messages follow in the same write.
-                self.out.reserve(2 * PIECE);
-            }
+            let Ok(count) = content.try_read(&mut octets[..first]) else { return Ok(None) };
+            let more_follow = self.out.is_empty() && !self.input.filled().is_empty();
+            // More messages follow in the same write, or each line gets a CR.
+            self.out.reserve(if more_follow { 2 * PIECE } else { count + count / 32 + OVERHEAD });
             self.connection.answer(Answer::Message, transport.now(), &mut self.out)?;
-            self.connection.body(&octets[..count], &mut self.out)?
+            self.begin(&mut content, &mut octets, (first, count))?
         };
-        match wanted {
-            ControlFlow::Break(()) => Ok(Some(Answer::EndOfMessage)),
-            ControlFlow::Continue(()) => self.body(&mut content, transport, None).await.map(Some),
+        match end {
+            Some(answer) => Ok(Some(answer)),
+            None => self.body(&mut content, transport, None).await.map(Some),
+        }
+    }
+
+    /// Adds the first octets of a message, which were read, to the output. Goes on as long as the message may end
+    /// within these `first` octets: then it leaves in one write. Returns how it ended, if it did.
+    fn begin(
+        &mut self,
+        content: &mut B::Message,
+        octets: &mut [u8],
+        (first, mut count): (usize, usize),
+    ) -> Result<Option<Answer>, Fault> {
+        let mut read = 0;
+        loop {
+            if count == 0 || self.connection.body(&octets[..count], &mut self.out)?.is_break() {
+                return Ok(Some(Answer::EndOfMessage));
+            }
+            read += count;
+            // Before the next message, others have their turn.
+            self.busy += count;
+            if read >= first {
+                return Ok(None);
+            }
+            count = match content.try_read(&mut octets[..first - read]) {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Ok(Some(self.broken(error))),
+            };
         }
     }
 
