@@ -31,7 +31,7 @@ impl Progress {
     pub(crate) fn listener(mut self) -> impl FnMut(FetchEvent<'_>) + Send {
         move |event| match event {
             FetchEvent::Planned { messages, octets } => self.begin(messages, octets),
-            FetchEvent::Octets(octets) if !self.bar.is_hidden() => self.bar.inc(octets),
+            FetchEvent::Octets(octets) => self.received(octets),
             FetchEvent::Message { .. } => {
                 self.done += 1;
                 self.show();
@@ -58,6 +58,13 @@ impl Progress {
         });
         (self.bar, self.messages, self.done) = (bar, messages, 0);
         self.show();
+    }
+
+    fn received(&self, octets: u64) {
+        // A hidden bar would look at the clock, too.
+        if !self.bar.is_hidden() {
+            self.bar.inc(octets);
+        }
     }
 
     fn show(&self) {
