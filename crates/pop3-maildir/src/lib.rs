@@ -72,7 +72,7 @@
 //! let stop = Stop::new();
 //! let until = stop.clone();
 //! let server =
-//!     std::thread::spawn(move || pop3_std::serve(&listener, Entrance::Plain, &Role::None, &mail, &until));
+//!     std::thread::spawn(move || pop3_std::serve(listener, Entrance::Plain, &Role::None, &mail, &until));
 //!
 //! let mut client = Client::connect("127.0.0.1", port, Security::TrustedPlaintext, ClientOptions::new())?;
 //! client.login(b"mrose", b"tanstaaf")?;

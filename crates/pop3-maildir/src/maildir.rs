@@ -132,8 +132,8 @@ impl Maildir {
     /// Does the same as [`open_with`](Self::open_with) if that is possible without waiting for the disk. Otherwise,
     /// returns `None`; use [`open_with`](Self::open_with) then where it may block, which also tells what is wrong.
     ///
-    /// This works on Linux, on the usual local file systems, for a Maildir of some hundred messages that was opened
-    /// recently and did not change since. At least one Maildir on the file system must have been opened with
+    /// This works on Linux, on local file systems with a device of their own (ext4, XFS and others, but not Btrfs; eight
+    /// of them at most), for a Maildir of some hundred messages that was opened recently and did not change since. At least one Maildir on the file system must have been opened with
     /// [`open_with`](Self::open_with) before.
     #[must_use]
     pub fn try_open_with(path: impl AsRef<Path>, config: &MaildirConfig) -> Option<Self> {

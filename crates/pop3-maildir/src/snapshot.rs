@@ -215,11 +215,7 @@ impl Change<'_, '_> {
         let is_new = seal.is_some() && (log.seal != seal || !self.gone.is_empty());
         // Nothing can be forgotten in a file that cannot be continued.
         let is_torn = log.tail.is_none() && !log.messages.is_empty();
-        if news == 0
-            && !is_torn
-            && (!is_new || kept == 0 && log.tail.is_none())
-            && log.stale + self.gone.len() <= kept + STALE_MAX
-        {
+        if news == 0 && !is_torn && !is_new && log.stale + self.gone.len() <= kept + STALE_MAX {
             return Ok(());
         }
         // Each record of what is gone makes another one stale, too.

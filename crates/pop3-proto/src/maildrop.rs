@@ -56,7 +56,7 @@ impl Snapshot {
     /// `size` is a promise: RETR must send exactly this many octets in wire form, see
     /// [`dots::wire_size`](crate::dots::wire_size). The unique-ids of a maildrop must differ.
     ///
-    /// Returns the number, or `None` if the snapshot is full (about 60 million messages) and the message was not
+    /// Returns the number, or `None` if the snapshot is full (60 million messages at least) and the message was not
     /// added. Every later call returns `None` as well. So if you keep a list of your own beside the snapshot, message
     /// `n` is always the `n`th one that you pushed, even if you ignore what this returns.
     pub fn push(&mut self, size: Octets, uid: UniqueId<'_>) -> Option<MessageNumber> {

@@ -14,9 +14,8 @@ use tracing::warn;
 /// What a session holds that waits for its client: its socket, the directory of its maildrop, the lock.
 const OF_A_SESSION: u64 = 3;
 
-/// What each thread of the runtime needs beside what is open when connections are counted: to wait for sockets, to be
-/// woken, and its listeners.
-const OF_A_THREAD: u64 = 8;
+/// What each thread that serves sessions needs beside its listeners: to wait for sockets (twice) and to be woken.
+const OF_A_THREAD: u64 = 3;
 
 /// The most threads that serve sessions on tokio. Each takes descriptors from the sessions.
 const MOST_THREADS: usize = 16;
@@ -48,10 +47,10 @@ pub fn raise() -> Option<u64> {
 }
 
 /// The most connections of which all can log in within the limit; no more than wanted. Call it when all that is
-/// open for long is open.
-pub(super) fn bound(wanted: u32, limit: Option<u64>) -> u32 {
+/// open for long is open. Each thread has so many `listeners`.
+pub(super) fn bound(wanted: u32, limit: Option<u64>, listeners: usize) -> u32 {
     let Some(limit) = limit else { return wanted };
-    let most = most(limit, open(), threads());
+    let most = most(limit, open() + of_a_thread(listeners) * threads(listeners) as u64);
     if most >= wanted {
         return wanted;
     }
@@ -66,22 +65,28 @@ pub(super) fn bound(wanted: u32, limit: Option<u64>) -> u32 {
 }
 
 /// How many threads serve sessions on tokio: one for each processor, unless descriptors are short.
-pub(super) fn threads() -> usize {
+pub(super) fn threads(listeners: usize) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    processors.min(MOST_THREADS).min(limit().map_or(MOST_THREADS, most_threads))
+    let most = limit().map_or(MOST_THREADS, |limit| most_threads(limit, listeners));
+    processors.min(MOST_THREADS).min(most)
 }
 
 /// The most threads within a limit. They leave most of it to the sessions.
-fn most_threads(limit: u64) -> usize {
-    usize::try_from(limit / (6 * OF_A_THREAD)).unwrap_or(usize::MAX).max(1)
+fn most_threads(limit: u64, listeners: usize) -> usize {
+    usize::try_from(limit / (6 * of_a_thread(listeners))).unwrap_or(usize::MAX).max(1)
 }
 
-/// The most connections within a limit, of which so many are open for other things, on so many threads.
-fn most(limit: u64, open: u64, threads: usize) -> u32 {
+/// What a thread needs with so many listeners. Other runtimes than tokio need less.
+const fn of_a_thread(listeners: usize) -> u64 {
+    OF_A_THREAD + listeners as u64
+}
+
+/// The most connections within a limit, of which so many are needed for other things.
+fn most(limit: u64, others: u64) -> u32 {
     // Logins under way, messages of more than a piece, commits, connections that are being closed, files that are
     // read again.
     let reserve = (limit / 12).clamp(8, 4096);
-    let left = limit.saturating_sub(open + OF_A_THREAD * threads as u64 + reserve);
+    let left = limit.saturating_sub(others + reserve);
     u32::try_from(left / OF_A_SESSION).unwrap_or(u32::MAX).max(1)
 }
 
@@ -124,25 +129,26 @@ mod tests {
 
     #[test]
     fn threads_leave_most_descriptors_to_the_sessions() {
-        for (limit, threads) in [(16, 1), (100, 2), (256, 5), (1024, 21)] {
-            assert_eq!(most_threads(limit), threads, "{limit}");
+        for (limit, listeners, threads) in
+            [(16, 5, 1), (100, 5, 2), (256, 5, 5), (1024, 5, 21), (1024, 12, 11)]
+        {
+            assert_eq!(most_threads(limit, listeners), threads, "{limit} {listeners}");
         }
-        assert!((1..=MOST_THREADS).contains(&threads()));
+        assert!((1..=MOST_THREADS).contains(&threads(2)));
     }
 
     #[test]
     fn all_connections_fit_and_something_is_left() {
-        for (limit, open, threads, expected) in [
-            (1024, 20, 1, 303),
-            (1024, 20, 16, 263),
-            (64, 10, 1, 12),
-            (64, 10, 2, 10),
-            (16, 10, 1, 1),
-            (1_048_576, 20, 1, 348_150),
+        for (limit, others, expected) in [
+            (1024, 28, 303),
+            (1024, 148, 263),
+            (64, 18, 12),
+            (64, 26, 10),
+            (16, 18, 1),
+            (1_048_576, 28, 348_150),
         ] {
-            let most = most(limit, open, threads);
+            let most = most(limit, others);
             assert_eq!(most, expected, "{limit}");
-            let others = open + OF_A_THREAD * threads as u64;
             assert!(most == 1 || u64::from(most) * OF_A_SESSION + others < limit, "{limit}");
         }
     }

@@ -143,9 +143,9 @@ impl Listeners {
     fn serve_std(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
         let service = Arc::new(On { policy, pool: pop3_std::Pool::default() });
         thread::scope(|scope| {
-            let listeners = self.0.iter().map(|(entrance, listener, _)| {
+            let listeners = self.0.into_iter().map(|(entrance, listener, _)| {
                 let service = &service;
-                scope.spawn(move || pop3_std::serve(listener, *entrance, role, service, stop))
+                scope.spawn(move || pop3_std::serve(listener, entrance, role, service, stop))
             });
             let threads: Vec<_> = listeners.collect();
             threads.into_iter().try_for_each(|thread| {

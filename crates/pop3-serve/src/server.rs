@@ -85,7 +85,7 @@ impl Server {
             warn!("{advice}");
         }
         let open_files = descriptors::limit();
-        let most = descriptors::bound(config.limits.total, open_files);
+        let most = descriptors::bound(config.limits.total, open_files, config.listeners.len());
         info!(max_connections = most, open_files, "limits");
         let policy = policy(config, users, offer.clone(), &role, most)?;
         Ok(Self { listeners, policy, role, offer })

@@ -42,5 +42,5 @@ fn main() -> std::io::Result<()> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     println!("listening on {}", listener.local_addr()?);
     let service = Arc::new(Memory { config: ServerConfig::default().into(), store: store.into() });
-    pop3_std::serve(&listener, Entrance::Plain, &Role::None, &service, &Stop::new())
+    pop3_std::serve(listener, Entrance::Plain, &Role::None, &service, &Stop::new())
 }

@@ -54,7 +54,7 @@
 //!         .trust_loopback()
 //!         .on_end(|peer, report| println!("{peer}: {:?}, {}", report.user, report.close));
 //!     let listener = std::net::TcpListener::bind("127.0.0.1:1110")?;
-//!     serve(&listener, Entrance::Plain, &Role::None, &service.into(), &Stop::new())
+//!     serve(listener, Entrance::Plain, &Role::None, &service.into(), &Stop::new())
 //! }
 //! # }
 //! ```

@@ -18,8 +18,8 @@ use crate::crew::Crew;
 use crate::socket::Socket;
 use crate::stream::{Stream as _, Tcp, Unblock};
 
-/// Serves connections until the switch is stopped. Then waits for busy sessions until the grace period of the switch
-/// ends. A thread that is still blocked by a store one second later is left behind: its connection is shut down, and
+/// Serves connections until the switch is stopped. Then closes the listener, and waits for busy sessions until the grace
+/// period of the switch ends. A thread that is still blocked by a store one second later is left behind: its connection is shut down, and
 /// the service is told that it has ended.
 ///
 /// `role` is the server side of TLS. `entrance` tells whether TLS starts with STLS or with the first octet. With
@@ -31,7 +31,7 @@ use crate::stream::{Stream as _, Tcp, Unblock};
 /// # Errors
 /// Returns an error if the listener has no local address.
 pub fn serve<S: Service>(
-    listener: &TcpListener,
+    listener: TcpListener,
     entrance: Entrance,
     role: &Role,
     service: &Arc<S>,
@@ -47,7 +47,7 @@ pub fn serve<S: Service>(
 /// # Errors
 /// Returns an error if the listener has no local address.
 pub fn serve_or_hand_over<S, H, F>(
-    listener: &TcpListener,
+    listener: TcpListener,
     entrance: Entrance,
     role: &Role,
     service: &Arc<S>,
@@ -100,6 +100,7 @@ where
             }
         }
     }
+    drop(listener);
     wait(open.ended(&**service, stop));
     Ok(())
 }

@@ -83,7 +83,7 @@ fn a_server_offers_neither_apop_nor_cram_md5() {
     let stop = Stop::new();
     let served = {
         let stop = stop.clone();
-        thread::spawn(move || pop3_std::serve(&listener, Entrance::Plain, &Role::None, &service, &stop))
+        thread::spawn(move || pop3_std::serve(listener, Entrance::Plain, &Role::None, &service, &stop))
     };
 
     let mut client = Lines::over(TcpStream::connect(address).unwrap());

@@ -335,7 +335,7 @@ impl Runtime for Std {
         service: Arc<S>,
         stop: Stop,
     ) -> io::Result<()> {
-        pop3_std::serve(&listener, entrance, &role, &service, &stop)
+        pop3_std::serve(listener, entrance, &role, &service, &stop)
     }
 
     fn serve_or_hand_over<S, H, F>(
@@ -351,7 +351,7 @@ impl Runtime for Std {
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        pop3_std::serve_or_hand_over(&listener, entrance, &role, &service, &stop, take_over)
+        pop3_std::serve_or_hand_over(listener, entrance, &role, &service, &stop, take_over)
     }
 
     async fn relay(mut client: Self::Socket, mut upstream: TcpStream) -> io::Result<()> {

@@ -20,7 +20,7 @@ use crate::backend::Backend;
 use crate::transport::Transport;
 
 /// A connection with a session. If it is dropped, the session ends first, then the connection is closed, and then its
-/// place is free.
+/// place is free: the order of the fields.
 pub(super) struct Running<T, B> {
     pub(super) session: Box<Session<B>>,
     pub(super) transport: T,
@@ -81,7 +81,8 @@ impl<T: Transport, B: Backend> Running<T, B> {
         service: &S,
         switches: &Switches<'_>,
     ) -> ControlFlow<Served<T, B>, Box<Self>> {
-        let Self { mut session, mut transport, mut link, opened, begun, login_deadline } = *self;
+        // Dropped in the reverse order.
+        let Self { opened, begun, login_deadline, mut link, mut transport, mut session } = *self;
         let ended = match pause {
             Pause::Over => session.into_ended(),
             Pause::TakenOver => {

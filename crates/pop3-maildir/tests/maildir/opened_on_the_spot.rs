@@ -53,6 +53,16 @@ fn an_unchanged_maildrop_is_opened_with_a_few_calls_that_never_wait() {
     assert!(tried(&folder).is_some(), "it was released");
 }
 
+/// A client that polls finds nothing most of the time.
+#[test]
+fn an_empty_maildrop_is_opened_in_the_same_way() {
+    let folder = maildir();
+    drop(Maildir::open_on(&Counted::new().shared(), folder.path(), &MaildirConfig::new()).unwrap());
+    assert!(tried(&folder).unwrap().snapshot().is_empty());
+    put(&folder, "new/1.a.h", "hello\n");
+    assert!(tried(&folder).is_none());
+}
+
 #[test]
 fn nothing_is_left_where_the_memory_ends() {
     let folder = known();

@@ -4,6 +4,7 @@
 //! For a session that answers one command at a time, this costs more than the answer. Here a session stays on the thread
 //! that accepted it, and nothing is handed over.
 
+use core::iter;
 use core::net::SocketAddr;
 use std::io;
 use std::net::TcpListener;
@@ -14,6 +15,7 @@ use pop3_driver::Stop;
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
 use tokio::runtime::{Builder, Runtime};
+use tracing::warn;
 
 use super::{Listeners, converted, serve_all};
 use crate::descriptors;
@@ -31,39 +33,43 @@ struct Worker {
 /// The most threads for calls that block, in all runtimes together.
 const MOST_BLOCKING: usize = 512;
 
-/// The least of them in each.
-const LEAST_BLOCKING: usize = 16;
+/// The least of them in each, so that a few calls that hang do not hold up all others.
+const LEAST_BLOCKING: usize = 128;
 
 impl Listeners {
-    /// Serves on runtimes of tokio that are made for it: one for each processor, up to a limit, if the system divides the connections
-    /// among several listeners, otherwise one with several threads.
+    /// Serves on runtimes of tokio that are made for it: one for each processor, up to a limit, if the system divides
+    /// the connections among several listeners, otherwise one with several threads.
     pub(super) fn run_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
-        match self.shares(descriptors::threads()) {
+        let threads = descriptors::threads(self.0.len());
+        match self.shares(threads) {
             Ok(shares) => serve_shares(shares, policy, role, stop),
-            Err(_) => {
+            Err(listeners) => {
                 let runtime = set(&mut Builder::new_multi_thread()).build()?;
-                runtime.block_on(self.serve_tokio(policy, role, stop))
+                let served = runtime.block_on(listeners.serve_tokio(policy, role, stop));
+                runtime.shutdown_background();
+                served
             }
         }
     }
 
-    /// Listeners on the same addresses for so many threads. The system gives each connection to one of them.
-    fn shares(&self, threads: usize) -> io::Result<Vec<Share>> {
-        let mut shares = vec![self.clones()?];
-        if threads > 1 {
+    /// Listeners on the same addresses for so many threads. The system gives each connection to one of them. Returns the
+    /// listeners themselves if it does not.
+    fn shares(self, threads: usize) -> Result<Vec<Share>, Self> {
+        let Ok(more) = self.more(threads.saturating_sub(1)) else { return Err(self) };
+        let own = self.0.into_iter().map(|(entrance, listener, _)| (entrance, listener)).collect();
+        Ok(iter::once(own).chain(more).collect())
+    }
+
+    /// So many more shares.
+    fn more(&self, threads: usize) -> io::Result<Vec<Share>> {
+        if threads > 0 {
             for (_, listener, _) in &self.0 {
                 join_in(listener)?;
             }
         }
-        for _ in 1..threads {
-            let share = self.0.iter().map(|&(entrance, _, address)| Ok((entrance, one_more(address)?)));
-            shares.push(share.collect::<io::Result<_>>()?);
-        }
-        Ok(shares)
-    }
-
-    fn clones(&self) -> io::Result<Share> {
-        self.0.iter().map(|(entrance, listener, _)| Ok((*entrance, listener.try_clone()?))).collect()
+        let share =
+            |_| self.0.iter().map(|&(entrance, _, address)| Ok((entrance, one_more(address)?))).collect();
+        (0..threads).map(share).collect()
     }
 }
 
@@ -103,7 +109,10 @@ fn serve_shares(shares: Vec<Share>, policy: Policy, role: &Role, stop: &Stop) ->
         // Without its thread, the listeners of a worker are closed, and the others get its connections.
         let start = |worker| {
             let thread = thread::Builder::new().name("pop3 worker".into());
-            thread.spawn_scoped(scope, move || serve(worker)).ok()
+            let started = thread.spawn_scoped(scope, move || serve(worker));
+            started
+                .inspect_err(|error| warn!(%error, "serving with fewer threads: one could not be started"))
+                .ok()
         };
         let threads: Vec<_> = workers.filter_map(start).collect();
         let own = first.map_or(Ok(()), serve);
@@ -125,7 +134,10 @@ impl Worker {
     }
 
     fn serve(self, service: &Arc<On<pop3_tokio::Pool>>, role: &Role, stop: &Stop) -> io::Result<()> {
-        self.runtime.block_on(serve_all(self.listeners, service, role, stop))
+        let served = self.runtime.block_on(serve_all(self.listeners, service, role, stop));
+        // A call of the store that still hangs is left behind.
+        self.runtime.shutdown_background();
+        served
     }
 }
 
@@ -153,7 +165,7 @@ mod tests {
         let clients: Vec<_> = (0..64).map(|_| TcpStream::connect(address).unwrap()).collect();
         let accepted = shares.iter().flatten().map(|(_, listener)| {
             listener.set_nonblocking(true).unwrap();
-            core::iter::from_fn(|| listener.accept().ok()).count()
+            iter::from_fn(|| listener.accept().ok()).count()
         });
         let accepted: Vec<_> = accepted.collect();
         assert_eq!(accepted.iter().sum::<usize>(), clients.len(), "{accepted:?}");
@@ -164,7 +176,11 @@ mod tests {
     fn a_second_server_does_not_get_the_address_of_the_first() {
         let listeners = listeners();
         let (entrance, address) = listeners.addresses().next().unwrap();
-        let _shares = listeners.shares(3).unwrap();
+        let shares = listeners.shares(3).unwrap();
         Listeners::bind(&[(entrance, address)]).unwrap_err();
+        // Nothing else holds the address.
+        drop(shares);
+        TcpStream::connect(address).unwrap_err();
+        Listeners::bind(&[(entrance, address)]).unwrap();
     }
 }
