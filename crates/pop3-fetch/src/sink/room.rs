@@ -33,6 +33,11 @@ impl Room {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Frees what is spare.
+    pub(crate) fn release(&self) {
+        self.lock().release();
+    }
+
     #[cfg(test)]
     pub(crate) fn full() -> Self {
         Self(Mutex::new(Taken { octets: ROOM, spare: Vec::new() }))
@@ -58,7 +63,6 @@ impl Taken {
         fitting.is_some()
     }
 
-    /// Frees what is spare.
     fn release(&mut self) {
         let spare = take(&mut self.spare);
         self.octets -= spare.iter().map(Vec::capacity).sum::<usize>();
