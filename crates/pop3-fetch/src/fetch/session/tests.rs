@@ -10,6 +10,7 @@ use std::path::Path;
 use std::thread;
 
 use pop3_driver::client::{ClientOptions, Security};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 
@@ -106,4 +107,50 @@ fn the_next_run_removes_what_was_unfinished_when_an_event_panicked() {
     panics.store(false, Ordering::Relaxed);
     assert_eq!(run(&mut fetch, port).unwrap().fetched, 1);
     assert_eq!(files(), before);
+}
+
+/// A line of a state file, with its checksum.
+fn line(text: &str) -> String {
+    let sum = Sha256::digest(text).iter().take(4).map(|octet| format!("{octet:02x}")).collect::<String>();
+    format!("{sum} {text}\n")
+}
+
+/// The unique-ids in a state file of the version before are hashed as they are now; the contents are not.
+#[test]
+fn with_a_state_file_of_the_version_before_nothing_is_fetched_again() {
+    /// The keys of the first four unique-ids of the [`server`].
+    const KEYS: [&str; 4] = [
+        "115b19f57703142dfc0a96dcb1b72619",
+        "cddf0ddb4f3136dffbd468e758f4b102",
+        "d52cceb3a134c0148a35d3a58fda6646",
+        "f711d31a6043c0121681c0a4a3aeef1b",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mail = mail(&[640, 1280, 6400, 64]);
+    let stored = |place: usize, token: &str| {
+        let (key, size) = (KEYS[place], mail[place].len());
+        line(&format!("s {key} 0 1 {size} 1790000000 {token} 1f2e3d4c5b6a7988 -"))
+    };
+    let target = folder.path().join("mail");
+    let mut file = line(&format!("pop3-state-2 0123456789abcdef u@h dir:{}", target.display()));
+    file += &line("a unique-ids estimates-sizes");
+    file += &(stored(0, "%") + &stored(1, "%") + &line("p"));
+    // By the last run, of which the last line is torn.
+    file += &(stored(2, "1790000000.000000.000001.0123456789abcdef") + &line("p"));
+    let torn = stored(3, "1790000000.000000.000002.0123456789abcdef");
+    file += &torn[..torn.len() - 5];
+    let state = folder.path().join("state");
+    fs::write(&state, file).unwrap();
+    let port = server(mail, false);
+    for (fetched, known) in [(1, 3), (0, 4)] {
+        let mut fetch = open(folder.path());
+        let report = run(&mut fetch, port).unwrap();
+        assert_eq!((report.fetched, report.known), (fetched, known));
+        assert!(fetch.inbox.get().traits().estimates_sizes);
+        drop(fetch);
+        let text = fs::read_to_string(&state).unwrap();
+        assert!(text.contains(" pop3-state-3 0123456789abcdef u@h "), "{text}");
+        // What the old hash says is forgotten.
+        assert!(KEYS.iter().all(|key| text.contains(key)) && !text.contains("1f2e3d4c5b6a7988"), "{text}");
+    }
 }
