@@ -131,8 +131,8 @@ pub struct Client<T> {
     asks_capabilities: bool,
     /// The server did not answer CAPA, so there is no point in asking again before the login.
     without_capabilities: bool,
-    /// The user has logged in since the server was asked for its capabilities. The next command goes with CAPA.
-    owes_capa: bool,
+    /// CAPA was sent after the login.
+    asked_logged_in: bool,
     /// AUTH sends the secret in the initial response.
     initial_response: bool,
     /// How the user has logged in.

@@ -3,6 +3,8 @@
 mod catalogue;
 mod chunk;
 #[cfg(test)]
+mod found;
+#[cfg(test)]
 mod grouped;
 mod inbox;
 #[cfg(test)]

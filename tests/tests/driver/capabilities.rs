@@ -1,14 +1,14 @@
 //! How often a client asks for the capabilities, and with what.
 
-use pop3_driver::client::{Client, ClientOptions, LoginPolicy, from_fn};
-use pop3_driver::wait;
+use pop3_driver::client::{Client, ClientError, ClientOptions, LoginPolicy, from_fn};
+use pop3_driver::{Stop, wait};
 use pop3_proto::client::ClientConfig;
-use pop3_proto::{Capability, MessageNumber};
+use pop3_proto::{Capability, Command, MessageNumber};
 use pop3_tests::configured;
 
 use crate::logins::{fred, open};
 use crate::sasl_server::sasl_server;
-use crate::wire::Wire;
+use crate::wire::{Incoming, Wire};
 
 const PIPELINING: &str = "SASL PLAIN\r\nPIPELINING\r\nUIDL";
 
@@ -123,5 +123,68 @@ fn a_small_window_divides_them() {
             logged_in(PIPELINING, Some(PIPELINING), ClientOptions::new().with_config(config));
         list(&mut client);
         assert_eq!(writes(&wire), expected);
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_sent_takes_nothing_along() {
+    let stls = |client: &mut Client<Wire>| wait(client.call_all([Command::Stls], |_, _| {}));
+    let user = |client: &mut Client<Wire>| wait(client.login(b"fred", b"secret"));
+    for call in [stls, user] as [fn(&mut _) -> _; 2] {
+        let (mut client, wire) = logged_in(PIPELINING, Some(PIPELINING), ClientOptions::new());
+        let ended = call(&mut client);
+        assert!(matches!(ended, Err(ClientError::Unsendable(_))), "{ended:?}");
+        // Nothing waits to be sent either.
+        wait(client.drain()).expect("nothing to do");
+        assert_eq!(writes(&wire), [""; 0]);
+        wait(client.noop()).expect("well");
+        assert_eq!(writes(&wire), ["CAPA\r\nNOOP\r\n"]);
+    }
+}
+
+#[test]
+fn where_nothing_is_to_be_sent_it_is_not_sent_either() {
+    let stop = Stop::new();
+    let options = ClientOptions::new().with_stop(stop.clone());
+    let (mut client, wire) = logged_in(PIPELINING, Some(PIPELINING), options);
+    wait(client.retr_all(&[], &mut std::io::sink())).expect("nothing to do");
+    assert_eq!(wait(client.dele_all(&[])).expect("nothing to do"), []);
+    wait(client.call_all([], |_, _| {})).expect("nothing to do");
+    stop.stop();
+    let numbers = [MessageNumber::FIRST];
+    let fetched = wait(client.retr_all(&numbers, &mut std::io::sink()));
+    assert!(matches!(fetched, Err(ClientError::Stopped)), "{fetched:?}");
+    let deleted = wait(client.dele_all(&numbers));
+    assert!(matches!(deleted, Err(ClientError::Stopped)), "{deleted:?}");
+    wait(client.quit()).expect("the end");
+    assert_eq!(writes(&wire), ["QUIT\r\n"]);
+}
+
+/// The replies to LIST and UIDL.
+const LISTINGS: &str = "+OK\r\n1 3\r\n2 3\r\n.\r\n+OK\r\n1 a\r\n2 b\r\n.\r\n";
+
+#[test]
+fn no_odd_reply_to_it_is_taken_for_another() {
+    for reply in ["-ERR\r\n", "-ERR [SYS/TEMP] later\r\n", "+OK\r\n.\r\n", "+OK\r\nUIDL\r\n\r\n.\r\n"] {
+        let (mut client, wire) = logged_in(PIPELINING, None, ClientOptions::new());
+        wire.state().incoming = [reply, LISTINGS].map(Incoming::from).into();
+        list(&mut client);
+        assert!(client.is_quiet(), "{reply:?}");
+    }
+    // The stream ends in it, or there is no list, so that it contains the next reply.
+    for reply in ["", "+OK\r\n", "+O", "+OK\r\nUIDL\r\nPIPE", "+OK\r\nUIDL\r\n", "+OK\r\nUIDL\r\n.\r"] {
+        for behind in ["", LISTINGS] {
+            if !behind.is_empty() && reply != "+OK\r\n" {
+                continue;
+            }
+            let (mut client, wire) = logged_in(PIPELINING, None, ClientOptions::new());
+            wire.state().incoming = [reply, behind, ""].map(Incoming::from).into();
+            let listed = wait(client.list_and_uidl_each(|row| {
+                assert!(behind.is_empty(), "{reply:?}: a row {row:?}");
+            }));
+            assert!(matches!(listed, Err(ClientError::Protocol(_))), "{reply:?}, {behind:?}: {listed:?}");
+            let next = wait(client.stat());
+            assert!(next.is_err(), "{reply:?}: {next:?}");
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! Deleting in one flight: DELE, NOOP, STAT and QUIT.
 
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+
 use pop3_driver::client::{Client, ClientError, ClientOptions, Refusal};
 use pop3_driver::{Stop, wait};
+use pop3_fetch::{Fetch, FetchEvent, FetchOptions, Target};
 use pop3_proto::client::ProtocolError;
 use pop3_proto::{Keyword, MessageNumber};
 
@@ -136,6 +140,49 @@ fn what_follows_the_reply_to_quit_must_not_be_a_reply() {
         wire.state().incoming = [replies.as_str().into()].into();
         let ended = delete(client).0;
         assert_eq!(ended.is_ok(), is_well, "{behind:?}: {ended:?}");
+    }
+}
+
+/// A fetch that deletes says which of the two was refused.
+#[test]
+fn a_fetch_tells_a_refused_stat_from_a_refused_quit() {
+    for (replies, expected) in [
+        (
+            "-ERR no STAT\r\n+OK\r\n",
+            "the deletions could not be verified, because the server refused STAT: no STAT",
+        ),
+        ("+OK 4 99\r\n-ERR no QUIT\r\n", "the server reported a problem at QUIT: no QUIT"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let wire_to_be = Arc::new(Mutex::new(None::<Wire>));
+        let asked = Arc::clone(&wire_to_be);
+        let (client, wire) = logged_in(ClientOptions::new(), move |line| match line {
+            "LIST" => Some("+OK\r\n1 3\r\n.\r\n".to_owned()),
+            "UIDL" => Some("+OK\r\n1 a\r\n.\r\n".to_owned()),
+            "RETR 1" => Some("+OK\r\nx\r\n.\r\n".to_owned()),
+            // The replies to DELE, NOOP, and what follows; then nothing, not even the end of the connection.
+            "DELE 1" => {
+                let wire = asked.lock().expect("no panic").take().expect("a wire");
+                let all = "+OK\r\n+OK\r\n".to_owned() + replies;
+                wire.state().incoming = [all.as_str().into(), Incoming::Silence].into();
+                Some(String::new())
+            }
+            _ => usual(line),
+        });
+        *wire_to_be.lock().expect("no panic") = Some(wire);
+        let (told, notices) = channel();
+        let (target, state) = (Target::Dir(folder.path().join("mail")), folder.path().join("state"));
+        let options = FetchOptions::new().with_delete(true);
+        let fetch = Fetch::open(&target, &state, "u@h", options).expect("a folder and a file");
+        let mut fetch = fetch.on_event(move |event| {
+            if let FetchEvent::Notice(notice) = event {
+                told.send(notice.to_string()).expect("a test");
+            }
+        });
+        let report = wait(fetch.run(client)).expect("the message is stored");
+        assert_eq!((report.fetched, report.deleted, report.not_deleted), (1, 0, 1));
+        drop(fetch);
+        assert_eq!(notices.iter().collect::<Vec<_>>(), [expected]);
     }
 }
 

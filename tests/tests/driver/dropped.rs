@@ -286,27 +286,46 @@ fn what_is_filled_and_not_consumed_stays() {
     assert_eq!(message.octets(), MAIL.len() as Octets);
 }
 
+async fn log_in(client: &mut Client<Halting>, by_apop: bool) -> Result<(), ClientError> {
+    if by_apop {
+        client.login_apop(b"mrose", b"tanstaaf").await
+    } else {
+        client.login(b"mrose", b"tanstaaf").await
+    }
+}
+
 #[test]
 fn a_login_may_be_dropped_and_the_client_knows_how_it_ended() {
-    let mut polls = 0;
-    loop {
-        let (mut client, transport) = connected(ClientOptions::new());
-        let ended = drop_after(polls, client.login(b"mrose", b"tanstaaf"));
-        wait(client.drain()).expect("what is left");
-        assert!(client.is_quiet());
-        let accepted = transport.state().lines.iter().any(|line| line.starts_with("PASS"));
-        assert_eq!(client.is_logged_in(), accepted, "behind {polls} polls");
-        if !accepted {
-            wait(client.login(b"mrose", b"tanstaaf")).expect("once more");
+    for by_apop in [false, true] {
+        let mut polls = 0;
+        loop {
+            let what = format!("a login behind {polls} polls, by APOP: {by_apop}");
+            let (mut client, transport) = connected(ClientOptions::new());
+            let ended = drop_after(polls, log_in(&mut client, by_apop));
+            wait(client.drain()).expect("what is left");
+            assert!(client.is_quiet());
+            let logs_in = |line: &String| line.starts_with("PASS") || line.starts_with("APOP");
+            let accepted = transport.state().lines.iter().any(logs_in);
+            assert_eq!(client.is_logged_in(), accepted, "{what}");
+            if !accepted {
+                wait(log_in(&mut client, by_apop)).expect("once more");
+            }
+            goes_on(&mut client, &what);
+            let lines = transport.state().lines.clone();
+            let capa = lines.iter().skip_while(|line| !logs_in(line)).filter(|line| *line == "CAPA");
+            assert_eq!(capa.count(), 1, "{what}: {lines:?}");
+            assert!(client.known_capabilities().is_some(), "{what}");
+            if by_apop {
+                transport.state().lines.retain(|line| !line.starts_with("APOP mrose "));
+            }
+            no_line_is_garbled(&transport);
+            if ended.is_some() {
+                break;
+            }
+            polls += 1;
         }
-        goes_on(&mut client, &format!("a login behind {polls} polls"));
-        no_line_is_garbled(&transport);
-        if ended.is_some() {
-            break;
-        }
-        polls += 1;
+        assert!(polls > 10, "{polls}");
     }
-    assert!(polls > 20);
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl<T: Transport> Client<T> {
     /// Takes what an earlier call has left, and puts a command into the output.
     pub(super) async fn begin<'a>(&mut self, command: impl Borrow<Command<'a>>) -> Result<(), ClientError> {
         self.drain().await?;
-        if self.owes_capa {
+        if self.owes_capa() {
             return self.begin_with(command.borrow(), &[]).await.map(drop);
         }
         self.enqueue(command)
@@ -143,7 +143,9 @@ impl<T: Transport> Client<T> {
     pub(super) fn enqueue<'a>(&mut self, command: impl Borrow<Command<'a>>) -> Result<(), ClientError> {
         let command = command.borrow();
         let sent = self.connection.send(command, self.transport.now(), &mut self.out);
-        self.enqueued(command, sent)
+        self.enqueued(command, sent)?;
+        self.asked_logged_in |= matches!(command, Command::Capa) && self.is_logged_in();
+        Ok(())
     }
 
     /// Traces a command that was put into the output.

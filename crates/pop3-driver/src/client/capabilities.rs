@@ -14,7 +14,6 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn capabilities(&mut self) -> Result<Option<Capabilities>, ClientError> {
-        self.owes_capa = false;
         if !self.asks_capabilities {
             return Ok(None);
         }
@@ -37,17 +36,25 @@ impl<T: Transport> Client<T> {
     /// Asks again after a login: at once, or with the next command where that takes no round trip. PIPELINING is the
     /// same before and after the login (RFC 2449 section 6.6).
     pub(super) async fn ask_again(&mut self) -> Result<(), ClientError> {
-        self.owes_capa = self.has(Capability::Pipelining);
-        if self.owes_capa { Ok(()) } else { self.capabilities().await.map(drop) }
+        if self.has(Capability::Pipelining) { Ok(()) } else { self.capabilities().await.map(drop) }
+    }
+
+    /// Whether the user has logged in since the server was asked for its capabilities. It also has to be asked when
+    /// the call that logged in was dropped.
+    pub(super) const fn owes_capa(&self) -> bool {
+        self.asks_capabilities && self.is_logged_in() && !self.asked_logged_in
     }
 
     /// Puts a CAPA that is owed into the output, in front of this command. Returns whether it is there.
+    ///
+    /// If the command can't be sent, nothing is.
     pub(super) fn enqueue_owed_capa(&mut self, command: &Command<'_>) -> Result<bool, ClientError> {
         // The end of the session depends on no capability.
-        let asks = self.owes_capa && !matches!(command, Command::Capa | Command::Quit);
+        let asks = self.owes_capa() && !matches!(command, Command::Capa | Command::Quit);
         if asks {
+            let may = self.connection.may_send(command);
+            self.check_sent(may)?;
             self.enqueue(Command::Capa)?;
-            self.owes_capa = false;
         }
         Ok(asks)
     }
@@ -57,8 +64,8 @@ impl<T: Transport> Client<T> {
         self.follow(|_| Ok(())).await
     }
 
-    /// Sends a CAPA that is owed, and waits for the reply.
-    pub(super) async fn pay_capa(&mut self) -> Result<(), ClientError> {
-        if self.owes_capa { self.capabilities().await.map(drop) } else { Ok(()) }
+    /// Sends a CAPA that is owed, and waits for the reply. This command is to follow. If it can't be sent, nothing is.
+    pub(super) async fn pay_capa(&mut self, command: &Command<'_>) -> Result<(), ClientError> {
+        if self.enqueue_owed_capa(command)? { self.take_capabilities().await } else { Ok(()) }
     }
 }

@@ -213,7 +213,7 @@ impl<T: Transport> Client<T> {
             strict,
             asks_capabilities: options.capabilities,
             without_capabilities: false,
-            owes_capa: false,
+            asked_logged_in: false,
             initial_response: options.initial_response,
             bound: false,
             login_method: None,

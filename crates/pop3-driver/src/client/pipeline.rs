@@ -39,8 +39,13 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
     /// Creates a pipeline. Earlier replies are received first.
     pub(super) async fn new(client: &'c mut Client<T>, commands: I) -> Result<Self, ClientError> {
         client.drain().await?;
-        client.pay_capa().await?;
-        Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new(), expected: 0, enough: 0 })
+        let mut commands = commands.peekable();
+        if !client.is_stopping()
+            && let Some(command) = commands.peek().copied()
+        {
+            client.pay_capa(&command).await?;
+        }
+        Ok(Self { client, commands, sent: VecDeque::new(), expected: 0, enough: 0 })
     }
 
     /// Returns the next part of a reply, or `None` when all are answered. After a stop, it sends no more commands.

@@ -179,6 +179,41 @@ fn small_messages_are_printed_and_noted_together() {
     assert_eq!(prints(100, 6), (vec![16 * 4096; 6], 6, 1, 96));
 }
 
+/// What was printed is noted. As the notes may not be on the disk, the next run brings them there.
+#[test]
+fn notes_that_could_not_be_synced_behind_a_failed_print_are_written_anew() {
+    let folder = folder();
+    let faults = system();
+    let disk = faults.shared();
+    let journal = Journal::open(&disk, &folder.path().join("state"), "u@h:1", "-", &Stop::new()).unwrap();
+    let (told, _heard) = channel();
+    let sink = printing(&disk, Pipe { told, left: 1 });
+    let mut inbox = Inbox::of(&disk, journal, sink, None, Place::caller());
+    inbox.begin_run().unwrap();
+    // The last is not printed.
+    for index in 0..17_usize {
+        let id = Id { key: Key::of_uid(&index.to_be_bytes()), occurrence: 0 };
+        let task =
+            Task { number: MessageNumber::from_index(index).unwrap(), size: None, id: Some(id), total: 1 };
+        let mut incoming = inbox.reception().begin(None);
+        incoming.push(&[b'x'; 4096]).unwrap();
+        incoming.finish(false).unwrap();
+        inbox.keep(incoming, &task).unwrap();
+    }
+    assert_eq!(inbox.stored().0, 16);
+    faults.calm();
+    faults.end_at(1);
+    inbox.commit().unwrap_err();
+    assert!(faults.has_failed());
+    inbox.end_run();
+    faults.calm();
+    inbox.begin_run().unwrap();
+    let changes = faults.changes();
+    let of = |what| changes.iter().any(|change| change.what == what);
+    assert!(of(What::Write) && of(What::Sync) && of(What::Rename), "{changes:?}");
+    assert_eq!(inbox.memory().len(), 16);
+}
+
 /// Small messages in memory, and large ones in files between them.
 const MIXED: &[&str] = &["a", "b", "large", "c", "d", "large too"];
 

@@ -49,6 +49,8 @@ pub(crate) struct Inbox {
     unsure: Vec<Id>,
     /// A commit failed or panicked, so that notes and target may say something else than the memory.
     unsettled: bool,
+    /// A run has begun and not [ended](Self::end_run). After a panic, it may have left unfinished files.
+    running: bool,
     /// New messages that have appeared, and their octets.
     stored: (u64, u64),
 }
@@ -133,6 +135,7 @@ impl Inbox {
             remember: true,
             unsure: Vec::new(),
             unsettled: false,
+            running: false,
             stored: (0, 0),
         }
     }
@@ -142,14 +145,20 @@ impl Inbox {
         self.stored = (0, 0);
         self.met.clear();
         self.take_batch();
-        if self.unsettled || self.journal.is_torn() {
+        if self.running || self.unsettled || self.journal.is_torn() {
             self.unsettled = true;
             self.state.named(self.journal.reload())?;
             self.target.named(self.sink.repair())?;
             self.recover()?;
             self.unsettled = false;
         }
+        self.running = true;
         Ok(())
+    }
+
+    /// Ends a run, also one that failed. Where this is not called, the run was dropped or panicked.
+    pub(crate) const fn end_run(&mut self) {
+        self.running = false;
     }
 
     /// Finds out what became of the messages that were about to appear when the last run ended.
@@ -258,7 +267,9 @@ impl Inbox {
             && let Err(error) = self.hand_on(false)
         {
             // Those before it count as stored.
-            return self.state.named(self.journal.sync()).and(Err(error));
+            let synced = self.state.named(self.journal.sync());
+            self.unsettled |= synced.is_err();
+            return synced.and(Err(error));
         }
         let batch = self.take_batch();
         // It stays so in a panic.

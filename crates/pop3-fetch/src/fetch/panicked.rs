@@ -13,8 +13,9 @@ use std::time::SystemTime;
 use pop3_disk::{Disk, File, Folder, FolderEntry, Lock, Open, Stat};
 use pop3_driver::Stop;
 
+use super::found::{leftovers, stored};
 use super::inbox::{Inbox, To};
-use super::interrupted::{Quit, expected, folder, leftovers, mail, session, stored, system};
+use super::interrupted::{Quit, expected, folder, mail, session, system};
 use crate::Target;
 
 /// A disk that panics at one call, as a faulty implementation may.

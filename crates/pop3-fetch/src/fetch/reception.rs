@@ -26,6 +26,11 @@ impl Reception {
         Self { intake, room: Arc::new(Room::default()), target }
     }
 
+    /// Frees the memory that is kept for further messages.
+    pub(crate) fn release(&self) {
+        self.room.release();
+    }
+
     /// Begins to receive a message. `size` is what the server says.
     pub(crate) fn begin(&self, size: Option<u64>) -> Incoming {
         let gathered = Gathered::new(self.intake.token(), &self.room, size);
@@ -38,6 +43,11 @@ impl Reception {
     /// The same where there is no room in memory.
     pub(crate) fn crowded(&self) -> Self {
         Self { room: Arc::new(Room::full()), ..self.clone() }
+    }
+
+    /// How many octets are taken in memory, and how many buffers are kept for further messages.
+    pub(crate) fn taken(&self) -> (usize, usize) {
+        self.room.taken()
     }
 }
 

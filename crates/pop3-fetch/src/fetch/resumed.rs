@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use pop3_disk::{Change, Faults};
 
-use super::interrupted::{
-    Maildrop, Quit, UIDS, expected, folder, leftovers, mail, open, refusal, session, stored, system,
-};
+use super::found::{leftovers, stored};
+use super::interrupted::{Maildrop, Quit, UIDS, expected, folder, mail, open, refusal, session, system};
 use crate::Target;
 
 /// What the disk does from some change on.

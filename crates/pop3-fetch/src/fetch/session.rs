@@ -1,5 +1,8 @@
 //! The session of a fetch, on any transport.
 
+#[cfg(test)]
+mod tests;
+
 use core::fmt;
 use std::collections::BTreeMap;
 use std::io;
@@ -151,7 +154,9 @@ impl Fetch {
         self.report = FetchReport::default();
         self.inbox.get().begin_run()?;
         let fetched = self.fetch(client).await;
-        self.traits = self.inbox.get().traits();
+        let inbox = self.inbox.get();
+        inbox.end_run();
+        self.traits = inbox.traits();
         fetched?;
         Ok(self.report)
     }

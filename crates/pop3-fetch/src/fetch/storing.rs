@@ -104,6 +104,9 @@ impl<'a> Storing<'a> {
         let fetched = self.fetch_chunks(client, tasks, limit).await;
         let shelved = self.shelved().await;
         self.inbox.end_thread();
+        // A message that was cut.
+        self.current = None;
+        self.reception.release();
         self.report.left = left(self);
         fetched.and(shelved)
     }

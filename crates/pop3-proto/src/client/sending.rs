@@ -31,6 +31,15 @@ impl ClientConnection {
         self.put(command, Signal::Send(command.keyword()), now, out)
     }
 
+    /// Returns whether [`send`](Self::send) would accept a command now. Use it before something else is sent in front
+    /// of the command.
+    ///
+    /// # Errors
+    /// Returns the same errors as [`send`](Self::send).
+    pub fn may_send(&self, command: &Command<'_>) -> Result<(), SendError> {
+        self.check(command, Signal::Send(command.keyword())).map(drop)
+    }
+
     /// Appends an AUTH with a mechanism that reveals neither a password nor a token, and so may be sent on any
     /// channel: the SCRAM family, CRAM-MD5, EXTERNAL and ANONYMOUS. The caller must know the mechanism. Send PLAIN,
     /// LOGIN, XOAUTH2, OAUTHBEARER and unknown mechanisms as a [`Command::Auth`].
