@@ -13,16 +13,16 @@ use crate::wire::{Commands, Wire};
 use crate::{MESSAGES, Scenario, commands, mail};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario::new("driver/server stat", 10, |times| pipelined(times, &b"STAT\r\n".repeat(100))),
+    Scenario::new("driver/server stat", 10, |times| pipelined(times, &b"STAT\r\n".repeat(100))).allocating(1),
     Scenario::new("driver/server stat, one by one", 10, |times| one_by_one(times, &b"STAT\r\n".repeat(100))),
     Scenario::new("driver/server list and uidl", 10, |times| pipelined(times, b"LIST\r\nUIDL\r\n")),
     Scenario::new("driver/server retr", 5, |times| pipelined(times, &commands("RETR", ""))).allocating(4),
     Scenario::new("driver/server retr, one by one", 5, |times| one_by_one(times, &commands("RETR", "")))
-        .allocating(700),
+        .allocating(300),
     Scenario::new("driver/server dele", 10, |times| {
         pipelined(times, &[&commands("DELE", "")[..], b"RSET\r\n"].concat())
     }),
-    Scenario::new("driver/server session", 20, sessions).allocating(52),
+    Scenario::new("driver/server session", 20, sessions).allocating(56),
 ];
 
 /// Login and QUIT.
