@@ -71,7 +71,7 @@ class Houses:
         )
         for path in (self.directory, home):
             path.chmod(0o755)
-        subprocess.run(["chown", "-R", "nobody:nogroup", str(home / "mail"), str(home.parent / "mail-dovecot")], check=False)
+        subprocess.run(["chown", "-R", "nobody:nogroup", str(self.directory / "mail-dovecot")], check=True)
         process = subprocess.Popen(["dovecot", "-F", "-c", str(home / "dovecot.conf")], stdin=subprocess.DEVNULL)
         return self.started("dovecot", process, plain, tls)
 
