@@ -4,6 +4,7 @@ mod files;
 
 use core::time::Duration;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -14,10 +15,10 @@ use crate::disk::Disk;
 use crate::file::File;
 use crate::folder::Folder;
 
-/// A disk that can make any change fail, or simulate that the process is killed at that change.
+/// A disk that can make any change fail or panic, or simulate that the process is killed at that change.
 ///
 /// It counts the changes to all files: creating, truncating, writing, resizing, moving, linking and removing a file,
-/// creating a directory, and syncing. A write that fails has written half of its octets. Operations that only read
+/// creating a directory, and syncing. A write that fails or panics has written half of its octets. Operations that only read
 /// never fail, except that a test decides what is in the memory of the system: see [`warm_for`](Self::warm_for).
 ///
 /// A sync counts as a change and can fail, but it is not carried out, so that tests need not wait for the disk.
@@ -116,13 +117,33 @@ enum Fault {
     End,
     /// One change fails.
     Once(io::ErrorKind),
+    /// One change panics.
+    Panic,
 }
 
 /// A change that must not take place.
-struct RefusedChange {
-    error: io::Error,
-    /// Whether this is the fault itself, and not behind it.
-    at_fault: bool,
+enum RefusedChange {
+    /// The fault itself.
+    Now(Refusal),
+    /// It is behind the end of the process.
+    Gone,
+}
+
+/// What the caller gets at a fault.
+enum Refusal {
+    Error(io::Error),
+    Panic,
+}
+
+impl RefusedChange {
+    fn into_error(self) -> io::Error {
+        match self {
+            Self::Now(Refusal::Error(error)) => error,
+            // Without a message.
+            Self::Now(Refusal::Panic) => resume_unwind(Box::new(())),
+            Self::Gone => io::Error::other("the process is gone"),
+        }
+    }
 }
 
 impl Faults {
@@ -147,6 +168,11 @@ impl Faults {
     /// Makes only the change with this number fail. The next change has the number 1.
     pub fn fail_at(&self, change: u64, kind: io::ErrorKind) {
         self.plan.set(change, Fault::Once(kind));
+    }
+
+    /// Makes the change with this number panic, without a message, as a faulty disk may. The next change has the number 1.
+    pub fn panic_at(&self, change: u64) {
+        self.plan.set(change, Fault::Panic);
     }
 
     /// Removes all faults: from now on, every change succeeds.
@@ -231,21 +257,17 @@ impl Plan {
 
     /// A change comes next.
     fn change(&self, what: What, path: &Path) -> io::Result<()> {
-        self.try_change(what, path).map_err(|refused| refused.error)
+        self.try_change(what, path).map_err(RefusedChange::into_error)
     }
 
     fn try_change(&self, what: What, path: &Path) -> Result<(), RefusedChange> {
         let mut planned = self.lock();
-        let error = match planned.fault {
-            Fault::End if planned.has_failed => {
-                return Err(RefusedChange {
-                    error: io::Error::other("the process is gone"),
-                    at_fault: false,
-                });
-            }
-            Fault::End if planned.left == 1 => io::Error::other("the process ends here"),
-            Fault::Once(kind) if planned.left == 1 => kind.into(),
-            Fault::End | Fault::Once(_) => {
+        let refusal = match planned.fault {
+            Fault::End if planned.has_failed => return Err(RefusedChange::Gone),
+            Fault::End if planned.left == 1 => Refusal::Error(io::Error::other("the process ends here")),
+            Fault::Once(kind) if planned.left == 1 => Refusal::Error(kind.into()),
+            Fault::Panic if planned.left == 1 => Refusal::Panic,
+            Fault::End | Fault::Once(_) | Fault::Panic => {
                 planned.left = planned.left.saturating_sub(1);
                 planned.changes.push(Change { what, path: path.to_owned() });
                 return Ok(());
@@ -253,7 +275,7 @@ impl Plan {
         };
         planned.left = 0;
         planned.has_failed = true;
-        Err(RefusedChange { error, at_fault: true })
+        Err(RefusedChange::Now(refusal))
     }
 }
 

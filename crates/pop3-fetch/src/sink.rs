@@ -35,7 +35,7 @@ use crate::{FetchError, Target};
 pub(crate) use gathered::Gathered;
 pub use handed::FetchedMessage;
 pub(crate) use handed::{Deliver, Handed};
-use printed::Printed;
+use printed::Printer;
 pub(crate) use room::Room;
 use spool::Spool;
 pub(crate) use turn::Turn;
@@ -153,7 +153,7 @@ pub(crate) fn open(
                 let lock = sink.unfinished(&lock);
                 (Box::new(sink), Some(lock))
             }
-            Target::Stdout => (Box::new(Printed::on_stdout(disk)), None),
+            Target::Stdout => (Box::new(Handed::to(disk, Printer::on_stdout())), None),
         })
     };
     let (sink, lock) = opened().map_err(failed)?;
@@ -169,7 +169,7 @@ pub(crate) fn open(
 /// A sink that prints messages to something else than standard output.
 #[cfg(test)]
 pub(crate) fn printing(disk: &Arc<dyn Disk>, out: impl io::Write + Send + 'static) -> Box<dyn Sink> {
-    Box::new(Printed::to(disk, out))
+    Box::new(Handed::to(disk, Printer(out)))
 }
 
 #[cfg(test)]

@@ -3,11 +3,9 @@
 use core::pin::pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context as TaskContext, Poll};
-use core::time::Duration;
 use std::io::{self, Cursor, Read as _};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
-use std::thread;
 
 use pop3_driver::Stop;
 use pop3_driver::backend::{Context, LoginAttempt};
@@ -34,8 +32,6 @@ struct Shelf {
     releases: bool,
     /// The messages that were opened in the pool.
     opened: Mutex<Vec<usize>>,
-    /// How long it takes to open a message in the pool.
-    slow: Duration,
     /// How many messages are open.
     open: AtomicUsize,
     /// At the end of each visit to the pool: how many messages were opened so far, and how many are open.
@@ -117,7 +113,6 @@ impl Maildrop for Open {
 
     fn fetch(&mut self, message: MessageNumber, _: Extent, _: &Context) -> Result<Book, Rejection> {
         self.0.opened.lock().unwrap().push(message.index() + 1);
-        thread::sleep(self.0.slow);
         self.0.message(message)
     }
 
@@ -252,18 +247,6 @@ fn a_message_that_is_read_to_its_end_is_closed_in_the_pool() {
     session(&shelf, &retrieve(1..=30));
     let visits = shelf.visits.lock().unwrap();
     assert!(visits.iter().all(|&(_, open)| open == 0), "opened and open: {visits:?}");
-}
-
-/// A message that is ready does not wait for others.
-#[test]
-fn a_slow_store_reads_nothing_ahead() {
-    let shelf = Shelf { slow: Duration::from_millis(21), ..Shelf::new(numbered(3)) };
-    let shelf = Arc::new(shelf);
-    let (sent, visits, _) = session(&shelf, &retrieve(1..=3));
-    assert!(ends_with(&sent, &replies(&shelf.messages)));
-    assert_eq!(visits, 3);
-    let opened: Vec<_> = shelf.visits.lock().unwrap().iter().map(|&(opened, _)| opened).collect();
-    assert_eq!(opened, [0, 1, 2, 3, 3], "at the end of each visit, from login to QUIT");
 }
 
 #[test]

@@ -160,11 +160,11 @@ impl Write for FaultyFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self.plan.try_change(What::Write, &self.path) {
             Ok(()) => self.inner.write(buf),
-            Err(RefusedChange { error, at_fault }) => {
-                if at_fault {
+            Err(refused) => {
+                if matches!(refused, RefusedChange::Now(_)) {
                     self.inner.write_all(&buf[..buf.len() / 2])?;
                 }
-                Err(error)
+                Err(refused.into_error())
             }
         }
     }

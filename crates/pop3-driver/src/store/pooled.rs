@@ -40,7 +40,7 @@ pub struct Pooled<M: Maildrop, P> {
     /// The messages that the client has asked for as well.
     expected: Vec<MessageNumber>,
     /// Messages that were read during the visit for another one, in the order in which they will be fetched.
-    ready: VecDeque<(MessageNumber, Result<Source<M>, Rejection>)>,
+    ready: VecDeque<Ready<M>>,
 }
 
 impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
@@ -114,13 +114,9 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
         // Open the message and read its first octets (and the end of a small message) in one call of the pool.
         let call = move || {
             let begin = Instant::now();
-            let first = maildrop.fetch(message, extent, &context).map(|message| {
-                let mut source = Source::<M>::new(message);
-                source.advance(FIRST).map(|()| source)
-            });
-            let ready = read_ahead(&mut maildrop, expected, begin, &context);
+            let visited = visit(&mut maildrop, message, extent, expected, &context, || begin.elapsed());
             put(&place, maildrop);
-            (first, ready)
+            visited
         };
         let (first, ready) = run(&self.pool, call).await.map_err(|_| fault())?;
         self.ready = ready;
@@ -161,16 +157,29 @@ impl<M: Maildrop, P> fmt::Debug for Pooled<M, P> {
     }
 }
 
-/// Reads short messages that will be fetched next, as long as that is quick: the first one waits for it.
-fn read_ahead<M: Maildrop>(
+/// The beginning of a message, and those that were read as well.
+type Visited<M> = (Result<io::Result<Source<M>>, Rejection>, VecDeque<Ready<M>>);
+
+/// A message that was read before it was fetched.
+type Ready<M> = (MessageNumber, Result<Source<M>, Rejection>);
+
+/// Opens a message, and reads short ones that will be fetched next, as long as that is quick: the first one waits for it.
+/// `elapsed` is the time since the visit began.
+fn visit<M: Maildrop>(
     maildrop: &mut M,
+    message: MessageNumber,
+    extent: Extent,
     expected: Vec<MessageNumber>,
-    begin: Instant,
     context: &Context,
-) -> VecDeque<(MessageNumber, Result<Source<M>, Rejection>)> {
+    elapsed: impl Fn() -> Duration,
+) -> Visited<M> {
+    let first = maildrop.fetch(message, extent, context).map(|message| {
+        let mut source = Source::<M>::new(message);
+        source.advance(FIRST).map(|()| source)
+    });
     let (mut ready, mut octets) = (VecDeque::new(), 0);
     for number in expected {
-        if octets >= AHEAD || begin.elapsed() >= AHEAD_TIME || context.is_gone() {
+        if octets >= AHEAD || elapsed() >= AHEAD_TIME || context.is_gone() {
             break;
         }
         let source = match maildrop.fetch(number, Extent::Whole, context) {
@@ -187,7 +196,7 @@ fn read_ahead<M: Maildrop>(
         };
         ready.push_back((number, source));
     }
-    ready
+    (first, ready)
 }
 
 fn put<M>(place: &Mutex<Option<M>>, maildrop: M) {
@@ -299,17 +308,39 @@ impl<M: Maildrop, P> fmt::Debug for Chunks<M, P> {
 mod tests {
     use super::*;
 
-    struct Open;
+    /// A maildrop with a short message for each number. Each takes so long to open.
+    #[derive(Default)]
+    struct Open {
+        each: Duration,
+        now: Arc<Mutex<Duration>>,
+    }
 
     impl Maildrop for Open {
         type Message = io::Cursor<Vec<u8>>;
 
         fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self::Message, Rejection> {
-            Err(fault())
+            *self.now.lock().unwrap() += self.each;
+            Ok(io::Cursor::new(b"short\n".to_vec()))
         }
 
         fn commit(self, deletions: &Deletions, _: &Context) -> usize {
             deletions.len()
+        }
+    }
+
+    /// A message that is ready does not wait for others.
+    #[test]
+    fn a_slow_store_reads_little_ahead() {
+        for (each, ahead) in [(20, 0), (19, 1), (7, 2), (0, 9)] {
+            let mut maildrop = Open { each: Duration::from_millis(each), ..Open::default() };
+            let now = Arc::clone(&maildrop.now);
+            let mut numbers = (0..10).filter_map(MessageNumber::from_index);
+            let first = numbers.next().unwrap();
+            let (context, elapsed) = (Context::unbounded(), || *now.lock().unwrap());
+            let (opened, ready) =
+                visit(&mut maildrop, first, Extent::Whole, numbers.collect(), &context, elapsed);
+            assert!(opened.unwrap().is_ok());
+            assert_eq!(ready.len(), ahead, "{each} ms for each message");
         }
     }
 

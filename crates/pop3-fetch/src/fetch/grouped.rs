@@ -134,6 +134,16 @@ impl Write for Pipe {
     }
 }
 
+/// Receives a message of 4096 octets. Returns whether the inbox takes it.
+fn keeps(inbox: &mut Inbox, index: usize) -> bool {
+    let id = Id { key: Key::of_uid(&index.to_be_bytes()), occurrence: 0 };
+    let task = Task { number: MessageNumber::from_index(index).unwrap(), size: None, id: Some(id), total: 1 };
+    let mut incoming = inbox.reception().begin(None);
+    incoming.push(&[b'x'; 4096]).unwrap();
+    incoming.finish(false).unwrap();
+    inbox.keep(incoming, &task).is_ok()
+}
+
 /// Prints messages of 4096 octets to a pipe that takes so many writes. Returns what was written to it at a time, how
 /// often the state file was written and synced, and how many messages are recorded.
 fn prints(count: usize, writes: usize) -> (Vec<usize>, usize, usize, usize) {
@@ -145,19 +155,7 @@ fn prints(count: usize, writes: usize) -> (Vec<usize>, usize, usize, usize) {
     let sink = printing(&disk, Pipe { told, left: writes });
     let mut inbox = Inbox::of(&disk, journal, sink, None, Place::caller());
     faults.calm();
-    let mut kept = true;
-    for index in 0..count {
-        let id = Id { key: Key::of_uid(&index.to_be_bytes()), occurrence: 0 };
-        let task =
-            Task { number: MessageNumber::from_index(index).unwrap(), size: None, id: Some(id), total: 1 };
-        let mut incoming = inbox.reception().begin(None);
-        incoming.push(&[b'x'; 4096]).unwrap();
-        incoming.finish(false).unwrap();
-        kept = kept && inbox.keep(incoming, &task).is_ok();
-        if !kept {
-            break;
-        }
-    }
+    let kept = (0..count).all(|index| keeps(&mut inbox, index));
     let committed = inbox.commit().is_ok();
     assert_eq!(kept && committed, writes >= count.div_ceil(16));
     let changes = faults.changes();
@@ -191,15 +189,7 @@ fn notes_that_could_not_be_synced_behind_a_failed_print_are_written_anew() {
     let mut inbox = Inbox::of(&disk, journal, sink, None, Place::caller());
     inbox.begin_run().unwrap();
     // The last is not printed.
-    for index in 0..17_usize {
-        let id = Id { key: Key::of_uid(&index.to_be_bytes()), occurrence: 0 };
-        let task =
-            Task { number: MessageNumber::from_index(index).unwrap(), size: None, id: Some(id), total: 1 };
-        let mut incoming = inbox.reception().begin(None);
-        incoming.push(&[b'x'; 4096]).unwrap();
-        incoming.finish(false).unwrap();
-        inbox.keep(incoming, &task).unwrap();
-    }
+    assert!((0..17).all(|index| keeps(&mut inbox, index)));
     assert_eq!(inbox.stored().0, 16);
     faults.calm();
     faults.end_at(1);

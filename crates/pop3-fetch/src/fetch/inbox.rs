@@ -98,7 +98,7 @@ impl Inbox {
                 let (sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
                 (sink, turn, Place::target(target))
             }
-            To::Caller(deliver) => (Box::new(Handed::new(disk, deliver)), None, Place::caller()),
+            To::Caller(deliver) => (Box::new(Handed::to(disk, deliver)), None, Place::caller()),
         };
         let mut inbox = Self::of(disk, journal, sink, turn, target);
         inbox.remember = !all;

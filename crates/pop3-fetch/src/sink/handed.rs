@@ -55,24 +55,27 @@ impl fmt::Debug for FetchedMessage<'_> {
     }
 }
 
-pub(crate) struct Handed {
+/// A target that takes messages for good: that can't be taken back, and nothing of it is left here.
+pub(crate) struct Handed<T> {
     intake: Arc<Unnamed>,
-    deliver: Deliver,
+    pub(super) taker: T,
+}
+
+/// Who takes the messages.
+pub(crate) trait Taker: Send {
+    /// When taken messages are noted.
+    fn noting(&self) -> Noting;
+
+    /// Takes messages in this order. Returns how many were taken completely.
+    fn take(&mut self, messages: Vec<Gathered>) -> (usize, io::Result<()>);
 }
 
 /// What is too large for memory has no name.
-pub(super) struct Unnamed(Arc<dyn Disk>);
+struct Unnamed(Arc<dyn Disk>);
 
-impl Handed {
-    /// Hands messages to the caller, who may have stored them durably.
-    pub(crate) fn new(disk: &Arc<dyn Disk>, deliver: Deliver) -> Self {
-        Self { intake: Unnamed::on(disk), deliver }
-    }
-}
-
-impl Unnamed {
-    pub(super) fn on(disk: &Arc<dyn Disk>) -> Arc<Self> {
-        Arc::new(Self(Arc::clone(disk)))
+impl<T> Handed<T> {
+    pub(crate) fn to(disk: &Arc<dyn Disk>, taker: T) -> Self {
+        Self { intake: Arc::new(Unnamed(Arc::clone(disk))), taker }
     }
 }
 
@@ -87,34 +90,20 @@ impl Intake for Unnamed {
     }
 }
 
-impl Sink for Handed {
+impl<T: Taker> Sink for Handed<T> {
     fn intake(&self) -> Arc<dyn Intake> {
         Arc::clone(&self.intake) as _
     }
 
     fn noting(&self) -> Noting {
-        Noting::Each
+        self.taker.noting()
     }
 
     /// Hands the messages on: before they are noted, as a note can't be followed by a question here.
     fn seal(&mut self, messages: Vec<Gathered>) -> (Vec<Sealed>, io::Result<()>) {
-        let mut sealed = Vec::new();
-        for message in messages {
-            let octets = message.octets();
-            let handed = match message.into_whole() {
-                Whole::Memory(memory) => {
-                    (self.deliver)(&mut FetchedMessage { octets, content: Source::Memory(&memory) })
-                }
-                Whole::File(mut spool) => spool.rewound().and_then(|file| {
-                    (self.deliver)(&mut FetchedMessage { octets, content: Source::File(file) })
-                }),
-            };
-            if let Err(error) = handed {
-                return (sealed, Err(error));
-            }
-            sealed.push(Taken::sealed());
-        }
-        (sealed, Ok(()))
+        let (taken, result) = self.taker.take(messages);
+        let sealed = || Sealed { part: Box::new(Taken), messages: 1 };
+        (core::iter::repeat_with(sealed).take(taken).collect(), result)
     }
 
     fn sync_published(&mut self) -> io::Result<()> {
@@ -134,14 +123,35 @@ impl Sink for Handed {
     }
 }
 
-/// A message that somebody has.
-pub(super) struct Taken;
+/// The caller, who may have stored the messages durably.
+impl Taker for Deliver {
+    fn noting(&self) -> Noting {
+        Noting::Each
+    }
 
-impl Taken {
-    pub(super) fn sealed() -> Sealed {
-        Sealed { part: Box::new(Self), messages: 1 }
+    fn take(&mut self, messages: Vec<Gathered>) -> (usize, io::Result<()>) {
+        let mut taken = 0;
+        for message in messages {
+            let octets = message.octets();
+            let handed = match message.into_whole() {
+                Whole::Memory(memory) => {
+                    self(&mut FetchedMessage { octets, content: Source::Memory(&memory) })
+                }
+                Whole::File(mut spool) => spool
+                    .rewound()
+                    .and_then(|file| self(&mut FetchedMessage { octets, content: Source::File(file) })),
+            };
+            if let Err(error) = handed {
+                return (taken, Err(error));
+            }
+            taken += 1;
+        }
+        (taken, Ok(()))
     }
 }
+
+/// A message that somebody has.
+struct Taken;
 
 impl Part for Taken {
     fn token(&self) -> &str {

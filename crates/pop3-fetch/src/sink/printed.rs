@@ -3,24 +3,17 @@
 //! As a message that is [handed on](super::handed), it counts as stored when it was written. A write takes many small
 //! messages, and a note in the state file as well; a run that is killed between the two prints these messages again.
 
-use core::time::Duration;
 use std::io::{self, IoSlice, Write};
-use std::sync::Arc;
 
-use pop3_disk::Disk;
-
+use super::Noting;
 use super::gathered::{Gathered, Whole};
-use super::handed::{Taken, Unnamed};
-use super::spool::Spool;
-use super::{Intake, Noting, Sealed, Sink};
+use super::handed::Taker;
 
 /// How many octets of small messages are written at a time, as many as a pipe holds on Linux.
 const TOGETHER: u64 = 64 * 1024;
 
-pub(super) struct Printed<W> {
-    intake: Arc<Unnamed>,
-    out: W,
-}
+/// A writer that prints messages.
+pub(super) struct Printer<W>(pub(super) W);
 
 /// Standard output without a buffer: what it takes was written.
 pub(super) struct Output(io::Stdout);
@@ -39,34 +32,20 @@ impl Write for Output {
     }
 }
 
-impl Printed<Output> {
+impl Printer<Output> {
     /// Prints to standard output.
-    pub(super) fn on_stdout(disk: &Arc<dyn Disk>) -> Self {
-        Self::to(disk, Output(io::stdout()))
+    pub(super) fn on_stdout() -> Self {
+        Self(Output(io::stdout()))
     }
 }
 
-impl<W: Write> Printed<W> {
-    pub(super) fn to(disk: &Arc<dyn Disk>, out: W) -> Self {
-        Self { intake: Unnamed::on(disk), out }
-    }
-
+impl<W: Write> Printer<W> {
     fn print(&mut self, message: Gathered) -> io::Result<()> {
         match message.into_whole() {
-            Whole::Memory(memory) => self.out.write_all(&memory),
-            Whole::File(spool) => self.copy(spool),
-        }
-    }
-
-    fn copy(&mut self, mut spool: Spool) -> io::Result<()> {
-        let file = spool.rewound()?;
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(read) => self.out.write_all(buffer.get(..read).unwrap_or_default())?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            Whole::Memory(memory) => self.0.write_all(&memory),
+            Whole::File(mut spool) => {
+                let mut file = io::BufReader::with_capacity(64 * 1024, spool.rewound()?);
+                io::copy(&mut file, &mut self.0).map(drop)
             }
         }
     }
@@ -80,7 +59,7 @@ impl<W: Write> Printed<W> {
         IoSlice::advance_slices(&mut left, 0);
         let mut result = Ok(());
         while !left.is_empty() && result.is_ok() {
-            match self.out.write_vectored(left) {
+            match self.0.write_vectored(left) {
                 Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
                 Ok(octets) => {
                     written += octets;
@@ -98,16 +77,12 @@ impl<W: Write> Printed<W> {
     }
 }
 
-impl<W: Write + Send> Sink for Printed<W> {
-    fn intake(&self) -> Arc<dyn Intake> {
-        Arc::clone(&self.intake) as _
-    }
-
+impl<W: Write + Send> Taker for Printer<W> {
     fn noting(&self) -> Noting {
         Noting::Behind { octets: TOGETHER }
     }
 
-    fn seal(&mut self, messages: Vec<Gathered>) -> (Vec<Sealed>, io::Result<()>) {
+    fn take(&mut self, messages: Vec<Gathered>) -> (usize, io::Result<()>) {
         let mut printed = 0;
         let mut messages = messages.into_iter().peekable();
         let mut result = Ok(());
@@ -122,32 +97,17 @@ impl<W: Write + Send> Sink for Printed<W> {
                 printed += usize::from(result.is_ok());
             }
         }
-        let result = result.and_then(|()| self.out.flush());
-        (core::iter::repeat_with(Taken::sealed).take(printed).collect(), result)
-    }
-
-    fn sync_published(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn appeared(&mut self, _token: &str, _age: Duration) -> io::Result<bool> {
-        Ok(true)
-    }
-
-    fn discard(&mut self, _token: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn clean(&mut self) -> io::Result<()> {
-        Ok(())
+        (printed, result.and_then(|()| self.0.flush()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use pop3_disk::System;
 
-    use super::super::Room;
+    use super::super::{Handed, Room, Sink as _};
     use super::*;
 
     /// Takes so many octets at a time, and so many in all.
@@ -183,7 +143,7 @@ mod tests {
     /// Prints messages of these sizes. Returns how many are printed, and what the reader has.
     fn print(sizes: &[usize], at_once: usize, left: usize) -> (usize, bool, Reader) {
         let out = Reader { at_once, left, came: Vec::new(), writes: 0 };
-        let mut sink = Printed::to(&System::shared(), out);
+        let mut sink = Handed::to(&System::shared(), Printer(out));
         let (intake, room) = (sink.intake(), Arc::new(Room::default()));
         let messages = sizes.iter().zip(b'a'..).map(|(&size, letter)| {
             let mut message = Gathered::new(intake.token(), &room, None);
@@ -192,7 +152,7 @@ mod tests {
             message
         });
         let (sealed, result) = sink.seal(messages.collect());
-        (sealed.len(), result.is_ok(), sink.out)
+        (sealed.len(), result.is_ok(), sink.taker.0)
     }
 
     #[test]

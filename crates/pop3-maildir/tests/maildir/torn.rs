@@ -28,6 +28,22 @@ fn changed(disk: &Counted) -> TempDir {
     folder
 }
 
+/// The same on a disk with faults.
+fn faulty() -> (Faults, Counted, TempDir) {
+    let faults = Faults::over(System::shared());
+    let disk = Counted::over(faults.shared());
+    let folder = changed(&disk);
+    (faults, disk, folder)
+}
+
+/// The same, and one message was replaced by another after the size cache learnt it.
+fn replaced() -> (Faults, Counted, TempDir) {
+    let (faults, disk, folder) = faulty();
+    drop(login(&disk, folder.path()));
+    put(&folder, "new/20.a.h", "new message\n");
+    (faults, disk, folder)
+}
+
 const SIZES: [u64; 11] = [30, 33, 36, 42, 45, 48, 51, 54, 57, 5, 5];
 
 fn login(disk: &Counted, path: &Path) -> Maildir {
@@ -52,9 +68,7 @@ fn assert_sound(folder: &TempDir, unknown: usize) {
 #[test]
 fn an_append_that_fails_leaves_what_was_there() {
     for change in 1.. {
-        let faults = Faults::over(System::shared());
-        let disk = Counted::over(faults.shared());
-        let folder = changed(&disk);
+        let (faults, disk, folder) = faulty();
         faults.fail_at(change, ErrorKind::StorageFull);
         let maildir = login(&disk, folder.path());
         let failed = faults.has_failed();
@@ -74,9 +88,7 @@ fn an_append_that_fails_leaves_what_was_there() {
 #[test]
 fn an_append_in_which_the_process_ends_costs_the_new_records_only() {
     for change in 1.. {
-        let faults = Faults::over(System::shared());
-        let disk = Counted::over(faults.shared());
-        let folder = changed(&disk);
+        let (faults, disk, folder) = faulty();
         faults.end_at(change);
         drop(Maildir::open_on(&disk.shared(), folder.path(), &MaildirConfig::new()));
         let ended = faults.has_failed();
@@ -111,9 +123,7 @@ fn an_append_that_is_cut_anywhere_costs_the_new_records_only() {
 #[test]
 fn writing_it_anew_can_end_at_any_change() {
     for change in 1.. {
-        let faults = Faults::over(System::shared());
-        let disk = Counted::over(faults.shared());
-        let folder = changed(&disk);
+        let (faults, disk, folder) = faulty();
         let path = folder.path().join("pop3.sizes");
         let mut torn = fs::read(&path).unwrap();
         torn.pop();
@@ -132,11 +142,7 @@ fn writing_it_anew_can_end_at_any_change() {
 #[test]
 fn a_message_that_turns_out_to_be_another_is_forgotten_at_any_change() {
     for change in 1.. {
-        let faults = Faults::over(System::shared());
-        let disk = Counted::over(faults.shared());
-        let folder = changed(&disk);
-        drop(login(&disk, folder.path()));
-        put(&folder, "new/20.a.h", "new message\n");
+        let (faults, disk, folder) = replaced();
         let mut maildir = login(&disk, folder.path());
         faults.fail_at(change, ErrorKind::StorageFull);
         for _ in 0..3 {
@@ -160,11 +166,7 @@ fn a_message_that_turns_out_to_be_another_is_forgotten_at_any_change() {
 #[test]
 fn a_process_that_ends_while_it_forgets_a_message_leaves_nothing_that_stays_wrong() {
     for change in 1.. {
-        let faults = Faults::over(System::shared());
-        let disk = Counted::over(faults.shared());
-        let folder = changed(&disk);
-        drop(login(&disk, folder.path()));
-        put(&folder, "new/20.a.h", "new message\n");
+        let (faults, disk, folder) = replaced();
         let mut maildir = login(&disk, folder.path());
         faults.end_at(change);
         assert!(matches!(maildir.message(number(10)), Err(MessageError::Changed { .. })));
