@@ -17,7 +17,7 @@ use core::fmt::Write as _;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use crate::Secret;
+use crate::{Secret, hex};
 
 /// Whether digests can be computed, which needs the feature `md5`. Without it, a server refuses APOP even if it is
 /// given a timestamp.
@@ -155,31 +155,25 @@ pub struct Digest([u8; 16]);
 impl Digest {
     /// Reads 32 hexadecimal digits. RFC 1939 requires lower case, but upper case is accepted as well.
     #[must_use]
-    pub fn parse(hex: &[u8]) -> Option<Self> {
-        let (pairs, []) = hex.as_chunks::<2>() else { return None };
+    pub fn parse(digits: &[u8]) -> Option<Self> {
+        let (pairs, []) = digits.as_chunks::<2>() else { return None };
         let pairs: &[[u8; 2]; 16] = pairs.try_into().ok()?;
         let mut digest = [0; 16];
-        for (octet, &[high, low]) in digest.iter_mut().zip(pairs) {
-            *octet = (digit(high)? << 4) | digit(low)?;
+        for (octet, &pair) in digest.iter_mut().zip(pairs) {
+            *octet = hex::octet(pair)?;
         }
         Some(Self(digest))
     }
 
     /// Returns the 32 hexadecimal digits in lower case, as they are sent.
     pub(crate) fn to_hex(self) -> [u8; 32] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or_default();
-        let mut hex = [0; 32];
-        let (pairs, _) = hex.as_chunks_mut::<2>();
+        let mut digits = [0; 32];
+        let (pairs, _) = digits.as_chunks_mut::<2>();
         for (pair, octet) in pairs.iter_mut().zip(self.0) {
-            *pair = [digit(octet >> 4), digit(octet)];
+            *pair = hex::digits(octet);
         }
-        hex
+        digits
     }
-}
-
-fn digit(hex: u8) -> Option<u8> {
-    char::from(hex).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 impl PartialEq for Digest {

@@ -119,6 +119,7 @@ pub mod dots;
 mod escaped;
 #[cfg(feature = "arbitrary")]
 mod generate;
+mod hex;
 mod input;
 mod instant;
 mod language;

@@ -17,7 +17,8 @@ pub type Octets = u64;
 /// The content of a maildrop when it was opened: sizes and unique-ids in the order of the message numbers.
 ///
 /// A store supplies the snapshot when it accepts a login. It does not change: mail that arrives during the session is
-/// not in it (RFC 1939 section 4). It needs 4 octets per message for the size. Unique-ids that are all hashes of the same
+/// not in it (RFC 1939 section 4). It needs 4 octets per message for the size (8 if one of them has
+/// 4 GiB or more). Unique-ids that are all hashes of the same
 /// length, in lower-case hexadecimal, need half of their length, and others need their length and 4 octets.
 ///
 /// ```

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{Octets, UniqueId};
+use crate::{Octets, UniqueId, hex};
 
 /// The sizes of messages: four octets for each, or eight if one of them needs as many.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,27 +59,11 @@ pub(super) enum Uids {
     Texts { octets: Vec<u8>, ends: Vec<u32> },
 }
 
-/// The two digits of an octet.
-const fn digits(octet: u8) -> [u8; 2] {
-    const fn of(half: u8) -> u8 {
-        half.wrapping_add(if half < 10 { b'0' } else { b'a'.wrapping_sub(10) })
-    }
-    [of(octet >> 4), of(octet & 15)]
-}
-
-const fn digit(octet: u8) -> Option<u8> {
-    match octet {
-        b'0'..=b'9' => Some(octet.wrapping_sub(b'0')),
-        b'a'..=b'f' => Some(octet.wrapping_sub(b'a').wrapping_add(10)),
-        _ => None,
-    }
-}
-
-/// The octets with these digits, if they are pairs of digits.
+/// The octets with these digits, if they are pairs of digits in lower case.
 fn packed(uid: &[u8]) -> Option<impl Iterator<Item = u8>> {
-    let is_hash = uid.len().is_multiple_of(2) && uid.iter().all(|&octet| digit(octet).is_some());
-    let value = |octet: u8| digit(octet).unwrap_or_default();
-    is_hash.then(|| uid.as_chunks().0.iter().map(move |&[high, low]| value(high) << 4 | value(low)))
+    let is_hash =
+        uid.len().is_multiple_of(2) && uid.iter().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash.then(|| uid.as_chunks().0.iter().map(|&pair| hex::octet(pair).unwrap_or_default()))
 }
 
 impl Uids {
@@ -128,7 +112,7 @@ impl Uids {
                     return None;
                 }
                 for (pair, &octet) in uid.octets.as_chunks_mut().0.iter_mut().zip(packed) {
-                    *pair = self::digits(octet);
+                    *pair = hex::digits(octet);
                 }
                 uid.len = *digits;
             }
