@@ -2,7 +2,7 @@
 
 mod opening;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub struct Maildir {
     seen_flag: bool,
     eight_bit_headers: EightBitHeaders,
     /// The messages that are listed with their own size because their header could not be converted.
-    unconverted: BTreeSet<usize>,
+    unconverted: BTreeMap<usize, io::ErrorKind>,
     patience: Patience,
     tries: Tries,
     /// Whether the directory is on the file system of a local disk.

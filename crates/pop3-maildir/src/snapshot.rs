@@ -1,7 +1,7 @@
 //! Making the snapshot: what is there, how it is called, how large it is.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -54,8 +54,8 @@ pub(crate) struct Scan {
     pub(crate) cache_error: Option<io::Error>,
     /// Where the size cache can be continued.
     pub(crate) tail: Option<Tail>,
-    /// The places of the messages whose header was to be converted and could not be read.
-    pub(crate) unconverted: BTreeSet<usize>,
+    /// The places of the messages whose header was to be converted and could not be read, and why.
+    pub(crate) unconverted: BTreeMap<usize, io::ErrorKind>,
 }
 
 impl Scan {
@@ -105,7 +105,7 @@ impl Scan {
             skipped: SkippedFiles::default(),
             cache_error: None,
             tail: None,
-            unconverted: BTreeSet::new(),
+            unconverted: BTreeMap::new(),
         }
     }
 
@@ -185,7 +185,7 @@ impl Scan {
     ) -> io::Result<Option<Octets>> {
         match substitute::wire_size(root, entry, headers) {
             Err(error) if is_this_file_only(&error) || error.kind() == io::ErrorKind::NotFound => {
-                self.unconverted.insert(self.entries.len());
+                self.unconverted.insert(self.entries.len(), error.kind());
                 Ok(None)
             }
             converted => converted,

@@ -37,7 +37,9 @@ const PATH: usize = 300;
 /// The devices of file systems that were found to be local. Zero is none.
 ///
 /// Only real devices are remembered: the numbers of others are given to another file system as soon as one is unmounted.
-static LOCAL_DEVICES: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+static LOCAL_DEVICES: Devices = Devices([const { AtomicU64::new(0) }; 8]);
+
+struct Devices([AtomicU64; 8]);
 
 /// Whether this is on the file system of a local disk, which is remembered. May block.
 pub(super) fn is_local(fd: impl AsFd) -> bool {
@@ -45,25 +47,27 @@ pub(super) fn is_local(fd: impl AsFd) -> bool {
     // The numbers have 32 bits; the field has the width of the machine.
     let is_local = rustix::fs::fstatfs(fd).is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)));
     if is_local && let Ok(stat) = rustix::fs::fstat(fd) {
-        remember(unsigned(stat.st_dev));
+        LOCAL_DEVICES.remember(unsigned(stat.st_dev));
     }
     is_local
 }
 
-fn remember(device: Dev) {
-    if rustix::fs::major(device) == 0 || is_known(device) {
-        return;
-    }
-    for place in &LOCAL_DEVICES {
-        // Two threads may remember the same device twice, which does no harm.
-        if place.compare_exchange(0, device, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+impl Devices {
+    fn remember(&self, device: Dev) {
+        if rustix::fs::major(device) == 0 || self.has(device) {
             return;
         }
+        for place in &self.0 {
+            // Two threads may remember the same device twice, which does no harm.
+            if place.compare_exchange(0, device, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        }
     }
-}
 
-fn is_known(device: Dev) -> bool {
-    LOCAL_DEVICES.iter().any(|place| place.load(Ordering::Relaxed) == device)
+    fn has(&self, device: Dev) -> bool {
+        device != 0 && self.0.iter().any(|place| place.load(Ordering::Relaxed) == device)
+    }
 }
 
 /// The place of a directory, if its path is in memory and it is on a file system that is known to be local. Nothing is
@@ -74,7 +78,7 @@ pub(super) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     let flags = AtFlags::EMPTY_PATH.union(AtFlags::STATX_DONT_SYNC);
     let found = rustix::fs::statx(&fd, c"", flags, StatxFlags::TYPE).map_err(named)?;
     let device = rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor);
-    if is_known(device) { Ok(fd) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    if LOCAL_DEVICES.has(device) { Ok(fd) } else { Err(io::ErrorKind::WouldBlock.into()) }
 }
 
 /// Opens a file that exists, if all that is needed is in memory.
@@ -121,5 +125,24 @@ fn named(error: Errno) -> io::Error {
             io::ErrorKind::Unsupported.into()
         }
         error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::makedev;
+
+    use super::*;
+
+    #[test]
+    fn eight_real_devices_are_remembered() {
+        let devices = Devices(Default::default());
+        devices.remember(makedev(0, 5));
+        assert!(!devices.has(makedev(0, 5)) && !devices.has(0));
+        for minor in [0, 0, 1, 2, 3, 4, 5, 6, 7, 8] {
+            devices.remember(makedev(8, minor));
+        }
+        let remembered: Vec<_> = (0..10).filter(|&minor| devices.has(makedev(8, minor))).collect();
+        assert_eq!(remembered, [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

@@ -99,10 +99,16 @@ impl Maildir {
         let eight_bit = self.entries.get(index, &mut Vec::new()).is_some_and(|entry| entry.eight_bit);
         let path = || self.path_of(index).unwrap_or_default();
         let prepared = match self.eight_bit_headers {
-            EightBitHeaders::Convert(_) if eight_bit && self.unconverted.contains(&index) => {
-                Err(io::Error::other("the message could not be read when its size was listed"))
-            }
-            EightBitHeaders::Convert(convert) if eight_bit => substitute::apply(message, convert),
+            EightBitHeaders::Convert(convert) if eight_bit => match self.unconverted.get(&index) {
+                None => substitute::apply(message, convert),
+                Some(why) => Err(io::Error::new(
+                    *why,
+                    format!(
+                        "its header could not be read at the login ({why}), so another size was listed; the next login \
+                         tries again"
+                    ),
+                )),
+            },
             EightBitHeaders::Refuse if eight_bit => Ok(None),
             EightBitHeaders::Send | EightBitHeaders::Refuse | EightBitHeaders::Convert(_) => {
                 Ok(Some(message))
