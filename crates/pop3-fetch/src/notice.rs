@@ -3,7 +3,7 @@
 use core::fmt;
 
 use pop3_driver::client::Refusal;
-use pop3_proto::{Keyword, MessageNumber, Octets};
+use pop3_proto::{MessageNumber, Octets};
 use pop3_text::Printable;
 
 /// An event during a run. You may ignore all events.
@@ -73,10 +73,15 @@ pub enum Notice {
         /// The reply of the server.
         refusal: Refusal,
     },
-    /// The server refused QUIT, or the STAT in front of it that verifies the deletions. The next listing shows which
-    /// messages are deleted.
+    /// The server refused QUIT. The next listing shows which messages are deleted.
     QuitRefused {
-        /// The reply of the server. Its [`keyword`](Refusal::keyword) tells which command was refused.
+        /// The reply of the server.
+        refusal: Refusal,
+    },
+    /// The server refused the STAT in front of QUIT, which verifies the deletions. The next listing shows which messages
+    /// are deleted.
+    DeletionsUnverified {
+        /// The reply of the server.
         refusal: Refusal,
     },
     /// The session ends without QUIT, because the server might remove messages at QUIT that were sent but not stored.
@@ -116,7 +121,7 @@ impl fmt::Display for Notice {
                 "message {message} was stored, but the server refused to delete it: {}",
                 Printable::new(&refusal.text)
             ),
-            Self::QuitRefused { refusal } if refusal.keyword == Some(Keyword::Stat) => write!(
+            Self::DeletionsUnverified { refusal } => write!(
                 f,
                 "the deletions could not be verified, because the server refused STAT: {}",
                 Printable::new(&refusal.text)

@@ -249,6 +249,16 @@ fn a_message_that_is_read_to_its_end_is_closed_in_the_pool() {
     assert!(visits.iter().all(|&(_, open)| open == 0), "opened and open: {visits:?}");
 }
 
+/// [`expect`](pop3_driver::backend::Backend::expect) announces 64 messages at most.
+#[test]
+fn a_visit_reads_a_bounded_number_of_messages() {
+    let shelf = Arc::new(Shelf::new(numbered(70)));
+    let (sent, ..) = session(&shelf, &retrieve(1..=70));
+    assert!(ends_with(&sent, &replies(&shelf.messages)));
+    let opened: Vec<_> = shelf.visits.lock().unwrap().iter().map(|&(opened, _)| opened).collect();
+    assert!(opened.windows(2).all(|pair| pair[1] - pair[0] <= 65), "{opened:?}");
+}
+
 #[test]
 fn a_long_message_is_opened_once() {
     let long = b"0123456789\n".repeat(10_000);

@@ -56,20 +56,8 @@ impl<T: Transport> Client<T> {
         in_step: bool,
         receiver: &mut (impl Receiver + ?Sized),
     ) -> Result<(), ClientError> {
-        // Commands that an iterator holds across an `await` would have to be `Send` for any lifetime.
-        let behind = if in_step { 2 } else { 0 };
-        let mut index = 0;
-        let commands = core::iter::from_fn(move || {
-            index += 1;
-            match messages.get(index - 1) {
-                Some(&message) => Some(Command::Retr(message)),
-                None => match index - messages.len() {
-                    step if step > behind => None,
-                    1 => Some(Command::Noop),
-                    _ => Some(Command::Stat),
-                },
-            }
-        });
+        let behind: &[_] = if in_step { &[Command::Noop, Command::Stat] } else { &[] };
+        let commands = each(messages, Command::Retr, behind);
         let mut pipeline = Pipeline::new(self, commands).await?;
         let mut octets: Octets = 0;
         let mut left = messages.len();
@@ -167,19 +155,7 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
         mut refused: impl FnMut(MessageNumber, Refusal),
     ) -> Result<(), ClientError> {
-        let mut index = 0;
-        let commands = core::iter::from_fn(move || {
-            index += 1;
-            match messages.get(index - 1) {
-                Some(&message) => Some(Command::Dele(message)),
-                None => match index - messages.len() {
-                    1 => Some(Command::Noop),
-                    2 => Some(Command::Stat),
-                    3 => Some(Command::Quit),
-                    _ => None,
-                },
-            }
-        });
+        let commands = each(messages, Command::Dele, &[Command::Noop, Command::Stat, Command::Quit]);
         let mut pipeline = Pipeline::new(self, commands).await?;
         let (mut no_stat, mut no_quit) = (None, None);
         while let Some(Answer { command, part, .. }) = pipeline.next().await? {
@@ -250,6 +226,24 @@ impl<T: Transport> Client<T> {
         }
         Ok(())
     }
+}
+
+/// A command for each message, and these behind them.
+///
+/// A command that an adapter of an iterator holds across an `await` would have to be `Send` for any lifetime.
+fn each(
+    messages: &[MessageNumber],
+    command: fn(MessageNumber) -> Command<'static>,
+    behind: &'static [Command<'static>],
+) -> impl Iterator<Item = Command<'static>> {
+    let mut index = 0;
+    core::iter::from_fn(move || {
+        index += 1;
+        match messages.get(index - 1) {
+            Some(&message) => Some(command(message)),
+            None => behind.get(index - 1 - messages.len()).copied(),
+        }
+    })
 }
 
 /// Whether octets begin as a reply does.

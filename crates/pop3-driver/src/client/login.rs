@@ -79,7 +79,8 @@ impl<T: Transport> Client<T> {
     /// The client asks for the capabilities before the login, to find out which methods the server supports, and again
     /// after it, because some depend on the user. If the server has announced PIPELINING, which may not differ after
     /// the login (RFC 2449 section 6.6), the second CAPA takes no round trip: it is sent together with the first
-    /// command of the next call, except [`quit`](Self::quit). Until then,
+    /// command of the next call, except [`quit`](Self::quit). Calls for many messages, such as
+    /// [`retr_all`](Self::retr_all), wait for its reply first, because it says how many commands may follow. Until then,
     /// [`known_capabilities`](Self::known_capabilities) returns those from before the login. Call
     /// [`capabilities`](Self::capabilities) if you need the new ones first.
     ///

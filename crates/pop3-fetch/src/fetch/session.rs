@@ -12,7 +12,7 @@ use std::sync::Arc;
 use pop3_disk::{Disk, System};
 use pop3_driver::Transport;
 use pop3_driver::client::{self, Client};
-use pop3_proto::{Command, MessageNumber};
+use pop3_proto::{Command, Keyword, MessageNumber};
 
 use super::catalogue::Catalogue;
 use super::inbox::{Inbox, To};
@@ -298,7 +298,10 @@ impl Fetch {
             Err(client::ClientError::Refused(refusal)) => {
                 // The next listing shows which messages are gone.
                 self.report.not_deleted += marked;
-                self.notice(&Notice::QuitRefused { refusal });
+                self.notice(&match refusal.keyword {
+                    Some(Keyword::Stat) => Notice::DeletionsUnverified { refusal },
+                    _ => Notice::QuitRefused { refusal },
+                });
                 Ok(())
             }
             Err(error) => {

@@ -10,8 +10,8 @@ use super::{Absence, Id, Key, SeenEntry, Traits};
 /// A line of the state file. Each begins with a checksum of the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The first line: whose file this is. The name stands in the names of unfinished files. An old
-    /// file is to be written anew before anything is appended.
+    /// The first line: whose file this is. The name stands in the names of unfinished files. A file of an earlier
+    /// version is old: it is to be written anew before anything is appended. None is written.
     Header { name: String, account: String, target: String, is_old: bool },
     /// A message is about to appear in the target. Until [`Published`](Self::Published), whether it
     /// did is found out by what the token leads to.
@@ -44,9 +44,8 @@ impl Record {
         out.extend_from_slice(&[b' '; BEHIND_SUM]);
         // Writing to a vector does not fail.
         let _ = match self {
-            Self::Header { name, account, target, is_old } => {
-                let format = if *is_old { FORMAT_1 } else { FORMAT };
-                write!(out, "{format} {name} {} {}", escape(account), escape(target))
+            Self::Header { name, account, target, is_old: _ } => {
+                write!(out, "{FORMAT} {name} {} {}", escape(account), escape(target))
             }
             Self::Stored { id: Id { key, occurrence }, entry, time, token } => {
                 let SeenEntry { size, total, digest, absence, deleting } = entry;
@@ -120,7 +119,7 @@ impl Record {
 }
 
 /// In hexadecimal digits.
-fn checksum(text: &[u8]) -> [u8; SUM] {
+pub(super) fn checksum(text: &[u8]) -> [u8; SUM] {
     let mut sum = [0; SUM];
     for (pair, octet) in sum.chunks_exact_mut(2).zip(Sha256::digest(text)) {
         pair.copy_from_slice(&[octet >> 4, octet & 15].map(digit));

@@ -4,6 +4,7 @@ use std::fs;
 
 use pop3_disk::System;
 
+use super::record::checksum;
 use super::*;
 
 fn intent(uid: &str) -> Intent {
@@ -79,9 +80,8 @@ fn a_file_of_the_old_form_is_read_and_written_anew() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
-        let mut old = Vec::new();
-        let (name, account, target) = ("n".into(), "u@h:110".into(), "dir:x".into());
-        Record::Header { name, account, target, is_old: true }.write(&mut old);
+        let header = "pop3-state-1 n u@h:110 dir:x";
+        let mut old = [&checksum(header.as_bytes())[..], b" ", header.as_bytes(), b"\n"].concat();
         for (index, &entry) in entries.iter().enumerate() {
             let id = intent(&index.to_string()).id;
             Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut old);

@@ -14,7 +14,13 @@ static LISTS: Mutex<VecDeque<Arc<[OfferedMechanism]>>> = Mutex::new(VecDeque::ne
 /// A list with these mechanisms, which is that of another connection if it had the same.
 pub(super) fn list(mechanisms: &[OfferedMechanism]) -> Arc<[OfferedMechanism]> {
     // Nothing panics while the lock is held.
-    let mut lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
+    list_in(&mut LISTS.lock().unwrap_or_else(PoisonError::into_inner), mechanisms)
+}
+
+fn list_in(
+    lists: &mut VecDeque<Arc<[OfferedMechanism]>>,
+    mechanisms: &[OfferedMechanism],
+) -> Arc<[OfferedMechanism]> {
     if let Some(list) = lists.iter().find(|list| ***list == *mechanisms) {
         return Arc::clone(list);
     }
@@ -38,12 +44,15 @@ mod tests {
         let of = |name: &str| {
             [OfferedMechanism::new(MechanismName::parse(name.as_bytes()).unwrap(), Needs::Nothing)]
         };
-        let first = list(&of("SHARED-0"));
-        assert_eq!(*first, of("SHARED-0"));
-        for index in 1..=2 * MOST {
-            assert_eq!(*list(&of(&format!("SHARED-{index}"))), of(&format!("SHARED-{index}")));
+        let mut lists = VecDeque::new();
+        let first = list_in(&mut lists, &of("SHARED-0"));
+        for index in 0..MOST {
+            let name = format!("SHARED-{index}");
+            assert_eq!(*list_in(&mut lists, &of(&name)), of(&name));
         }
-        assert!(LISTS.lock().unwrap().len() <= MOST);
-        assert!(!Arc::ptr_eq(&first, &list(&of("SHARED-0"))));
+        assert!(Arc::ptr_eq(&first, &list_in(&mut lists, &of("SHARED-0"))));
+        list_in(&mut lists, &of("ANOTHER"));
+        assert_eq!(lists.len(), MOST);
+        assert!(!Arc::ptr_eq(&first, &list_in(&mut lists, &of("SHARED-0"))));
     }
 }

@@ -14,16 +14,24 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 
-/// Answers each connection, until the tests end. With `cut`, the connection is closed in the middle of the last
-/// message.
-fn server(mail: Vec<String>, cut: bool) -> u16 {
+/// What is the matter with a server.
+#[derive(Clone, Copy, PartialEq)]
+enum Flaw {
+    None,
+    /// The connection is closed in the middle of the last message.
+    Cuts,
+    NoUniqueIds,
+}
+
+/// Answers each connection, until the tests end.
+fn server(mail: Vec<String>, flaw: Flaw) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || listener.incoming().for_each(|stream| drop(answer(&stream.unwrap(), &mail, cut))));
+    thread::spawn(move || listener.incoming().for_each(|stream| drop(answer(&stream.unwrap(), &mail, flaw))));
     port
 }
 
-fn answer(stream: &TcpStream, mail: &[String], cut: bool) -> io::Result<()> {
+fn answer(stream: &TcpStream, mail: &[String], flaw: Flaw) -> io::Result<()> {
     let mut out = stream;
     out.write_all(b"+OK\r\n")?;
     for line in BufReader::new(stream).lines() {
@@ -36,11 +44,12 @@ fn answer(stream: &TcpStream, mail: &[String], cut: bool) -> io::Result<()> {
             Some(("RETR", number)) => {
                 let number = number.parse::<usize>().unwrap();
                 let text = &mail[number - 1];
-                if cut && number == mail.len() {
+                if flaw == Flaw::Cuts && number == mail.len() {
                     return write!(out, "+OK\r\n{}", &text[..text.len() / 2]);
                 }
                 format!("+OK\r\n{text}.\r\n")
             }
+            None if flaw == Flaw::NoUniqueIds && ["CAPA", "UIDL"].contains(&&*line) => "-ERR\r\n".to_owned(),
             None if line == "CAPA" => "+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n".to_owned(),
             None if line == "LIST" => list(&|number| mail[number - 1].len().to_string()),
             None if line == "UIDL" => list(&|number| format!("uid{number}")),
@@ -75,12 +84,12 @@ fn mail(sizes: &[usize]) -> Vec<String> {
 
 #[test]
 fn between_runs_no_memory_is_kept_for_messages() {
-    for cut in [false, true] {
+    for (flaw, stored) in [(Flaw::None, 5), (Flaw::Cuts, 4)] {
         let folder = tempfile::tempdir().unwrap();
-        let port = server(mail(&[4096, 100_000, 640, 2 << 20, 500_000]), cut);
+        let port = server(mail(&[4096, 100_000, 640, 2 << 20, 500_000]), flaw);
         let mut fetch = open(folder.path());
-        assert_eq!(run(&mut fetch, port).is_ok(), !cut);
-        assert_eq!(fetch.inbox.get().stored().0, if cut { 4 } else { 5 });
+        assert_eq!(run(&mut fetch, port).is_ok(), flaw == Flaw::None);
+        assert_eq!(fetch.inbox.get().stored().0, stored);
         assert_eq!(fetch.inbox.get().reception().taken(), (0, 0));
     }
 }
@@ -88,7 +97,7 @@ fn between_runs_no_memory_is_kept_for_messages() {
 #[test]
 fn the_next_run_removes_what_was_unfinished_when_an_event_panicked() {
     let folder = tempfile::tempdir().unwrap();
-    let port = server(mail(&[4 << 20]), false);
+    let port = server(mail(&[4 << 20]), Flaw::None);
     let (panics, mut came) = (Arc::new(AtomicBool::new(true)), 0);
     let panicking = Arc::clone(&panics);
     let mut fetch = open(folder.path()).on_event(move |event| {
@@ -141,7 +150,7 @@ fn with_a_state_file_of_the_version_before_nothing_is_fetched_again() {
     file += &torn[..torn.len() - 5];
     let state = folder.path().join("state");
     fs::write(&state, file).unwrap();
-    let port = server(mail, false);
+    let port = server(mail, Flaw::None);
     for (fetched, known) in [(1, 3), (0, 4)] {
         let mut fetch = open(folder.path());
         let report = run(&mut fetch, port).unwrap();
@@ -152,5 +161,28 @@ fn with_a_state_file_of_the_version_before_nothing_is_fetched_again() {
         assert!(text.contains(" pop3-state-3 0123456789abcdef u@h "), "{text}");
         // What the old hash says is forgotten.
         assert!(KEYS.iter().all(|key| text.contains(key)) && !text.contains("1f2e3d4c5b6a7988"), "{text}");
+    }
+}
+
+/// What the version before knew of messages without unique-ids was a hash of another kind.
+#[test]
+fn with_a_state_file_of_the_version_before_messages_without_unique_ids_are_fetched_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mail = mail(&[640, 1280]);
+    let target = folder.path().join("mail");
+    let mut file = line(&format!("pop3-state-2 0123456789abcdef u@h dir:{}", target.display()));
+    file += &line("a contents");
+    for text in &mail {
+        let hash = Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        let (key, digest) = (&hash[..32], &hash[16..32]);
+        file += &line(&format!("s {key} 0 1 {} 1790000000 % {digest} -", text.len()));
+    }
+    file += &line("p");
+    fs::write(folder.path().join("state"), file).unwrap();
+    let port = server(mail, Flaw::NoUniqueIds);
+    for (fetched, known) in [(2, 0), (0, 2)] {
+        let mut fetch = open(folder.path());
+        let report = run(&mut fetch, port).unwrap();
+        assert_eq!((report.fetched, report.known), (fetched, known));
     }
 }
