@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
-import time
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interop"))
+from net import free_ports, wait_for_port
 
 PASSWORD = "secret"
 RUNTIMES = ("tokio", "async-std", "smol", "std")
@@ -54,25 +56,25 @@ class Houses:
         users = self.directory / "users"
         users.write_text("".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in self.users))
         users.chmod(0o600)
-        plain, tls = free(), free()
+        plain, tls = free_ports(2)
         most = [word for what in ("", "-per-user", "-per-ip") for word in (f"--max-connections{what}", "15000")]
         command = [self.program, "serve", "--maildrops", mail or self.copy(runtime), "--users", str(users), "--runtime", runtime]
         command += ["--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}", "--log", "off", *most]
         command += ["--tls-cert", str(self.directory / "cert.pem"), "--tls-key", str(self.directory / "key.pem")]
-        return self.started(runtime, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL), plain, tls)
+        return self.started(runtime, subprocess.Popen(command, stdin=subprocess.DEVNULL, **self.log(runtime)), plain, tls)
 
     def dovecot(self):
         """Starts Dovecot with many clients in a process, its fastest way."""
         home = self.directory / "dovecot"
         (home / "run").mkdir(parents=True)
-        plain, tls = free(), free()
+        plain, tls = free_ports(2)
         (home / "dovecot.conf").write_text(
             DOVECOT.format(home=home, mail=self.copy("dovecot"), top=self.directory, password=PASSWORD, plain=plain, tls=tls)
         )
         for path in (self.directory, home):
             path.chmod(0o755)
         subprocess.run(["chown", "-R", "nobody:nogroup", str(self.directory / "mail-dovecot")], check=True)
-        process = subprocess.Popen(["dovecot", "-F", "-c", str(home / "dovecot.conf")], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(["dovecot", "-F", "-c", str(home / "dovecot.conf")], stdin=subprocess.DEVNULL, **self.log("dovecot"))
         return self.started("dovecot", process, plain, tls)
 
     def copy(self, name):
@@ -85,8 +87,13 @@ class Houses:
         server = Server(self, name, process, plain, tls)
         self.servers.append(server)
         for port in (plain, tls):
-            server.wait_for(port)
+            wait_for_port(port, process, self.directory / f"{name}.log")
         return server
+
+    def log(self, name):
+        """Where what a server prints goes."""
+        out = (self.directory / f"{name}.log").open("ab")
+        return {"stdout": out, "stderr": out}
 
     def stop(self):
         for server in self.servers:
@@ -98,17 +105,6 @@ class Server:
 
     def __init__(self, houses, name, process, plain, tls):
         self.houses, self.name, self.process, self.plain, self.tls = houses, name, process, plain, tls
-
-    def wait_for(self, port):
-        end = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return
-            except ConnectionRefusedError:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    raise SystemExit(f"{self.name} does not listen; see what it printed") from None
-                time.sleep(0.05)
 
     def bench(self, user, users, words, tls=False):
         """Runs `pop3 bench`, and returns its report."""
@@ -136,12 +132,6 @@ class Server:
         self.process.wait()
 
 
-def free():
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def has_dovecot():
     return shutil.which("dovecot") is not None and os.geteuid() == 0
 
@@ -151,7 +141,7 @@ protocols = pop3
 listen = 127.0.0.1
 base_dir = {home}/run
 state_dir = {home}/run
-log_path = {home}/log
+log_path = /dev/stderr
 ssl = yes
 ssl_cert = <{top}/cert.pem
 ssl_key = <{top}/key.pem

@@ -29,13 +29,14 @@ impl Progress {
 
     /// Shows what it is told of.
     pub(crate) fn listener(mut self) -> impl FnMut(FetchEvent<'_>) + Send {
-        move |event| match event {
+        move |event| self.hear(event)
+    }
+
+    fn hear(&mut self, event: FetchEvent<'_>) {
+        match event {
             FetchEvent::Planned { messages, octets } => self.begin(messages, octets),
             FetchEvent::Octets(octets) => self.received(octets),
-            FetchEvent::Message { .. } => {
-                self.done += 1;
-                self.show();
-            }
+            FetchEvent::Message { .. } => self.one_more(),
             FetchEvent::Finished => self.bar.finish_and_clear(),
             FetchEvent::Notice(notice) if self.quiet && notice.is_harmless() => {}
             // Above the bar, where there is one.
@@ -60,6 +61,11 @@ impl Progress {
         self.show();
     }
 
+    fn one_more(&mut self) {
+        self.done += 1;
+        self.show();
+    }
+
     fn received(&self, octets: u64) {
         // A hidden bar would look at the clock, too.
         if !self.bar.is_hidden() {
@@ -71,7 +77,12 @@ impl Progress {
         if self.bar.is_hidden() {
             return;
         }
-        self.bar.set_message(format!("{}/{}", self.done, self.messages));
+        self.bar.set_message(self.count());
+    }
+
+    /// How many messages are done, of all.
+    fn count(&self) -> String {
+        format!("{}/{}", self.done, self.messages)
     }
 }
 
@@ -81,4 +92,19 @@ fn words(notice: &Notice) -> String {
         return format!("message {message} skipped: its {octets} octets exceed --max-size");
     }
     notice.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_anew_in_each_run() {
+        let mut progress = Progress::new(true);
+        for (messages, done) in [(4, 3), (2, 0)] {
+            progress.hear(FetchEvent::Planned { messages, octets: 100 });
+            (0..done).for_each(|_| progress.one_more());
+            assert_eq!(progress.count(), format!("{done}/{messages}"));
+        }
+    }
 }

@@ -134,6 +134,7 @@ mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::{fs, io};
 
+    use pop3_disk::System;
     use pop3_driver::backend::Proof;
     use pop3_driver::wait;
     use pop3_maildir::{Maildir, MaildirConfig};
@@ -178,6 +179,8 @@ mod tests {
             Maildir::try_open_with(mail.join("alice"), &eager).is_some()
         };
         let can_try = (0..1_000).any(|_| is_ready());
+        // What the system can do is known from elsewhere.
+        assert_eq!(can_try, System::shared().try_open_folder(&mail).is_ok());
 
         let pool = Counted::default();
         let peer = Peer::new("127.0.0.1:4711".parse().unwrap(), "127.0.0.1:110".parse().unwrap());

@@ -180,10 +180,11 @@ async fn serve_all(
         let serve = pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(service), stop.clone());
         tasks.push(tokio::spawn(serve));
     }
+    let mut served = Ok(());
     for task in tasks {
-        task.await.map_err(io::Error::other)?;
+        served = served.and(task.await.map_err(io::Error::other));
     }
-    Ok(())
+    served
 }
 
 /// Serving has failed.

@@ -143,9 +143,7 @@ impl MailStore {
         attempt: &LoginAttempt,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let own = own.as_deref();
-        self.check_delay(&user, own)?;
-        let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
-        let expire = self.announced.expire_of(own).filter(|_| self.enforce_expiry);
+        let (place, expire) = self.admit(&user, own)?;
         let maildir = Maildir::open_with(self.path_of(&user), &self.maildir_config(expire, attempt))
             .map_err(|error| refuse(&user, error))?;
         Ok(self.opened(maildir, user, own, expire, attempt, place))
@@ -159,14 +157,16 @@ impl MailStore {
         attempt: &LoginAttempt,
     ) -> Option<(Accepted, OpenMaildir)> {
         let own = own.as_deref();
-        let delay = self.announced.login_delay_of(own);
-        if self.delays().wait(user, delay, self.clock.now()).is_some() {
-            return None;
-        }
-        let place = self.places.log_in(user).ok()?;
-        let expire = self.announced.expire_of(own).filter(|_| self.enforce_expiry);
+        let (place, expire) = self.admit(user, own).ok()?;
         let maildir = Maildir::try_open_with(self.path_of(user), &self.maildir_config(expire, attempt))?;
         Some(self.opened(maildir, user.clone(), own, expire, attempt, place))
+    }
+
+    /// A place for a session of this user, and after how many days messages expire.
+    fn admit(&self, user: &UserName, own: Option<&User>) -> Result<(UserGuard, Option<u32>), Rejection> {
+        self.check_delay(user, own)?;
+        let place = self.places.log_in(user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
+        Ok((place, self.announced.expire_of(own).filter(|_| self.enforce_expiry)))
     }
 
     /// The name is a single component of a path, by its type.

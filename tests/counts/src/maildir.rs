@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pop3_disk::{Disk, Folder, System};
+use pop3_disk::{Disk, Folder, Open, System};
 use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::server::Peer;
 use pop3_driver::store::Store;
@@ -87,9 +87,11 @@ impl Disk for Tomorrow {
 /// Returns whether the file system of the temporary directory can tell what is in memory, as ext4 can and tmpfs can't.
 #[must_use]
 pub fn can_read_on_the_spot() -> bool {
-    let folder = filled();
-    let message = open(folder.path()).try_message(MessageNumber::FIRST);
-    message.is_some_and(|mut message| message.try_read(&mut [0; 16]).is_ok())
+    let place = tempfile::tempdir().expect("a directory");
+    fs::write(place.path().join("file"), "x").expect("a file");
+    let folder = System::shared().open_folder(place.path()).expect("a directory");
+    let file = folder.try_open(b"file", Open::reading());
+    folder.can_try() && file.is_ok_and(|mut file| file.try_read(&mut [0; 16]).is_ok())
 }
 
 fn login(times: u32) {

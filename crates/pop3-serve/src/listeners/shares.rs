@@ -30,10 +30,11 @@ struct Worker {
     listeners: Vec<(Entrance, tokio::net::TcpListener)>,
 }
 
-/// The most threads for calls that block, in all runtimes together.
-const MOST_BLOCKING: usize = 512;
+/// The threads for calls that block, which all runtimes share out.
+const BLOCKING: usize = 512;
 
-/// The least of them in each, so that a few calls that hang do not hold up all others.
+/// The least of them in each, so that a few calls that hang do not hold up all others. With more than four runtimes, there
+/// are more than [`BLOCKING`] in all.
 const LEAST_BLOCKING: usize = 128;
 
 impl Listeners {
@@ -55,7 +56,16 @@ impl Listeners {
     /// Listeners on the same addresses for so many threads. The system gives each connection to one of them. Returns the
     /// listeners themselves if it does not.
     fn shares(self, threads: usize) -> Result<Vec<Share>, Self> {
-        let Ok(more) = self.more(threads.saturating_sub(1)) else { return Err(self) };
+        let more = match self.more(threads.saturating_sub(1)) {
+            Ok(more) => more,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::Unsupported {
+                    warn!(%error, "serving on one runtime: listeners for each processor could not be added");
+                }
+                self.0.iter().for_each(|(_, listener, _)| leave(listener));
+                return Err(self);
+            }
+        };
         let own = self.0.into_iter().map(|(entrance, listener, _)| (entrance, listener)).collect();
         Ok(iter::once(own).chain(more).collect())
     }
@@ -80,6 +90,16 @@ fn join_in(listener: &TcpListener) -> io::Result<()> {
     socket2::SockRef::from(listener).set_reuse_port(true)
 }
 
+/// Nobody else may bind the address of this listener any more.
+#[cfg(target_os = "linux")]
+fn leave(listener: &TcpListener) {
+    // It was set here before, so it can be set again.
+    let _ = socket2::SockRef::from(listener).set_reuse_port(false);
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn leave(_: &TcpListener) {}
+
 /// Other systems have the option, but do not divide the connections.
 #[cfg(not(target_os = "linux"))]
 fn join_in(_: &TcpListener) -> io::Result<()> {
@@ -99,7 +119,7 @@ fn one_more(_: SocketAddr) -> io::Result<TcpListener> {
 
 fn serve_shares(shares: Vec<Share>, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
     let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
-    let blocking = (MOST_BLOCKING / shares.len().max(1)).max(LEAST_BLOCKING);
+    let blocking = (BLOCKING / shares.len().max(1)).max(LEAST_BLOCKING);
     let worker = |share| Worker::new(share, blocking);
     // All of them, before one is served.
     let mut workers = shares.into_iter().map(worker).collect::<io::Result<Vec<_>>>()?.into_iter();
