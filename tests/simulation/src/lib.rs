@@ -1,0 +1,8 @@
+//! A deterministic simulation of the whole system: the server's loop, the fetcher and the Maildir store run on a simulated
+//! network, disk and clock. One seed is one run.
+
+pub mod chance;
+pub mod clock;
+
+pub use chance::Chance;
+pub use clock::SimClock;
