@@ -60,6 +60,14 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Waits for this time. Blocks the thread.
     fn pause(&self, time: Duration);
 
+    /// Has work done beside the caller, if this disk has a place for that. Otherwise returns the work, and the caller
+    /// starts a thread of its own. The work uses this disk, and blocks.
+    ///
+    /// The default has no place. A simulated disk, which decides when each call ends, needs to know who calls.
+    fn beside(&self, work: Box<dyn FnOnce() + Send>) -> Option<Box<dyn FnOnce() + Send>> {
+        Some(work)
+    }
+
     /// Opens a directory. Creates it and its parent directories if they are missing, and makes them durable.
     ///
     /// `mode` sets the permissions of new directories, as in chmod(2). The umask applies.

@@ -17,6 +17,7 @@ use std::io::{self, Read};
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -199,6 +200,12 @@ pub trait BlockingPool: Clone + Send + Sync + 'static {
         &self,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = io::Result<T>> + Send;
+
+    /// Returns the current time, by which a call in the pool knows how long it has taken. Default: the time of the
+    /// system. A simulation has a time of its own.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 /// A pool for servers with a thread for each session: runs the call immediately, on the same thread.

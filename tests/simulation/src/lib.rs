@@ -3,6 +3,15 @@
 
 pub mod chance;
 pub mod clock;
+pub mod executor;
+mod job;
+pub mod network;
+pub mod process;
+pub mod sim;
+pub mod trace;
 
 pub use chance::Chance;
 pub use clock::SimClock;
+pub use executor::{Executor, Failure};
+pub use sim::{Group, Sim};
+pub use trace::Trace;

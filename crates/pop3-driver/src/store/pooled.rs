@@ -6,7 +6,6 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::io::{self, Read as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -110,11 +109,12 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     ) -> Result<Chunks<M, P>, Rejection> {
         let mut maildrop = self.lock().take().ok_or_else(fault)?;
         let (place, context) = (Arc::clone(&self.maildrop), context.clone());
-        let expected = core::mem::take(&mut self.expected);
+        let (expected, pool) = (core::mem::take(&mut self.expected), self.pool.clone());
         // Open the message and read its first octets (and the end of a small message) in one call of the pool.
         let call = move || {
-            let begin = Instant::now();
-            let visited = visit(&mut maildrop, message, extent, expected, &context, || begin.elapsed());
+            let begin = pool.now();
+            let elapsed = || pool.now().saturating_duration_since(begin);
+            let visited = visit(&mut maildrop, message, extent, expected, &context, elapsed);
             put(&place, maildrop);
             visited
         };

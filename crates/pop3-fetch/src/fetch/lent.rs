@@ -8,19 +8,22 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use pop3_disk::Disk;
+
 /// A value, here or with the thread. It is never lost: a thread that panics gives it back too.
 pub(super) struct Lent<V, R> {
+    disk: Arc<dyn Disk>,
     here: Option<Box<V>>,
     desk: Arc<Desk<V, R>>,
-    thread: Option<Worker<V, R>>,
+    thread: Option<Worker>,
 }
 
-struct Worker<V, R> {
-    work: Sender<(Box<V>, Work<V, R>)>,
+struct Worker {
+    work: Sender<Work>,
     handle: JoinHandle<()>,
 }
 
-type Work<V, R> = Box<dyn FnOnce(&mut V) -> R + Send>;
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Where the thread puts what it has done.
 struct Desk<V, R> {
@@ -55,17 +58,21 @@ impl<V, R> Desk<V, R> {
 }
 
 impl<V: Send + 'static, R: Send + 'static> Lent<V, R> {
-    pub(super) fn new(value: V) -> Self {
+    /// The work uses this disk.
+    pub(super) fn new(disk: &Arc<dyn Disk>, value: V) -> Self {
         let done = Mutex::new(Done { back: None, waker: None });
         let desk = Arc::new(Desk { done, changed: Condvar::new() });
-        Self { here: Some(Box::new(value)), desk, thread: None }
+        Self { disk: Arc::clone(disk), here: Some(Box::new(value)), desk, thread: None }
     }
 
     /// Has a thread work on the value. What was begun before must be [finished](Self::finished).
     pub(super) fn start(&mut self, work: impl FnOnce(&mut V) -> R + Send + 'static) {
-        let mut order: (_, Work<V, R>) = (self.take(), Box::new(work));
+        let (value, desk) = (self.take(), Arc::clone(&self.desk));
+        let Some(mut order) = self.disk.beside(Box::new(move || desk.put(perform(value, work)))) else {
+            return;
+        };
         if self.thread.is_none() {
-            self.thread = self.spawn();
+            self.thread = spawn();
         }
         if let Some(worker) = &self.thread {
             match worker.work.send(order) {
@@ -74,15 +81,7 @@ impl<V: Send + 'static, R: Send + 'static> Lent<V, R> {
             }
         }
         // There are no more threads to be had.
-        self.desk.put(perform(order.0, order.1));
-    }
-
-    fn spawn(&self) -> Option<Worker<V, R>> {
-        let (work, orders) = channel::<(Box<V>, Work<V, R>)>();
-        let desk = Arc::clone(&self.desk);
-        let run = move || orders.into_iter().for_each(|(value, work)| desk.put(perform(value, work)));
-        let handle = thread::Builder::new().name("pop3-fetch".to_owned()).spawn(run).ok()?;
-        Some(Worker { work, handle })
+        order();
     }
 
     /// Waits for the thread, and returns the result; `None` when nothing was begun. A panic goes on here. If the
@@ -147,7 +146,14 @@ impl<V, R> Drop for Lent<V, R> {
     }
 }
 
-fn perform<V, R>(mut value: Box<V>, work: Work<V, R>) -> Returned<V, R> {
+fn spawn() -> Option<Worker> {
+    let (work, orders) = channel::<Work>();
+    let run = move || orders.into_iter().for_each(|work| work());
+    let handle = thread::Builder::new().name("pop3-fetch".to_owned()).spawn(run).ok()?;
+    Some(Worker { work, handle })
+}
+
+fn perform<V, R>(mut value: Box<V>, work: impl FnOnce(&mut V) -> R) -> Returned<V, R> {
     // The value is used as it would be if the panic had happened here.
     let result = catch_unwind(AssertUnwindSafe(|| work(&mut value)));
     (value, result)
@@ -155,13 +161,14 @@ fn perform<V, R>(mut value: Box<V>, work: Work<V, R>) -> Returned<V, R> {
 
 #[cfg(test)]
 mod tests {
+    use pop3_disk::System;
     use pop3_driver::wait;
 
     use super::*;
 
     #[test]
     fn work_is_done_elsewhere_and_in_order() {
-        let mut lent = Lent::new(Vec::new());
+        let mut lent = Lent::new(&System::shared(), Vec::new());
         let here = thread::current().id();
         assert!(wait(lent.finished()).is_none());
         for round in 0..100 {
@@ -182,7 +189,7 @@ mod tests {
     #[test]
     fn what_nobody_waits_for_is_done_all_the_same() {
         let (let_go, held) = channel();
-        let mut lent = Lent::new(0);
+        let mut lent = Lent::new(&System::shared(), 0);
         lent.start(move |value| {
             held.recv().unwrap();
             *value = 7;
@@ -204,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_panic_goes_on_here_and_the_value_is_back() {
-        let mut lent = Lent::<_, ()>::new(0);
+        let mut lent = Lent::<_, ()>::new(&System::shared(), 0);
         lent.start(|value| {
             *value = 1;
             panic!("as in the code of a caller");

@@ -114,7 +114,7 @@ impl Fetch {
         options: FetchOptions,
     ) -> Result<Self, FetchError> {
         let inbox = Inbox::open(disk, to, state, account, options.all, &options.stop)?;
-        let (traits, inbox) = (inbox.traits(), LentInbox::new(inbox));
+        let (traits, inbox) = (inbox.traits(), LentInbox::new(disk, inbox));
         Ok(Self { inbox, traits, options, report: FetchReport::default(), tell: Box::new(|_| {}) })
     }
 
