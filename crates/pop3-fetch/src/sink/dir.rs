@@ -82,7 +82,10 @@ impl Sink for Dir {
         if token.contains('/') || !token.contains(&self.0.name) {
             return Ok(true);
         }
-        Ok(!self.unfinished(token).exists()?)
+        let Some(unfinished) = self.unfinished(token).stat()? else { return Ok(true) };
+        // A power failure may leave both names of a file that was moved: only the new one was synced.
+        let finished = Spot::within(&self.0.folder, &self.0.path, token).stat()?;
+        Ok(finished.is_some_and(|finished| finished.same_file(&unfinished)))
     }
 
     fn discard(&mut self, token: &str) -> io::Result<()> {
@@ -122,6 +125,24 @@ mod tests {
 
     use super::super::testing::{begin, put, seal};
     use super::*;
+
+    /// The new name is synced, and the removal of the old one is not: some file systems keep both then.
+    #[test]
+    fn a_message_with_both_names_after_a_power_failure_has_appeared() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dir = Dir::open(&System::shared(), folder.path(), "0123").unwrap();
+        let part = seal(&mut dir, &[b"x"]).remove(0);
+        let token = part.token().to_owned();
+        let (unfinished, finished) = (folder.path().join("tmp").join(&token), folder.path().join(&token));
+        part.publish().unwrap();
+        fs::hard_link(&finished, &unfinished).unwrap();
+        assert!(dir.appeared(&token, Duration::ZERO).unwrap());
+        dir.clean().unwrap();
+        assert!(finished.exists() && !unfinished.exists());
+        // Another file of the same name is not the message.
+        fs::write(&unfinished, "y").unwrap();
+        assert!(!dir.appeared(&token, Duration::ZERO).unwrap());
+    }
 
     #[test]
     fn a_message_is_whole_or_not_there() {
