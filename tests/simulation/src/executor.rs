@@ -116,6 +116,7 @@ impl Executor {
 
     /// Takes what was started, and ends the groups that are to end.
     fn take_over(&mut self) {
+        self.find_dead();
         loop {
             let (tasks, jobs, dying) = {
                 let mut state = self.sim.state();
@@ -140,6 +141,24 @@ impl Executor {
                 jobs.collect::<Vec<_>>().into_iter().for_each(|id| self.finish_job(id));
             }
         }
+    }
+
+    /// Finds the groups that have ended by themselves.
+    fn find_dead(&self) {
+        let mut state = self.sim.state();
+        let mut watched = core::mem::take(&mut state.watched);
+        drop(state);
+        let mut dead = Vec::new();
+        watched.retain(|(group, is_alive)| {
+            let is_alive = is_alive();
+            if !is_alive {
+                dead.push(*group);
+            }
+            is_alive
+        });
+        let mut state = self.sim.state();
+        state.watched.append(&mut watched);
+        state.dying.append(&mut dead);
     }
 
     /// Wakes those whose time has come.

@@ -3,15 +3,20 @@
 
 pub mod chance;
 pub mod clock;
+pub mod disk;
 pub mod executor;
 mod job;
+pub mod mail;
 pub mod network;
 pub mod process;
 pub mod sim;
 pub mod trace;
+pub mod world;
 
 pub use chance::Chance;
 pub use clock::SimClock;
+pub use disk::SimDisk;
 pub use executor::{Executor, Failure};
 pub use sim::{Group, Sim};
 pub use trace::Trace;
+pub use world::{Outcome, Plan, Totals, run};

@@ -48,8 +48,12 @@ pub(crate) struct State {
     pub(crate) jobs: Vec<(Id, Group, Work)>,
     /// Groups that end before anything else goes on.
     pub(crate) dying: Vec<Group>,
+    /// What tells whether a group is alive that may end by itself.
+    pub(crate) watched: Vec<(Group, IsAlive)>,
     pub(crate) failure: Option<String>,
 }
+
+pub(crate) type IsAlive = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl State {
     pub(crate) fn wake(&mut self, id: Id) {
@@ -136,28 +140,51 @@ impl Sim {
         state.wake(id);
     }
 
-    /// Does the same and waits for the result. Returns `None` if the work panicked. If the future is dropped, the work is done all the same.
+    /// Does the same and waits for the result. Returns `None` if the work panicked. If the future is dropped, the work
+    /// is done all the same.
     pub async fn job<R: Send + 'static>(
         &self,
         group: Group,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Option<R> {
-        let desk: Arc<Mutex<Desk<R>>> = Arc::new(Mutex::new(Desk { result: None, waker: None, over: false }));
-        let end = End(Arc::clone(&desk));
+        let end = End::new();
+        let desk = Arc::clone(&end.0);
         self.start_job(group, move || {
             let result = work();
-            end.0.lock().unwrap_or_else(PoisonError::into_inner).result = Some(result);
-            drop(end);
+            end.put(result);
         });
-        poll_fn(move |context| {
-            let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-            if desk.over {
-                return Poll::Ready(desk.result.take());
-            }
-            desk.waker = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await
+        wait_for(desk).await
+    }
+
+    /// Starts a task and waits for its result. Returns `None` if its group ended before.
+    pub async fn run<R: Send + 'static>(
+        &self,
+        group: Group,
+        name: impl Into<String> + Send,
+        task: impl Future<Output = R> + Send + 'static,
+    ) -> Option<R> {
+        self.start(group, name, task).await
+    }
+
+    /// Starts a task, and returns a future for its result. The task goes on if that is dropped.
+    pub fn start<R: Send + 'static>(
+        &self,
+        group: Group,
+        name: impl Into<String>,
+        task: impl Future<Output = R> + Send + 'static,
+    ) -> Pin<Box<dyn Future<Output = Option<R>> + Send>> {
+        let end = End::new();
+        let desk = Arc::clone(&end.0);
+        self.spawn(group, name, async move {
+            let result = task.await;
+            end.put(result);
+        });
+        Box::pin(wait_for(desk))
+    }
+
+    /// Ends the group as soon as this returns false.
+    pub(crate) fn watch(&self, group: Group, is_alive: impl Fn() -> bool + Send + Sync + 'static) {
+        self.state().watched.push((group, Arc::new(is_alive)));
     }
 
     /// Sleeps for this time.
@@ -209,6 +236,28 @@ struct Desk<R> {
 
 /// Tells at its end that the work is over, even if it panicked.
 struct End<R>(Arc<Mutex<Desk<R>>>);
+
+impl<R> End<R> {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Desk { result: None, waker: None, over: false })))
+    }
+
+    fn put(self, result: R) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).result = Some(result);
+    }
+}
+
+async fn wait_for<R>(desk: Arc<Mutex<Desk<R>>>) -> Option<R> {
+    poll_fn(move |context| {
+        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+        if desk.over {
+            return Poll::Ready(desk.result.take());
+        }
+        desk.waker = Some(context.waker().clone());
+        Poll::Pending
+    })
+    .await
+}
 
 impl<R> Drop for End<R> {
     fn drop(&mut self) {

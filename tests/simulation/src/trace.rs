@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::SimClock;
 
 /// How many of the last lines are kept.
-const KEPT: usize = 600;
+const KEPT: usize = 20_000;
 
 /// The lines of a run. Only the last ones are kept, but all of them count for the [digest](Self::digest). Clones share
 /// them.

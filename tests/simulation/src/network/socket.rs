@@ -61,7 +61,7 @@ impl Socket {
             tls: None,
             timer: None,
         };
-        (end(Direction::ToServer, client), end(Direction::ToClient, &Alive::default()))
+        (end(Direction::ToServer, client), end(Direction::ToClient, &Alive::always()))
     }
 
     pub(super) fn belong_to(&mut self, alive: &Alive) {

@@ -1,0 +1,382 @@
+//! A whole system: two machines, the programs on them, and everything that can go wrong.
+
+mod fetcher;
+mod ledger;
+mod nemesis;
+mod plan;
+mod server;
+
+pub use fetcher::Fetcher;
+pub use plan::{Account, Plan};
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pop3_disk::Open;
+use pop3_driver::Stop;
+
+use crate::mail::Mail;
+use crate::network::{Network, NetworkTotals};
+use crate::process::Process;
+use crate::{Chance, Executor, Failure, Group, Sim, SimDisk};
+use fetcher::Ran;
+use ledger::Ledger;
+
+/// What has happened in one or more runs.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Totals {
+    pub sessions: u64,
+    pub open_sessions: i64,
+    pub messages: u64,
+    pub fetched: u64,
+    pub removed: u64,
+    pub runs_well: u64,
+    pub runs_failed: u64,
+    pub runs_killed: u64,
+    pub server_starts: u64,
+    pub crashes: u64,
+    pub disk_faults: u64,
+    pub flags: u64,
+    pub clock_jumps: u64,
+    pub steps: u64,
+    pub seconds: u64,
+    pub network: NetworkTotals,
+}
+
+/// The result of a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What has happened.
+    pub totals: Totals,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// The last lines of the trace.
+    pub trace: Vec<String>,
+    /// A number that differs if anything in the trace differs.
+    pub digest: u64,
+}
+
+pub(crate) struct World {
+    sim: Sim,
+    network: Network,
+    server_disk: SimDisk,
+    client_disk: SimDisk,
+    plan: Plan,
+    ledger: Mutex<Ledger>,
+    totals: Mutex<Totals>,
+    running: Mutex<Running>,
+}
+
+/// The processes that run.
+#[derive(Default)]
+struct Running {
+    server: Option<Process>,
+    fetchers: BTreeMap<String, (Process, Stop)>,
+    /// The end is near: nothing is started that is not asked for.
+    calm: bool,
+}
+
+/// The Maildir of a user.
+fn maildir_of(account: &Account) -> PathBuf {
+    Path::new("/mail").join(&account.name)
+}
+
+/// Does the run of a seed.
+#[must_use]
+pub fn run(seed: u64) -> Outcome {
+    let chance = Chance::new(seed);
+    let plan = Plan::draw(&chance.fork());
+    let sim = Sim::new(chance.fork());
+    let disk = |chance: &Chance| SimDisk::new(chance.fork(), sim.clock().clone());
+    let world = Arc::new(World {
+        network: Network::new(&sim),
+        server_disk: disk(&chance),
+        client_disk: disk(&chance),
+        plan,
+        ledger: Mutex::default(),
+        totals: Mutex::default(),
+        running: Mutex::default(),
+        sim: sim.clone(),
+    });
+    sim.say(format_args!("seed {seed}: {}", world.plan));
+    let own = Arc::clone(&world);
+    sim.spawn(Group::NONE, "main", async move { own.main().await });
+    let mut executor = Executor::new(&sim);
+    let result = executor.run_until_done("main");
+    let failure = match result {
+        Ok(left) if left.is_empty() => world.left_behind(),
+        Ok(left) => Some(Failure(format!("these tasks have not ended: {}", left.join(", ")))),
+        Err(failure) => Some(failure),
+    };
+    for disk in [&world.server_disk, &world.client_disk] {
+        disk.set_hook(None);
+    }
+    if failure.is_some() && std::env::var_os("DISK").is_some() {
+        println!("{}", world.client_disk.trace());
+    }
+    let mut totals = *world.totals();
+    totals.steps = executor.steps();
+    totals.seconds = sim.clock().elapsed().as_secs();
+    totals.network = world.network.totals();
+    Outcome { totals, failure, trace: sim.trace().last(), digest: sim.trace().digest() }
+}
+
+impl World {
+    fn totals(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Totals)) {
+        add(&mut self.totals());
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fetcher has begun a run.
+    fn entered(&self, name: &str, process: &Process, stop: &Stop) {
+        self.running().fetchers.insert(name.to_owned(), (process.clone(), stop.clone()));
+    }
+
+    /// A run of a fetcher is over.
+    fn left(&self, name: &str) {
+        let process = self.running().fetchers.remove(name);
+        drop(process);
+    }
+
+    fn is_calm(&self) -> bool {
+        self.running().calm
+    }
+
+    async fn main(self: Arc<Self>) {
+        self.set_up();
+        let server = Arc::clone(&self);
+        self.sim.spawn(Group::NONE, "supervisor of the server", async move { server.keep_serving().await });
+        let mut rounds = Vec::new();
+        for fetcher in self.plan.fetchers.clone() {
+            let own = Arc::clone(&self);
+            let name = format!("rounds of {}", fetcher.name);
+            let task = async move { own.fetch_again_and_again(&fetcher).await };
+            rounds.push(self.sim.start(Group::NONE, name, task));
+        }
+        for (name, task) in [("deliveries", 0), ("nemesis", 1), ("reader", 2)] {
+            let own = Arc::clone(&self);
+            rounds.push(self.sim.start(Group::NONE, name.to_owned(), async move {
+                match task {
+                    0 => own.deliver().await,
+                    1 => own.go_wrong().await,
+                    _ => own.read().await,
+                }
+            }));
+        }
+        for round in rounds {
+            round.await;
+        }
+        self.calm_down().await;
+    }
+
+    /// Makes what is there before the first program starts.
+    fn set_up(self: &Arc<Self>) {
+        let actor = self.server_disk.actor();
+        let names = self.plan.accounts.iter().map(maildir_of).chain([PathBuf::from("/mail/mallory")]);
+        for maildir in names {
+            for name in ["tmp", "new", "cur"] {
+                if let Err(error) = actor.disk().make_folders(&maildir.join(name), 0o700) {
+                    self.sim.fail(format!("can't make {}: {error}", maildir.display()));
+                }
+            }
+        }
+        self.server_disk.sync_all();
+        for fetcher in &self.plan.fetchers {
+            let above = fetcher.state.parent().unwrap_or(Path::new("/"));
+            if let Err(error) = self.client_disk.actor().disk().make_folders(above, 0o700) {
+                self.sim.fail(format!("can't make {}: {error}", above.display()));
+            }
+        }
+        self.client_disk.sync_all();
+        for disk in [&self.server_disk, &self.client_disk] {
+            let sim = self.sim.clone();
+            disk.set_hook(Some(Arc::new(move |_| sim.may_step_aside(20))));
+        }
+        if self.plan.tls {
+            let passwords = self.plan.accounts.iter().map(|account| account.password.clone().into_bytes());
+            self.network.set_secrets(passwords.collect());
+        }
+    }
+
+    /// Keeps a server running.
+    async fn keep_serving(self: Arc<Self>) {
+        loop {
+            let process = server::start(&self);
+            self.count(|totals| totals.server_starts += 1);
+            self.running().server = Some(process.clone());
+            self.sim.say(format_args!("server: started"));
+            // It never ends by itself.
+            while process.is_alive() {
+                self.sim.sleep(Duration::from_secs(1)).await;
+                if self.running().server.is_none() {
+                    process.kill();
+                    return;
+                }
+            }
+            self.server_ended();
+            self.sim.say(format_args!("server: dead"));
+            self.count(|totals| totals.open_sessions = 0);
+            let down = Duration::from_secs(self.sim.chance().below(120) as u64);
+            if !self.is_calm() {
+                self.sim.sleep(down).await;
+            }
+        }
+    }
+
+    async fn fetch_again_and_again(self: Arc<Self>, fetcher: &Fetcher) {
+        while self.sim.clock().elapsed() < self.plan.chaos {
+            fetcher.run_once(&self).await;
+            let rest = usize::try_from(fetcher.rest.as_millis()).unwrap_or(1);
+            self.sim.sleep(Duration::from_millis(1 + self.sim.chance().below(rest) as u64)).await;
+        }
+    }
+
+    /// Delivers messages, as a mail server does.
+    async fn deliver(&self) {
+        for number in 0..self.plan.messages {
+            let chance = self.sim.chance();
+            let pause = self.plan.chaos.as_millis() as usize / self.plan.messages;
+            self.sim.sleep(Duration::from_millis(chance.below(pause) as u64)).await;
+            let account = chance.pick(&self.plan.accounts).clone();
+            let mail = Mail::new(u32::try_from(number).unwrap_or_default(), &chance.fork());
+            match self.put(&account, &mail) {
+                Ok(()) => {
+                    self.count(|totals| totals.messages += 1);
+                    self.sim.say(format_args!("delivered message {number} to {}", account.name));
+                    self.delivered(&account, mail);
+                }
+                Err(error) => self.sim.fail(format!("message {number} can't be delivered: {error}")),
+            }
+        }
+    }
+
+    fn put(&self, account: &Account, mail: &Mail) -> std::io::Result<()> {
+        let actor = self.server_disk.actor();
+        let folder = actor.disk().open_folder(&maildir_of(account))?;
+        let (tmp, new) = (folder.open_folder(b"tmp")?, folder.open_folder(b"new")?);
+        let seconds = actor.disk().now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let name = format!("{seconds}.M{}P1.host", mail.number);
+        let mut file = tmp.open(name.as_bytes(), Open::writing().make_new(0o600))?;
+        file.write_all(&mail.stored(self.sim.chance()))?;
+        file.sync()?;
+        tmp.rename(name.as_bytes(), &*new, name.as_bytes())?;
+        new.sync()?;
+        actor.kill();
+        Ok(())
+    }
+
+    /// Changes flags, as a mail reader does.
+    async fn read(&self) {
+        if !self.plan.reader {
+            return;
+        }
+        while self.sim.clock().elapsed() < self.plan.chaos {
+            let chance = self.sim.chance();
+            let most = self.plan.chaos.as_millis() as usize / 20;
+            self.sim.sleep(Duration::from_millis(chance.below(most) as u64)).await;
+            let account = chance.pick(&self.plan.accounts);
+            let files = self.server_disk.peek(maildir_of(account));
+            let is_message = |path: &&PathBuf| {
+                path.parent().is_some_and(|folder| [Path::new("new"), Path::new("cur")].contains(&folder))
+            };
+            let messages: Vec<&PathBuf> = files.keys().filter(is_message).collect();
+            if messages.is_empty() {
+                continue;
+            }
+            let path = *chance.pick(&messages);
+            let flags = *chance.pick(&[":2,S", ":2,", ":2,FS", ":2,RS"]);
+            if let Err(error) = self.flag(account, path, flags) {
+                self.sim.fail(format!("{} can't be renamed: {error}", path.display()));
+            }
+            self.sim.say(format_args!("reader: {}, {}{flags}", account.name, path.display()));
+            self.count(|totals| totals.flags += 1);
+        }
+    }
+
+    fn flag(&self, account: &Account, path: &Path, flags: &str) -> std::io::Result<()> {
+        let actor = self.server_disk.actor();
+        let folder = actor.disk().open_folder(&maildir_of(account))?;
+        let text = path.to_string_lossy();
+        let (from, name) = text.split_once('/').unwrap_or(("new", &text));
+        let base = name.split(':').next().unwrap_or(name);
+        let (from, cur) = (folder.open_folder(from.as_bytes())?, folder.open_folder(b"cur")?);
+        from.rename(name.as_bytes(), &*cur, (base.to_owned() + flags).as_bytes())?;
+        actor.kill();
+        // Otherwise a power failure might lose the message, by no fault of the programs that are tested.
+        self.server_disk.sync_all();
+        Ok(())
+    }
+
+    /// Ends all faults, lets each fetcher finish, and checks what must hold then.
+    async fn calm_down(self: &Arc<Self>) {
+        self.running().calm = true;
+        self.heal();
+        self.sim.say(format_args!("all is calm now"));
+        self.sim.sleep(Duration::from_secs(5)).await;
+        for fetcher in self.plan.fetchers.clone() {
+            self.finish(&fetcher).await;
+        }
+        // Sessions whose connection is frozen end by their timeouts.
+        self.sim.sleep(Duration::from_secs(1_000)).await;
+        let open = self.totals().open_sessions;
+        if open != 0 {
+            self.sim.fail(format!("{open} sessions have not ended"));
+        }
+        let server = self.running().server.clone();
+        if let Some(server) = server {
+            let (files, locks) = server.holds();
+            if (files, locks) != (0, 0) {
+                self.sim.fail(format!("the server holds {files} files and {locks} locks without a session"));
+            }
+        }
+        self.check_all();
+        self.running().server = None;
+        self.sim.sleep(Duration::from_secs(5)).await;
+    }
+
+    /// Runs a fetcher until it has everything. Nothing keeps it from that.
+    async fn finish(self: &Arc<Self>, fetcher: &Fetcher) {
+        for attempt in 0..8 {
+            // A session whose client was killed may still have the maildrop.
+            let ran = fetcher.run_once(self).await;
+            match ran {
+                Ran::Well(report) if report.left == 0 && report.is_well() => return,
+                Ran::Well(_) => {}
+                Ran::Failed(_) | Ran::Killed => {
+                    self.sim.sleep(Duration::from_secs(if attempt < 3 { 20 } else { 700 })).await;
+                }
+            }
+        }
+        let more = (self.plan.messages / 3) + 1;
+        for _ in 0..more {
+            if let Ran::Well(report) = fetcher.run_once(self).await
+                && report.left == 0
+                && report.is_well()
+            {
+                return;
+            }
+        }
+        self.sim.fail(format!("{} does not come to an end, although nothing is wrong any more", fetcher.name));
+    }
+
+    /// What is left when everything has ended.
+    fn left_behind(&self) -> Option<Failure> {
+        let open = self.network.open_connections();
+        if open > 0 {
+            return Some(Failure(format!("{open} connections are open at the end")));
+        }
+        None
+    }
+}

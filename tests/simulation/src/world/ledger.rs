@@ -1,0 +1,165 @@
+//! What must hold: where each message is, at any time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{MutexGuard, PoisonError};
+
+use super::{Account, Fetcher, World, maildir_of};
+use crate::mail::{Inventory, Mail, Number};
+
+/// What is known of the messages of a run.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) mails: BTreeMap<Number, Mail>,
+    accounts: BTreeMap<String, Maildrop>,
+}
+
+/// The messages of an account.
+#[derive(Debug, Default)]
+struct Maildrop {
+    delivered: BTreeSet<Number>,
+    /// What must be on the server.
+    present: BTreeSet<Number>,
+    /// How many messages the session may remove whose commit goes on.
+    removing: Option<usize>,
+}
+
+impl World {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message was delivered, durably.
+    pub(super) fn delivered(&self, account: &Account, mail: Mail) {
+        let mut ledger = self.ledger();
+        let maildrop = ledger.accounts.entry(account.name.clone()).or_default();
+        maildrop.delivered.insert(mail.number);
+        maildrop.present.insert(mail.number);
+        ledger.mails.insert(mail.number, mail);
+    }
+
+    /// Checks that the server has all messages that it must have, unless a commit goes on.
+    pub(super) fn check_server(&self, account: &Account, when: &str) {
+        let mut ledger = self.ledger();
+        let found = self.on_server(&ledger, account);
+        for wrong in &found.wrong {
+            self.sim.fail(format!("on the server of {}, {when}: {wrong}", account.name));
+        }
+        let Some(maildrop) = ledger.accounts.get_mut(&account.name) else { return };
+        if maildrop.removing.is_some() {
+            return;
+        }
+        for number in &maildrop.present {
+            match found.counts.get(number) {
+                Some(1) => {}
+                Some(count) => self.sim.fail(format!("message {number} is {count} times on the server, {when}")),
+                None => self.sim.fail(format!("message {number} is not on the server any more, {when}")),
+            }
+        }
+        // What was removed may be back after a crash.
+        maildrop.present = found.counts.keys().copied().collect();
+    }
+
+    /// QUIT was received from the client of the session that has the maildrop.
+    pub(super) fn commit_begins(&self, account: &Account, marked: usize) {
+        self.check_server(account, "when QUIT was received");
+        self.sim.say(format_args!("server: {} removes {marked}", account.name));
+        let mut ledger = self.ledger();
+        let Some(maildrop) = ledger.accounts.get_mut(&account.name) else { return };
+        if maildrop.removing.replace(marked).is_some() {
+            self.sim.fail(format!("two sessions of {} remove messages at once", account.name));
+        }
+    }
+
+    /// The messages that were marked are removed, or some of them if something failed.
+    pub(super) fn commit_ends(&self, account: &Account) {
+        let mut ledger = self.ledger();
+        let found = self.on_server(&ledger, account);
+        let Ledger { accounts, .. } = &mut *ledger;
+        let Some(maildrop) = accounts.get_mut(&account.name) else { return };
+        let most = maildrop.removing.take().unwrap_or_default();
+        let gone: Vec<Number> =
+            maildrop.present.iter().copied().filter(|number| !found.counts.contains_key(number)).collect();
+        maildrop.present.retain(|number| found.counts.contains_key(number));
+        self.sim.say(format_args!("server: {} messages of {} are gone: {gone:?}", gone.len(), account.name));
+        if gone.len() > most {
+            self.sim.fail(format!("{} messages are gone, but only {most} were marked", gone.len()));
+        }
+        if gone.is_empty() {
+            return;
+        }
+        self.count(|totals| totals.removed += gone.len() as u64);
+        // What the client has must survive even if its machine loses power now.
+        let after = self.client_disk.after_crash(self.sim.chance().fork());
+        let targets = self.plan.fetchers.iter().filter(|fetcher| fetcher.account == *account);
+        let kept: Vec<Inventory> = targets
+            .map(|fetcher| Inventory::of_target(&after, &fetcher.target, &ledger.mails))
+            .collect();
+        for number in gone {
+            if !kept.iter().any(|kept| kept.counts.contains_key(&number)) {
+                self.sim.fail(format!(
+                    "message {number} was removed from the server, but a power failure of the client's machine \
+                     would lose it"
+                ));
+            }
+        }
+    }
+
+    /// The server has ended in the middle of what it did.
+    pub(super) fn server_ended(&self) {
+        for maildrop in self.ledger().accounts.values_mut() {
+            // How far it came, the next look tells.
+            maildrop.removing = None;
+        }
+    }
+
+    fn on_server(&self, ledger: &Ledger, account: &Account) -> Inventory {
+        Inventory::of_maildir(&self.server_disk, &maildir_of(account), &ledger.mails)
+    }
+
+    /// Checks that what is in a target is complete and there once.
+    pub(super) fn check_target(&self, fetcher: &Fetcher) {
+        let ledger = self.ledger();
+        let target = Inventory::of_target(&self.client_disk, &fetcher.target, &ledger.mails);
+        for wrong in &target.wrong {
+            self.sim.fail(format!("in {}: {wrong}", fetcher.target));
+        }
+        for (number, count) in target.counts.iter().filter(|(_, count)| **count > 1) {
+            self.sim.fail(format!("message {number} is {count} times in {}", fetcher.target));
+        }
+    }
+
+    /// Checks, after everything has calmed down, that each message is where it must be, and once.
+    pub(super) fn check_all(&self) {
+        for account in &self.plan.accounts {
+            self.check_server(account, "at the end");
+            let ledger = self.ledger();
+            let server = self.on_server(&ledger, account);
+            let Some(maildrop) = ledger.accounts.get(&account.name) else { continue };
+            let mut stored = BTreeSet::new();
+            let fetchers = self.plan.fetchers.iter().filter(|fetcher| fetcher.account == *account);
+            for fetcher in fetchers.clone() {
+                let target = Inventory::of_target(&self.client_disk, &fetcher.target, &ledger.mails);
+                for number in target.counts.keys() {
+                    if !maildrop.delivered.contains(number) {
+                        self.sim.fail(format!("message {number} of another account is in {}", fetcher.target));
+                    }
+                }
+                for number in server.counts.keys() {
+                    if !target.counts.contains_key(number) {
+                        self.sim.fail(format!("message {number} was not fetched into {}", fetcher.target));
+                    }
+                }
+                stored.extend(target.counts.keys().copied());
+            }
+            for number in &maildrop.delivered {
+                if !stored.contains(number) && !server.counts.contains_key(number) {
+                    self.sim.fail(format!("message {number} of {} is lost", account.name));
+                }
+            }
+            if fetchers.clone().any(|fetcher| fetcher.delete) && !server.counts.is_empty() {
+                let left: Vec<_> = server.counts.keys().collect();
+                self.sim.fail(format!("messages of {} were not deleted on the server: {left:?}", account.name));
+            }
+        }
+    }
+}
