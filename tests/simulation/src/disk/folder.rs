@@ -176,9 +176,9 @@ impl Folder for SimFolder {
             for listed in &names {
                 each(FolderEntry::new(&listed.name, listed.number, listed.kind));
             }
-            match names.last() {
-                Some(listed) => last = Some(listed.place),
-                None => return Ok(()),
+            last = names.last().map(|listed| listed.place);
+            if names.len() < LISTED_AT_ONCE {
+                return Ok(());
             }
         }
     }
@@ -196,7 +196,9 @@ impl Folder for SimFolder {
             if !machine.nature.has_rename_new {
                 return Err(Errno::NOSYS);
             }
-            machine.tree.rename((self.node, old), (to.node, new), false)
+            let renamed = machine.tree.rename((self.node, old), (to.node, new), false);
+            // The system says the same of a call that it does not have.
+            renamed.map_err(|error| if error == Errno::INVAL { Errno::NOSYS } else { error })
         })
     }
 

@@ -31,6 +31,7 @@ impl Tree {
         if path.as_os_str().is_empty() {
             return Err(Errno::NOENT);
         }
+        let wants_folder = path.as_os_str().as_bytes().ends_with(b"/");
         let mut parts = path.components().peekable();
         while let Some(part) = parts.next() {
             match part {
@@ -43,7 +44,7 @@ impl Tree {
                 Component::Normal(name) => {
                     let found = self.look(at, name.as_bytes())?;
                     match &self.node(found)?.kind {
-                        Kind::Link(target) if follow_last || parts.peek().is_some() => {
+                        Kind::Link(target) if follow_last || wants_folder || parts.peek().is_some() => {
                             *links = links.checked_sub(1).ok_or(Errno::LOOP)?;
                             let target = Path::new(OsStr::from_bytes(target));
                             (at, known) = self.walk(at, known, target, true, links)?;
@@ -56,7 +57,6 @@ impl Tree {
                 }
             }
         }
-        let wants_folder = path.as_os_str().as_bytes().ends_with(b"/");
         if wants_folder {
             self.folder(at)?;
         }

@@ -181,13 +181,16 @@ impl Tree {
         replaces: bool,
     ) -> Done<()> {
         let is_dots = |name: &[u8]| matches!(name, b"." | b"..");
+        if old.is_empty() || new.is_empty() {
+            return Err(Errno::NOENT);
+        }
         if is_dots(old) || is_dots(new) {
-            return Err(if replaces { Errno::BUSY } else { Errno::EXIST });
+            return Err(if replaces || is_dots(old) { Errno::BUSY } else { Errno::EXIST });
         }
         let node = self.look(from, old)?;
         let replaced = match self.look(to, new) {
             Ok(found) => Some(found),
-            Err(Errno::NOENT) if !new.is_empty() => None,
+            Err(Errno::NOENT) => None,
             Err(error) => return Err(error),
         };
         if replaced.is_some() && !replaces {

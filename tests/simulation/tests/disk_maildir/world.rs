@@ -200,7 +200,8 @@ impl World {
                 known[number.index()] = self.read(&mut maildir, number);
             }
         }
-        let is_deleted = |number: &MessageNumber| known[number.index()].is_some() && self.chance.per_mille(300);
+        let is_deleted =
+            |number: &MessageNumber| known[number.index()].is_some() && self.chance.per_mille(300);
         let deleted: Vec<MessageNumber> = snapshot.numbers().filter(is_deleted).collect();
         if self.chance.per_mille(200) {
             return;
@@ -253,7 +254,11 @@ impl World {
     fn octets(&self, mut message: MessageFile) -> io::Result<Vec<u8>> {
         let (mut octets, mut buffer) = (Vec::new(), vec![0; 1 + self.chance.below(3000)]);
         loop {
-            let tried = if self.chance.per_mille(500) { message.try_read(&mut buffer) } else { message.read(&mut buffer) };
+            let tried = if self.chance.per_mille(500) {
+                message.try_read(&mut buffer)
+            } else {
+                message.read(&mut buffer)
+            };
             match tried {
                 Ok(0) => return Ok(octets),
                 Ok(count) => octets.extend_from_slice(&buffer[..count]),
@@ -297,7 +302,8 @@ impl World {
         let disk = self.live();
         let mut maildir = Maildir::open_on(&disk, PATH, &self.config).expect("the faults have ended");
         let numbers: Vec<_> = maildir.snapshot().numbers().collect();
-        let found: Vec<_> = numbers.into_iter().filter_map(|number| self.read(&mut maildir, number)).collect();
+        let found: Vec<_> =
+            numbers.into_iter().filter_map(|number| self.read(&mut maildir, number)).collect();
         for message in &self.book().durable {
             assert!(found.contains(message), "no session finds {}", message.escape_ascii());
         }
