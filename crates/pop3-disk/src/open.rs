@@ -6,7 +6,9 @@
 /// use pop3_disk::Open;
 /// let note = Open::appending().make(0o600);
 /// let message = Open::writing().make_new(0o600);
-/// # let _ = (note, message);
+/// // For an implementation of `Folder`:
+/// assert!(note.appends() && note.writes() && !note.reads());
+/// assert!(message.needs_new() && message.creates() == Some(0o600) && !message.truncates());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -73,6 +75,45 @@ impl Open {
     pub const fn emptied(mut self) -> Self {
         self.truncate = true;
         self
+    }
+
+    /// Returns whether the file can be read.
+    #[must_use]
+    pub const fn reads(self) -> bool {
+        matches!(self.access, Access::Read | Access::ReadAndWrite)
+    }
+
+    /// Returns whether the file can be written.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        !matches!(self.access, Access::Read)
+    }
+
+    /// Returns whether each write goes to the current end.
+    #[must_use]
+    pub const fn appends(self) -> bool {
+        matches!(self.access, Access::Append)
+    }
+
+    /// Returns the permissions of a file that this creates, or `None` if it creates none.
+    #[must_use]
+    pub const fn creates(self) -> Option<u32> {
+        match self.make {
+            Make::Never => None,
+            Make::IfMissing(mode) | Make::New(mode) => Some(mode),
+        }
+    }
+
+    /// Returns whether opening fails if the name exists.
+    #[must_use]
+    pub const fn needs_new(self) -> bool {
+        matches!(self.make, Make::New(_))
+    }
+
+    /// Returns whether the file is truncated.
+    #[must_use]
+    pub const fn truncates(self) -> bool {
+        self.truncate
     }
 
     /// Whether this may change something on the disk.

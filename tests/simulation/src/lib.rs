@@ -1,6 +1,7 @@
 //! A deterministic simulation of the whole system: the server's loop, the fetcher and the Maildir store run on a simulated
 //! network, disk and clock. One seed is one run.
 
+pub mod actors;
 pub mod chance;
 pub mod clock;
 pub mod disk;
@@ -9,6 +10,8 @@ mod job;
 pub mod mail;
 pub mod network;
 pub mod process;
+pub mod runs;
+pub mod seeds;
 pub mod sim;
 pub mod trace;
 pub mod world;

@@ -139,7 +139,9 @@ impl Inventory {
             }
             Target::Mbox(path) => {
                 let octets = disk.read(path).unwrap_or_default();
-                messages_of_mbox(&octets).iter().for_each(|message| inventory.add(message, "the mbox", mails));
+                messages_of_mbox(&octets)
+                    .iter()
+                    .for_each(|message| inventory.add(message, "the mbox", mails));
             }
             _ => {}
         }
@@ -162,7 +164,8 @@ impl Inventory {
         };
         if lf(octets) != mail.octets {
             let (found, expected) = (octets.len(), mail.octets.len());
-            self.wrong.push(format!("{place}: message {} is altered: {found} octets, not {expected}", mail.number));
+            self.wrong
+                .push(format!("{place}: message {} is altered: {found} octets, not {expected}", mail.number));
         }
         *self.counts.entry(mail.number).or_default() += 1;
     }

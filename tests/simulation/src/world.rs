@@ -5,9 +5,11 @@ mod ledger;
 mod nemesis;
 mod plan;
 mod server;
+mod totals;
 
 pub use fetcher::Fetcher;
 pub use plan::{Account, Plan};
+pub use totals::Totals;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -19,33 +21,11 @@ use pop3_disk::Open;
 use pop3_driver::Stop;
 
 use crate::mail::Mail;
-use crate::network::{Network, NetworkTotals};
+use crate::network::Network;
 use crate::process::Process;
 use crate::{Chance, Executor, Failure, Group, Sim, SimDisk};
 use fetcher::Ran;
 use ledger::Ledger;
-
-/// What has happened in one or more runs.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Totals {
-    pub sessions: u64,
-    pub open_sessions: i64,
-    pub messages: u64,
-    pub fetched: u64,
-    pub removed: u64,
-    pub runs_well: u64,
-    pub runs_failed: u64,
-    pub runs_killed: u64,
-    pub server_starts: u64,
-    pub crashes: u64,
-    pub disk_faults: u64,
-    pub flags: u64,
-    pub clock_jumps: u64,
-    pub steps: u64,
-    pub seconds: u64,
-    pub network: NetworkTotals,
-}
 
 /// The result of a run.
 #[derive(Debug)]
@@ -79,6 +59,8 @@ struct Running {
     fetchers: BTreeMap<String, (Process, Stop)>,
     /// The end is near: nothing is started that is not asked for.
     calm: bool,
+    /// The sessions that the server has open.
+    sessions: i64,
 }
 
 /// The Maildir of a user.
@@ -116,13 +98,11 @@ pub fn run(seed: u64) -> Outcome {
     for disk in [&world.server_disk, &world.client_disk] {
         disk.set_hook(None);
     }
-    if failure.is_some() && std::env::var_os("DISK").is_some() {
-        println!("{}", world.client_disk.trace());
-    }
     let mut totals = *world.totals();
+    totals.runs = 1;
     totals.steps = executor.steps();
     totals.seconds = sim.clock().elapsed().as_secs();
-    totals.network = world.network.totals();
+    totals.add_network(world.network.totals());
     Outcome { totals, failure, trace: sim.trace().last(), digest: sim.trace().digest() }
 }
 
@@ -227,7 +207,7 @@ impl World {
             }
             self.server_ended();
             self.sim.say(format_args!("server: dead"));
-            self.count(|totals| totals.open_sessions = 0);
+            self.running().sessions = 0;
             let down = Duration::from_secs(self.sim.chance().below(120) as u64);
             if !self.is_calm() {
                 self.sim.sleep(down).await;
@@ -330,7 +310,7 @@ impl World {
         }
         // Sessions whose connection is frozen end by their timeouts.
         self.sim.sleep(Duration::from_secs(1_000)).await;
-        let open = self.totals().open_sessions;
+        let open = self.running().sessions;
         if open != 0 {
             self.sim.fail(format!("{open} sessions have not ended"));
         }
@@ -368,7 +348,8 @@ impl World {
                 return;
             }
         }
-        self.sim.fail(format!("{} does not come to an end, although nothing is wrong any more", fetcher.name));
+        self.sim
+            .fail(format!("{} does not come to an end, although nothing is wrong any more", fetcher.name));
     }
 
     /// What is left when everything has ended.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pop3_driver::client::{Client, ClientOptions, Security};
+use pop3_driver::client::{Client, ClientOptions};
 use pop3_driver::{Stop, Transport as _};
 use pop3_fetch::{Fetch, FetchError, FetchEvent, FetchOptions, FetchReport, Target};
 
@@ -67,7 +67,9 @@ impl Fetcher {
         world.check_target(self);
         let holds = process.holds();
         if holds != (0, 0) {
-            world.sim.fail(format!("{} has ended and holds {} files and {} locks", self.name, holds.0, holds.1));
+            world
+                .sim
+                .fail(format!("{} has ended and holds {} files and {} locks", self.name, holds.0, holds.1));
         }
         process.kill();
         ran
@@ -80,10 +82,8 @@ async fn session(
     process: Process,
     stop: Stop,
 ) -> Result<FetchReport, String> {
-    let options = FetchOptions::new()
-        .with_delete(fetcher.delete)
-        .with_limit(fetcher.limit)
-        .with_stop(stop.clone());
+    let options =
+        FetchOptions::new().with_delete(fetcher.delete).with_limit(fetcher.limit).with_stop(stop.clone());
     let (disk, target, state) = (process.disk(), fetcher.target.clone(), fetcher.state.clone());
     let account = fetcher.account.name.clone() + "@server";
     let open = move || Fetch::open_on(&disk, &target, &state, &account, options);
@@ -131,4 +131,3 @@ fn told(error: FetchError) -> String {
     }
     text
 }
-

@@ -51,7 +51,9 @@ impl World {
         for number in &maildrop.present {
             match found.counts.get(number) {
                 Some(1) => {}
-                Some(count) => self.sim.fail(format!("message {number} is {count} times on the server, {when}")),
+                Some(count) => {
+                    self.sim.fail(format!("message {number} is {count} times on the server, {when}"))
+                }
                 None => self.sim.fail(format!("message {number} is not on the server any more, {when}")),
             }
         }
@@ -91,9 +93,8 @@ impl World {
         // What the client has must survive even if its machine loses power now.
         let after = self.client_disk.after_crash(self.sim.chance().fork());
         let targets = self.plan.fetchers.iter().filter(|fetcher| fetcher.account == *account);
-        let kept: Vec<Inventory> = targets
-            .map(|fetcher| Inventory::of_target(&after, &fetcher.target, &ledger.mails))
-            .collect();
+        let kept: Vec<Inventory> =
+            targets.map(|fetcher| Inventory::of_target(&after, &fetcher.target, &ledger.mails)).collect();
         for number in gone {
             if !kept.iter().any(|kept| kept.counts.contains_key(&number)) {
                 self.sim.fail(format!(
@@ -141,7 +142,8 @@ impl World {
                 let target = Inventory::of_target(&self.client_disk, &fetcher.target, &ledger.mails);
                 for number in target.counts.keys() {
                     if !maildrop.delivered.contains(number) {
-                        self.sim.fail(format!("message {number} of another account is in {}", fetcher.target));
+                        self.sim
+                            .fail(format!("message {number} of another account is in {}", fetcher.target));
                     }
                 }
                 for number in server.counts.keys() {
@@ -158,7 +160,8 @@ impl World {
             }
             if fetchers.clone().any(|fetcher| fetcher.delete) && !server.counts.is_empty() {
                 let left: Vec<_> = server.counts.keys().collect();
-                self.sim.fail(format!("messages of {} were not deleted on the server: {left:?}", account.name));
+                self.sim
+                    .fail(format!("messages of {} were not deleted on the server: {left:?}", account.name));
             }
         }
     }

@@ -31,6 +31,7 @@ impl World {
             let stopped = self.running().fetchers.values().next_back().cloned();
             if let Some((_, stop)) = stopped {
                 self.sim.say(format_args!("nemesis: stops a fetcher"));
+                self.count(|totals| totals.runs_stopped += 1);
                 stop.stop();
             }
         }

@@ -60,7 +60,10 @@ impl Plan {
     pub fn draw(chance: &Chance) -> Self {
         let accounts: Vec<Account> = ["alice", "bob"][..1 + usize::from(chance.per_mille(300))]
             .iter()
-            .map(|name| Account { name: (*name).to_owned(), password: format!("secret of {name} {}", chance.below(1 << 20)) })
+            .map(|name| Account {
+                name: (*name).to_owned(),
+                password: format!("secret of {name} {}", chance.below(1 << 20)),
+            })
             .collect();
         let tls = chance.per_mille(650);
         let mut fetchers: Vec<Fetcher> = Vec::new();

@@ -23,8 +23,7 @@ pub(super) const PORTS: [(u16, Entrance); 2] = [(110, Entrance::Plain), (995, En
 pub(super) fn start(world: &Arc<World>) -> Process {
     let process = Process::start(&world.sim, &world.server_disk);
     let store = Users { disk: process.disk(), config: world.plan.maildir.clone(), world: Arc::clone(world) };
-    let service =
-        Arc::new(Server { store: Arc::new(store), pool: process.pool(), world: Arc::clone(world) });
+    let service = Arc::new(Server { store: Arc::new(store), pool: process.pool(), world: Arc::clone(world) });
     for (port, entrance) in PORTS {
         let (listener, own) = (world.network.listen(port), process.clone());
         let (service, alive) = (Arc::clone(&service), process.alive());
@@ -34,7 +33,7 @@ pub(super) fn start(world: &Arc<World>) -> Process {
                 let peer = Peer::new(address, (SERVER, port).into());
                 let service = Arc::clone(&service);
                 service.world.count(|totals| totals.sessions += 1);
-                service.world.count(|totals| totals.open_sessions += 1);
+                service.world.running().sessions += 1;
                 own.spawn(format!("session of {address}"), async move {
                     serve(socket, entrance, peer, &*service, &Stop::new()).await;
                 });
@@ -72,12 +71,16 @@ impl Service for Server {
             world.sim.fail(format!("the session of {peer} panicked"));
         }
         if user == MALLORY.0 {
-            world.sim.fail("the man in the middle is logged in: what was sent before TLS was believed after it");
+            world
+                .sim
+                .fail("the man in the middle is logged in: what was sent before TLS was believed after it");
         }
         if totals.removed > 0 && close != Close::Quit && world.plan.network_is_fair() {
-            world.sim.fail(format!("the session of {peer} removed {} and ended with {close}", totals.removed));
+            world
+                .sim
+                .fail(format!("the session of {peer} removed {} and ended with {close}", totals.removed));
         }
-        world.count(|totals| totals.open_sessions -= 1);
+        world.running().sessions -= 1;
     }
 }
 
@@ -123,7 +126,11 @@ struct Watched {
 impl Maildrop for Watched {
     type Message = MessageFile;
 
-    fn try_fetch(&mut self, message: MessageNumber, extent: Extent) -> Option<Result<MessageFile, Rejection>> {
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Option<Result<MessageFile, Rejection>> {
         Maildrop::try_fetch(&mut self.inner, message, extent)
     }
 

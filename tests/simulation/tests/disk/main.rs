@@ -1,0 +1,8 @@
+//! The simulated disk behaves as a real one.
+#![cfg(unix)]
+
+mod crash;
+mod faults;
+mod like_the_system;
+mod locks;
+mod support;

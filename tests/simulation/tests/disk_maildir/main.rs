@@ -1,0 +1,7 @@
+//! A Maildir on a simulated disk: sessions and deliveries that are interrupted by faults, kills and losses of power,
+//! while other programs work on it. One seed is one run.
+#![cfg(unix)]
+
+mod book;
+mod runs;
+mod world;
