@@ -152,7 +152,9 @@ pub(super) fn owner(lock: &Spot) -> io::Result<Owner> {
     let text = String::from_utf8_lossy(&text);
     let (pid, machine) = match text.split_once(':') {
         Some((pid, machine)) => (pid, Some(machine.trim())),
-        None => (text.as_ref(), None),
+        None if text.ends_with('\n') => (text.as_ref(), None),
+        // It may be the beginning of a number: a power failure has cut it.
+        None => return Ok(Owner::Unknown),
     };
     let Some(pid) = pid.trim().parse().ok().filter(|&pid| pid > 0).and_then(Pid::from_raw) else {
         return Ok(Owner::Unknown);
@@ -210,7 +212,10 @@ mod tests {
             // In a container, the process ID is the same each time.
             (format!("{init}:{here}"), Duration::ZERO, true),
             (format!("{parent}:{here}"), old, false),
-            (format!("{parent}"), old, false),
+            (format!("{parent}\n"), old, false),
+            // The beginning of what another process wrote, after a power failure.
+            (format!("{parent}"), Duration::ZERO, false),
+            (format!("{parent}"), old, true),
             (format!("{gone}:elsewhere.{here}"), Duration::ZERO, false),
             (format!("{gone}:elsewhere.{here}"), old, true),
             (String::new(), Duration::ZERO, false),
@@ -243,7 +248,8 @@ mod tests {
             let (one, other) =
                 (Candidate::make(spot("one")).unwrap(), Candidate::make(spot("other")).unwrap());
             // Of a process that runs, as ours is.
-            fs::write(folder.path().join("one"), std::os::unix::process::parent_id().to_string()).unwrap();
+            fs::write(folder.path().join("one"), format!("{}\n", std::os::unix::process::parent_id()))
+                .unwrap();
             let lock = one.try_take(&spot("box.lock")).unwrap().unwrap();
             if rename_new {
                 assert!(other.try_take(&spot("box.lock")).unwrap().is_none());

@@ -220,7 +220,7 @@ mod tests {
         assert!(take().unwrap_err().to_string().contains("another program has held the lock"));
         drop(locked);
         let parent = std::os::unix::process::parent_id();
-        fs::write(lock_file(&path), parent.to_string()).unwrap();
+        fs::write(lock_file(&path), format!("{parent}\n")).unwrap();
         let text = take().unwrap_err().to_string();
         assert!(text.contains(&format!("process {parent} ")) && text.contains("box.lock"), "{text}");
         fs::remove_file(lock_file(&path)).unwrap();
