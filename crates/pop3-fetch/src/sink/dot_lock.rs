@@ -11,7 +11,7 @@ use crate::spot::Spot;
 
 /// At this age, in nanoseconds, a lock file that names no process of this machine counts as given up; liblockfile has
 /// the same.
-const GIVEN_UP: i64 = 5 * 60 * 1_000_000_000;
+const GIVEN_UP: u64 = 5 * 60 * 1_000_000_000;
 
 /// As others make lock files: all may read who has it.
 const READABLE: Open = Open::writing().make_new(0o644);
@@ -80,8 +80,9 @@ impl Candidate {
             && match owner(lock)? {
                 Owner::Running(_) => false,
                 Owner::Gone => true,
-                // By the clock of the file system, which may be another machine's.
-                Owner::Unknown => self.made.modified.saturating_sub(stale.modified) > GIVEN_UP,
+                // By the clock of the file system, which may be another machine's. If it was set back since, the lock
+                // seems to come from the future.
+                Owner::Unknown => self.made.modified.abs_diff(stale.modified) > GIVEN_UP,
             };
         // Another process may have been faster and hold the lock now.
         if !is_stale || lock.stat()?.is_none_or(|now| !now.same_file(&stale)) {
@@ -232,6 +233,19 @@ mod tests {
             assert_eq!(lock.is_some(), taken, "{content:?} {age:?}");
             drop(lock);
             assert_eq!(path.exists(), !taken, "{content:?} {age:?}");
+        }
+    }
+
+    #[test]
+    fn a_lock_that_was_given_up_before_the_clock_was_set_back_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box.lock");
+        let candidate = Candidate::make(spot(&folder.path().join("candidate"))).unwrap();
+        for (ahead, taken) in [(60, false), (24 * 60 * 60, true)] {
+            fs::write(&path, "").unwrap();
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() + Duration::from_secs(ahead)).unwrap();
+            assert_eq!(candidate.try_take(&spot(&path)).unwrap().is_some(), taken, "{ahead}");
         }
     }
 

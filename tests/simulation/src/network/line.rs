@@ -185,7 +185,9 @@ impl Line {
             }
         }
         while !rest.is_empty() {
-            let most = rest.len().min(self.plan.segment);
+            // Where single octets matter is at the beginning.
+            let least = if self.pipe(direction).sent < 2_000 { 1 } else { 1_400 };
+            let most = rest.len().min(self.plan.segment.max(least));
             // Small segments are sent together at random.
             let (now, later) = rest.split_at(1 + self.sim.chance().below(most));
             self.push(direction, now);
