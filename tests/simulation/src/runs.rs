@@ -47,6 +47,9 @@ pub fn run_seeds(seeds: Range<u64>, tell: impl Fn(&str) + Sync) -> Report {
 #[must_use]
 pub fn replay(seed: u64, full: bool) -> bool {
     let outcome = run(seed);
+    if full && let Some([server, client]) = &outcome.disks {
+        println!("The disk of the server:\n{server}\nThe disk of the client:\n{client}");
+    }
     println!("{}", told(seed, &outcome, if full { usize::MAX } else { PRINTED }));
     println!("{}", outcome.totals);
     outcome.failure.is_none()

@@ -39,6 +39,8 @@ pub struct Outcome {
     pub trace: Vec<String>,
     /// A number that differs if anything in the trace differs.
     pub digest: u64,
+    /// The last calls on the disks of the server and the client, if it failed.
+    pub disks: Option<[String; 2]>,
 }
 
 pub(crate) struct World {
@@ -103,7 +105,8 @@ pub fn run(seed: u64) -> Outcome {
     totals.steps = executor.steps();
     totals.seconds = sim.clock().elapsed().as_secs();
     totals.add_network(world.network.totals());
-    Outcome { totals, failure, trace: sim.trace().last(), digest: sim.trace().digest() }
+    let disks = failure.is_some().then(|| [world.server_disk.trace(), world.client_disk.trace()]);
+    Outcome { totals, failure, trace: sim.trace().last(), digest: sim.trace().digest(), disks }
 }
 
 impl World {

@@ -19,6 +19,9 @@ pub(super) struct StateFile {
     disk: Arc<dyn Disk>,
     spot: Spot,
     file: Box<dyn File>,
+    /// The name of the file is known to be on the disk. If an earlier run was killed before that, a power failure would
+    /// bring the file back that was there before, without what is noted now.
+    is_named: bool,
     pub(super) header: Header,
     traits: Traits,
     /// What is noted, and is not known to have appeared.
@@ -56,6 +59,7 @@ impl StateFile {
             disk,
             spot,
             file,
+            is_named: false,
             header,
             traits,
             tail,
@@ -105,8 +109,18 @@ impl StateFile {
     /// Brings the notes to the disk that are not there yet.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if self.is_behind {
-            self.file.sync()?;
+            self.sync_file()?;
             self.is_behind = false;
+        }
+        Ok(())
+    }
+
+    /// Brings the content of the file to the disk, and its name.
+    fn sync_file(&mut self) -> io::Result<()> {
+        self.file.sync()?;
+        if !self.is_named {
+            self.spot.sync_folder()?;
+            self.is_named = true;
         }
         Ok(())
     }
@@ -130,7 +144,7 @@ impl StateFile {
         self.is_torn = true;
         let mut appended = self.file.write_all(lines);
         if durably {
-            appended = appended.and_then(|()| self.file.sync());
+            appended = appended.and_then(|()| self.sync_file());
             self.is_behind &= appended.is_err();
         } else {
             self.is_behind = true;
@@ -213,6 +227,9 @@ impl Storage for StateFile {
         self.file = file;
         self.is_torn = false;
         self.is_behind = false;
-        self.spot.sync_folder()
+        self.is_named = false;
+        self.spot.sync_folder()?;
+        self.is_named = true;
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pop3_disk::System;
+use pop3_disk::{Change, Faults, System, What};
 
 use super::record::checksum;
 use super::*;
@@ -38,6 +38,37 @@ fn what_was_noted_is_there_in_the_next_run() {
     let journal = Journal::open(&System::shared(), &path, "u@h:110", "mbox:y", &Stop::new()).unwrap();
     assert_eq!(journal.memory().iter().map(|(id, _)| id).collect::<Vec<_>>(), [intent("b").id]);
     assert!(journal.unsure().is_empty());
+}
+
+/// A run that was killed may have left a new file whose name is not on the disk. What is noted in it would be lost with
+/// it in a power failure.
+#[test]
+fn the_first_note_of_a_run_brings_the_name_of_the_file_to_the_disk_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let faults = Faults::over(System::shared());
+    let open = || Journal::open(&faults.shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let synced = || {
+        let is_sync = |change: &Change| change.what == What::Sync;
+        let paths = faults.changes().into_iter().filter(is_sync).map(|change| change.path);
+        let paths: Vec<_> = paths.collect();
+        faults.calm();
+        paths
+    };
+    drop(open());
+    let mut journal = open();
+    faults.calm();
+    journal.intend(&[intent("a")]).unwrap();
+    assert_eq!(synced(), [path.clone(), folder.path().to_owned()]);
+    journal.intend(&[intent("b")]).unwrap();
+    assert_eq!(synced(), [path.clone()]);
+    // The sync of the directory fails when the file is written anew.
+    faults.fail_at(5, io::ErrorKind::Other);
+    journal.settle(&journal.unsure()).unwrap_err();
+    assert!(faults.has_failed());
+    faults.calm();
+    journal.intend(&[intent("c")]).unwrap();
+    assert!(synced().contains(&folder.path().to_owned()));
 }
 
 #[test]
