@@ -5,7 +5,7 @@ use core::fmt;
 use crate::network::NetworkTotals;
 
 /// What has happened in one or more runs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
     /// Runs.
