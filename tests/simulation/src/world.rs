@@ -3,11 +3,13 @@
 mod fetcher;
 mod ledger;
 mod nemesis;
+mod odd_server;
 mod plan;
 mod server;
 mod totals;
 
 pub use fetcher::Fetcher;
+pub use odd_server::Oddity;
 pub use plan::{Account, Plan};
 pub use totals::Totals;
 
@@ -19,10 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_disk::Open;
 use pop3_driver::Stop;
+use pop3_fetch::FetchReport;
 
 use crate::mail::Mail;
 use crate::network::Network;
-use crate::process::Process;
+use crate::process::{Alive, Process};
 use crate::{Chance, Executor, Failure, Group, Sim, SimDisk};
 use fetcher::Ran;
 use ledger::Ledger;
@@ -52,6 +55,7 @@ pub(crate) struct World {
     ledger: Mutex<Ledger>,
     totals: Mutex<Totals>,
     running: Mutex<Running>,
+    odd_maildrop: Mutex<odd_server::Maildrop>,
 }
 
 /// The processes that run.
@@ -61,6 +65,8 @@ struct Running {
     fetchers: BTreeMap<String, (Process, Stop)>,
     /// The end is near: nothing is started that is not asked for.
     calm: bool,
+    /// Nothing is started any more.
+    over: bool,
     /// The sessions that the server has open.
     sessions: i64,
 }
@@ -85,6 +91,7 @@ pub fn run(seed: u64) -> Outcome {
         ledger: Mutex::default(),
         totals: Mutex::default(),
         running: Mutex::default(),
+        odd_maildrop: Mutex::default(),
         sim: sim.clone(),
     });
     sim.say(format_args!("seed {seed}: {}", world.plan));
@@ -133,6 +140,14 @@ impl World {
         drop(process);
     }
 
+    fn odd_maildrop(&self) -> MutexGuard<'_, odd_server::Maildrop> {
+        self.odd_maildrop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_over(&self) -> bool {
+        self.running().over
+    }
+
     fn is_calm(&self) -> bool {
         self.running().calm
     }
@@ -140,7 +155,11 @@ impl World {
     async fn main(self: Arc<Self>) {
         self.set_up();
         let server = Arc::clone(&self);
-        self.sim.spawn(Group::NONE, "supervisor of the server", async move { server.keep_serving().await });
+        if self.plan.oddities.is_empty() {
+            self.sim.spawn(Group::NONE, "supervisor of the server", async move { server.keep_serving().await });
+        } else {
+            self.sim.spawn(Group::NONE, "odd server", odd_server::serve(server));
+        }
         let mut rounds = Vec::new();
         for fetcher in self.plan.fetchers.clone() {
             let own = Arc::clone(&self);
@@ -234,6 +253,12 @@ impl World {
             self.sim.sleep(Duration::from_millis(chance.below(pause) as u64)).await;
             let account = chance.pick(&self.plan.accounts).clone();
             let mail = Mail::new(u32::try_from(number).unwrap_or_default(), &chance.fork());
+            if !self.plan.oddities.is_empty() {
+                self.count(|totals| totals.messages += 1);
+                self.sim.say(format_args!("delivered message {number}"));
+                self.odd_delivery(&account, mail);
+                continue;
+            }
             match self.put(&account, &mail) {
                 Ok(()) => {
                     self.count(|totals| totals.messages += 1);
@@ -262,7 +287,7 @@ impl World {
 
     /// Changes flags, as a mail reader does.
     async fn read(&self) {
-        if !self.plan.reader {
+        if !self.plan.reader || !self.plan.oddities.is_empty() {
             return;
         }
         while self.sim.clock().elapsed() < self.plan.chaos {
@@ -326,16 +351,23 @@ impl World {
         }
         self.check_all();
         self.running().server = None;
+        self.running().over = true;
         self.sim.sleep(Duration::from_secs(5)).await;
+        if !self.plan.oddities.is_empty() {
+            // The odd server looks whether it is over when somebody comes, and its sessions may sleep.
+            let _ = self.network.connect(1, 110, &Alive::always()).await;
+            self.sim.sleep(Duration::from_secs(3_000)).await;
+        }
     }
 
     /// Runs a fetcher until it has everything. Nothing keeps it from that.
     async fn finish(self: &Arc<Self>, fetcher: &Fetcher) {
+        let is_well = |report: &FetchReport| report.left == 0 && report.is_well();
         for attempt in 0..8 {
             // A session whose client was killed may still have the maildrop.
             let ran = fetcher.run_once(self).await;
             match ran {
-                Ran::Well(report) if report.left == 0 && report.is_well() => return,
+                Ran::Well(report) if is_well(&report) => return,
                 Ran::Well(_) => {}
                 Ran::Failed(_) | Ran::Killed => {
                     self.sim.sleep(Duration::from_secs(if attempt < 3 { 20 } else { 700 })).await;
@@ -345,8 +377,7 @@ impl World {
         let more = (self.plan.messages / 3) + 1;
         for _ in 0..more {
             if let Ran::Well(report) = fetcher.run_once(self).await
-                && report.left == 0
-                && report.is_well()
+                && is_well(&report)
             {
                 return;
             }

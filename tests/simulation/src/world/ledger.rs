@@ -86,6 +86,37 @@ impl World {
         if gone.len() > most {
             self.sim.fail(format!("{} messages are gone, but only {most} were marked", gone.len()));
         }
+        self.check_kept(&ledger, account, &gone);
+    }
+
+    /// A message has arrived at a server that departs from the protocol.
+    pub(super) fn odd_delivery(&self, account: &Account, mail: Mail) {
+        self.odd_maildrop().messages.push(mail.clone());
+        self.delivered(account, mail);
+    }
+
+    /// A server that departs from the protocol removes messages at QUIT.
+    pub(super) fn odd_removal(&self, numbers: &BTreeSet<Number>) {
+        let mut gone = Vec::new();
+        self.odd_maildrop().messages.retain(|mail| {
+            let goes = numbers.contains(&mail.number);
+            if goes {
+                gone.push(mail.number);
+            }
+            !goes
+        });
+        self.sim.say(format_args!("server: removes {gone:?}"));
+        let mut ledger = self.ledger();
+        for maildrop in ledger.accounts.values_mut() {
+            maildrop.present.retain(|number| !gone.contains(number));
+        }
+        for account in &self.plan.accounts {
+            self.check_kept(&ledger, account, &gone);
+        }
+    }
+
+    /// Checks that a client has what was removed from the server.
+    fn check_kept(&self, ledger: &Ledger, account: &Account, gone: &[Number]) {
         if gone.is_empty() {
             return;
         }
@@ -96,7 +127,7 @@ impl World {
         let kept: Vec<Inventory> =
             targets.map(|fetcher| Inventory::of_target(&after, &fetcher.target, &ledger.mails)).collect();
         for number in gone {
-            if !kept.iter().any(|kept| kept.counts.contains_key(&number)) {
+            if !kept.iter().any(|kept| kept.counts.contains_key(number)) {
                 self.sim.fail(format!(
                     "message {number} was removed from the server, but a power failure of the client's machine \
                      would lose it"
@@ -114,6 +145,10 @@ impl World {
     }
 
     fn on_server(&self, ledger: &Ledger, account: &Account) -> Inventory {
+        if !self.plan.oddities.is_empty() {
+            let numbers = self.odd_maildrop().messages.iter().map(|mail| (mail.number, 1)).collect();
+            return Inventory { counts: numbers, wrong: Vec::new() };
+        }
         Inventory::of_maildir(&self.server_disk, &maildir_of(account), &ledger.mails)
     }
 
@@ -121,10 +156,12 @@ impl World {
     pub(super) fn check_target(&self, fetcher: &Fetcher) {
         let ledger = self.ledger();
         let target = Inventory::of_target(&self.client_disk, &fetcher.target, &ledger.mails);
-        for wrong in &target.wrong {
+        let oddities = &self.plan.oddities;
+        for wrong in target.wrong.iter().filter(|_| !oddities.iter().any(|oddity| oddity.may_alter())) {
             self.sim.fail(format!("in {}: {wrong}", fetcher.target));
         }
-        for (number, count) in target.counts.iter().filter(|(_, count)| **count > 1) {
+        let doubled = target.counts.iter().filter(|(_, count)| **count > 1);
+        for (number, count) in doubled.filter(|_| !oddities.iter().any(|oddity| oddity.may_double())) {
             self.sim.fail(format!("message {number} is {count} times in {}", fetcher.target));
         }
     }

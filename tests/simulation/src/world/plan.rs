@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use pop3_driver::client::Security;
@@ -10,6 +11,7 @@ use pop3_fetch::Target;
 use pop3_maildir::MaildirConfig;
 
 use super::fetcher::Fetcher;
+use super::odd_server::Oddity;
 use crate::Chance;
 
 /// A user of the server.
@@ -38,6 +40,8 @@ pub struct Plan {
     pub(super) nemesis: Nemesis,
     /// A mail reader changes flags on the server.
     pub(super) reader: bool,
+    /// How the server departs from the protocol; none for the real one.
+    pub(super) oddities: BTreeSet<Oddity>,
 }
 
 /// What goes wrong, in so many of 1000 moments.
@@ -58,14 +62,15 @@ impl Plan {
     /// The plan of a seed.
     #[must_use]
     pub fn draw(chance: &Chance) -> Self {
-        let accounts: Vec<Account> = ["alice", "bob"][..1 + usize::from(chance.per_mille(300))]
+        let odd = chance.per_mille(350);
+        let accounts: Vec<Account> = ["alice", "bob"][..1 + usize::from(!odd && chance.per_mille(300))]
             .iter()
             .map(|name| Account {
                 name: (*name).to_owned(),
                 password: format!("secret of {name} {}", chance.below(1 << 20)),
             })
             .collect();
-        let tls = chance.per_mille(650);
+        let tls = !odd && chance.per_mille(650);
         let mut fetchers: Vec<Fetcher> = Vec::new();
         for index in 0..*chance.pick(&[1, 1, 2, 2, 3]) {
             let account = chance.pick(&accounts).clone();
@@ -100,6 +105,7 @@ impl Plan {
                 stop: rate(200),
             },
             reader: chance.per_mille(500),
+            oddities: if odd { Oddity::some(chance) } else { BTreeSet::new() },
         }
     }
 
@@ -116,6 +122,13 @@ impl Plan {
             Some(connector) => Security::StartTls(connector),
             None => Security::Plaintext,
         }
+    }
+
+    /// The oddities that stay when all is calm: what is in all sessions.
+    pub(super) fn calm_oddities(&self) -> BTreeSet<Oddity> {
+        use Oddity as O;
+        let stays = [O::EstimatedSizes, O::RemovesRetrieved, O::RepeatedUids, O::WithoutCapa, O::BareLf];
+        self.oddities.iter().copied().filter(|oddity| stays.contains(oddity)).collect()
     }
 
     /// Whether a lost connection would be a surprise.
@@ -151,6 +164,9 @@ impl fmt::Display for Plan {
             (_, true) => "implicit TLS",
         };
         write!(f, "{tls}, {} messages in {:?}, {:?}", self.messages, self.chaos, self.nemesis)?;
+        if !self.oddities.is_empty() {
+            write!(f, "; the server: {:?}", self.oddities)?;
+        }
         for fetcher in &self.fetchers {
             let deletes = if fetcher.delete { "deletes" } else { "keeps" };
             write!(f, "; {} of {} into {}, {deletes}", fetcher.name, fetcher.account.name, fetcher.target)?;

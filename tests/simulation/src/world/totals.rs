@@ -22,6 +22,8 @@ pub struct Totals {
     pub removed: u64,
     /// Sessions of the server.
     pub sessions: u64,
+    /// Sessions of servers that depart from the protocol.
+    pub odd_sessions: u64,
     /// Times that the server was started.
     pub server_starts: u64,
     /// Runs of a fetcher that ended well.
@@ -59,7 +61,7 @@ impl Totals {
         self.meddled += meddled;
     }
 
-    fn fields(&mut self) -> [(&'static str, &mut u64); 20] {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 21] {
         [
             ("runs", &mut self.runs),
             ("steps", &mut self.steps),
@@ -68,6 +70,7 @@ impl Totals {
             ("messages fetched", &mut self.fetched),
             ("messages removed", &mut self.removed),
             ("sessions", &mut self.sessions),
+            ("sessions of odd servers", &mut self.odd_sessions),
             ("server starts", &mut self.server_starts),
             ("fetcher runs that ended well", &mut self.runs_well),
             ("fetcher runs that failed", &mut self.runs_failed),
