@@ -1,6 +1,6 @@
 //! The messages of a run, and where they are found again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pop3_fetch::Target;
@@ -109,8 +109,10 @@ fn crlf(octets: &[u8]) -> Vec<u8> {
 /// The messages in a place, by number: how often each is there. What differs from what was delivered is told in the text.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    /// How often each message is there.
+    /// How often each message is there, as it was delivered.
     pub counts: BTreeMap<Number, usize>,
+    /// The messages that are there in another form.
+    pub altered: BTreeSet<Number>,
     /// What is no message that was delivered.
     pub wrong: Vec<String>,
 }
@@ -148,6 +150,12 @@ impl Inventory {
         inventory
     }
 
+    /// Whether a message is there. `altered` tells whether it may have another form.
+    #[must_use]
+    pub fn has(&self, number: Number, altered: bool) -> bool {
+        self.counts.contains_key(&number) || (altered && self.altered.contains(&number))
+    }
+
     fn add_files(&mut self, files: BTreeMap<PathBuf, Found>, mails: &BTreeMap<Number, Mail>) {
         for (path, found) in files {
             if let Found::File(octets) = found {
@@ -166,6 +174,8 @@ impl Inventory {
             let (found, expected) = (octets.len(), mail.octets.len());
             self.wrong
                 .push(format!("{place}: message {} is altered: {found} octets, not {expected}", mail.number));
+            self.altered.insert(mail.number);
+            return;
         }
         *self.counts.entry(mail.number).or_default() += 1;
     }

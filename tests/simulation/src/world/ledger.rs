@@ -1,7 +1,10 @@
 //! What must hold: where each message is, at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
+
+use pop3_fetch::Target;
 
 use super::{Account, Fetcher, World, maildir_of};
 use crate::mail::{Inventory, Mail, Number};
@@ -21,6 +24,13 @@ struct Maildrop {
     present: BTreeSet<Number>,
     /// How many messages the session may remove whose commit goes on.
     removing: Option<usize>,
+}
+
+/// The file beside an mbox that is there while something is appended.
+fn append_file(mbox: &Path) -> PathBuf {
+    let mut path = mbox.to_owned().into_os_string();
+    path.push(".pop3-append");
+    path.into()
 }
 
 impl World {
@@ -127,7 +137,7 @@ impl World {
         let kept: Vec<Inventory> =
             targets.map(|fetcher| Inventory::of_target(&after, &fetcher.target, &ledger.mails)).collect();
         for number in gone {
-            if !kept.iter().any(|kept| kept.counts.contains_key(number)) {
+            if !kept.iter().any(|kept| kept.has(*number, self.plan.may_alter())) {
                 self.sim.fail(format!(
                     "message {number} was removed from the server, but a power failure of the client's machine \
                      would lose it"
@@ -147,7 +157,7 @@ impl World {
     fn on_server(&self, ledger: &Ledger, account: &Account) -> Inventory {
         if !self.plan.oddities.is_empty() {
             let numbers = self.odd_maildrop().messages.iter().map(|mail| (mail.number, 1)).collect();
-            return Inventory { counts: numbers, wrong: Vec::new() };
+            return Inventory { counts: numbers, ..Inventory::default() };
         }
         Inventory::of_maildir(&self.server_disk, &maildir_of(account), &ledger.mails)
     }
@@ -157,7 +167,12 @@ impl World {
         let ledger = self.ledger();
         let target = Inventory::of_target(&self.client_disk, &fetcher.target, &ledger.mails);
         let oddities = &self.plan.oddities;
-        for wrong in target.wrong.iter().filter(|_| !oddities.iter().any(|oddity| oddity.may_alter())) {
+        // While an mbox is appended to, a file beside it tells how to undo that.
+        let is_torn = match &fetcher.target {
+            Target::Mbox(path) => self.client_disk.read(append_file(path)).is_some(),
+            _ => false,
+        };
+        for wrong in target.wrong.iter().filter(|_| !is_torn && !self.plan.may_alter()) {
             self.sim.fail(format!("in {}: {wrong}", fetcher.target));
         }
         let doubled = target.counts.iter().filter(|(_, count)| **count > 1);
@@ -177,6 +192,11 @@ impl World {
             let fetchers = self.plan.fetchers.iter().filter(|fetcher| fetcher.account == *account);
             for fetcher in fetchers.clone() {
                 let target = Inventory::of_target(&self.client_disk, &fetcher.target, &ledger.mails);
+                if !self.plan.may_alter() {
+                    for wrong in &target.wrong {
+                        self.sim.fail(format!("at the end, in {}: {wrong}", fetcher.target));
+                    }
+                }
                 for number in target.counts.keys() {
                     if !maildrop.delivered.contains(number) {
                         self.sim
@@ -184,11 +204,11 @@ impl World {
                     }
                 }
                 for number in server.counts.keys() {
-                    if !target.counts.contains_key(number) {
+                    if !target.has(*number, self.plan.may_alter()) {
                         self.sim.fail(format!("message {number} was not fetched into {}", fetcher.target));
                     }
                 }
-                stored.extend(target.counts.keys().copied());
+                stored.extend(target.counts.keys().chain(&target.altered).copied());
             }
             for number in &maildrop.delivered {
                 if !stored.contains(number) && !server.counts.contains_key(number) {

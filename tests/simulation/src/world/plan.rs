@@ -131,6 +131,11 @@ impl Plan {
         self.oddities.iter().copied().filter(|oddity| stays.contains(oddity)).collect()
     }
 
+    /// Whether the server may send something else than what was delivered to it, and nobody could tell.
+    pub(super) fn may_alter(&self) -> bool {
+        self.oddities.iter().any(|oddity| oddity.may_alter())
+    }
+
     /// Whether a lost connection would be a surprise.
     pub(super) const fn network_is_fair(&self) -> bool {
         self.nemesis.network == 0
