@@ -1,6 +1,7 @@
 //! A whole system: two machines, the programs on them, and everything that can go wrong.
 
 mod fetcher;
+mod hostile;
 mod ledger;
 mod nemesis;
 mod odd_server;
@@ -167,13 +168,14 @@ impl World {
             let task = async move { own.fetch_again_and_again(&fetcher).await };
             rounds.push(self.sim.start(Group::NONE, name, task));
         }
-        for (name, task) in [("deliveries", 0), ("nemesis", 1), ("reader", 2)] {
+        for (name, task) in [("deliveries", 0), ("nemesis", 1), ("reader", 2), ("attacks", 3)] {
             let own = Arc::clone(&self);
             rounds.push(self.sim.start(Group::NONE, name.to_owned(), async move {
                 match task {
                     0 => own.deliver().await,
                     1 => own.go_wrong().await,
-                    _ => own.read().await,
+                    2 => own.read().await,
+                    _ => own.attack().await,
                 }
             }));
         }

@@ -176,7 +176,9 @@ impl Line {
             self.meddler = Some(meddler);
         }
         let mut rest = &*octets;
-        let fault = self.plan.fault.filter(|(_, of, _)| *of == direction);
+        // On a frozen connection, what is sent fills the window, and stays there.
+        let is_up = self.condition == Condition::Up;
+        let fault = self.plan.fault.filter(|(_, of, _)| is_up && *of == direction);
         if let Some((fault, _, after)) = fault {
             let left = usize::try_from(after.saturating_sub(self.pipe(direction).sent)).unwrap_or(usize::MAX);
             if octets.len() > left {

@@ -7,6 +7,7 @@ use std::sync::{MutexGuard, PoisonError};
 use pop3_fetch::Target;
 
 use super::{Account, Fetcher, World, maildir_of};
+use crate::disk::Found;
 use crate::mail::{Inventory, Mail, Number};
 
 /// What is known of the messages of a run.
@@ -181,8 +182,33 @@ impl World {
         }
     }
 
+    /// Checks, after everything has calmed down, that nothing is left behind, and that no file tells a secret.
+    pub(super) fn check_files(&self) {
+        for (path, found) in self.client_disk.peek("/home") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_temporary = path.parent().is_some_and(|folder| folder.ends_with("tmp"))
+                || name.contains(".pop3-part")
+                || name.contains(".pop3-append")
+                || name == "mbox.lock"
+                || name.ends_with(".new");
+            // The lock of an account may stay, as an empty file.
+            let is_lock = name.contains(".pop3-") && name.ends_with(".lock");
+            if is_temporary && !is_lock {
+                self.sim.fail(format!("{} is left behind", path.display()));
+            }
+            let Found::File(octets) = found else { continue };
+            for account in &self.plan.accounts {
+                let password = account.password.as_bytes();
+                if octets.windows(password.len()).any(|octets| octets == password) {
+                    self.sim.fail(format!("the password of {} is in {}", account.name, path.display()));
+                }
+            }
+        }
+    }
+
     /// Checks, after everything has calmed down, that each message is where it must be, and once.
     pub(super) fn check_all(&self) {
+        self.check_files();
         for account in &self.plan.accounts {
             self.check_server(account, "at the end");
             let ledger = self.ledger();

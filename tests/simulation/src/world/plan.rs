@@ -40,6 +40,8 @@ pub struct Plan {
     pub(super) nemesis: Nemesis,
     /// A mail reader changes flags on the server.
     pub(super) reader: bool,
+    /// Hostile clients attack the server.
+    pub(super) hostile: bool,
     /// How the server departs from the protocol; none for the real one.
     pub(super) oddities: BTreeSet<Oddity>,
 }
@@ -105,6 +107,7 @@ impl Plan {
                 stop: rate(200),
             },
             reader: chance.per_mille(500),
+            hostile: !odd && chance.per_mille(350),
             oddities: if odd { Oddity::some(chance) } else { BTreeSet::new() },
         }
     }

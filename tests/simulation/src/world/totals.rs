@@ -24,6 +24,8 @@ pub struct Totals {
     pub sessions: u64,
     /// Sessions of servers that depart from the protocol.
     pub odd_sessions: u64,
+    /// Attacks of hostile clients.
+    pub attacks: u64,
     /// Times that the server was started.
     pub server_starts: u64,
     /// Runs of a fetcher that ended well.
@@ -61,7 +63,7 @@ impl Totals {
         self.meddled += meddled;
     }
 
-    fn fields(&mut self) -> [(&'static str, &mut u64); 21] {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 22] {
         [
             ("runs", &mut self.runs),
             ("steps", &mut self.steps),
@@ -71,6 +73,7 @@ impl Totals {
             ("messages removed", &mut self.removed),
             ("sessions", &mut self.sessions),
             ("sessions of odd servers", &mut self.odd_sessions),
+            ("attacks of hostile clients", &mut self.attacks),
             ("server starts", &mut self.server_starts),
             ("fetcher runs that ended well", &mut self.runs_well),
             ("fetcher runs that failed", &mut self.runs_failed),
