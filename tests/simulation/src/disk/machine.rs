@@ -182,7 +182,7 @@ impl Machine {
     /// The same file system on another machine, without processes.
     pub(super) fn twin(&self, chance: Chance) -> Self {
         let (nature, clock) = (self.nature.clone(), self.clock.clone());
-        Self { trace: self.trace.clone(), ..Self::new(self.tree.clone(), nature, chance, clock) }
+        Self::new(self.tree.clone(), nature, chance, clock)
     }
 
     pub(super) fn note(&mut self, text: String) {

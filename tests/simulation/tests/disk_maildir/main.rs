@@ -3,5 +3,6 @@
 #![cfg(unix)]
 
 mod book;
+mod counts;
 mod runs;
 mod world;
