@@ -216,6 +216,14 @@ impl SimDisk {
         found
     }
 
+    /// Returns the inode number of a file or directory, without a fault. `None` if there is none.
+    #[must_use]
+    pub fn inode(&self, path: impl AsRef<Path>) -> Option<u64> {
+        let machine = self.shared.lock();
+        let (node, _) = machine.tree.resolve(path.as_ref(), false).ok()?;
+        machine.tree.node(node).ok().map(|node| node.number)
+    }
+
     /// Returns the content of a file, without a fault. `None` if the path does not lead to a file.
     #[must_use]
     pub fn read(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {

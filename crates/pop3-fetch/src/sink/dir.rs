@@ -82,7 +82,10 @@ impl Sink for Dir {
         if token.contains('/') || !token.contains(&self.0.name) {
             return Ok(true);
         }
-        Ok(!self.unfinished(token).exists()?)
+        let Some(unfinished) = self.unfinished(token).stat()? else { return Ok(true) };
+        // A loss of power may leave both names of a file that was moved, as only the directory with the new one is synced.
+        let place = Spot::within(&self.0.folder, &self.0.path, token).stat()?;
+        Ok(place.is_some_and(|place| place.same_file(&unfinished)))
     }
 
     fn discard(&mut self, token: &str) -> io::Result<()> {
@@ -151,6 +154,21 @@ mod tests {
         names.sort();
         let first = names.iter().map(|path| fs::read(path).unwrap()[0]);
         assert_eq!(first.collect::<Vec<_>>(), b"abc");
+    }
+
+    /// As a loss of power leaves it: only the directory with the new name was synced.
+    #[test]
+    fn a_message_whose_unfinished_name_came_back_has_appeared() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dir = Dir::open(&System::shared(), folder.path(), "0123").unwrap();
+        let part = seal(&mut dir, &[b"a"]).remove(0);
+        let token = part.token().to_owned();
+        part.publish().unwrap();
+        let unfinished = folder.path().join("tmp").join(&token);
+        fs::hard_link(folder.path().join(&token), &unfinished).unwrap();
+        assert!(dir.appeared(&token, Duration::ZERO).unwrap());
+        dir.clean().unwrap();
+        assert!(!unfinished.exists() && folder.path().join(&token).exists());
     }
 
     /// As when the clock of a machine begins at the same time again.
