@@ -35,6 +35,16 @@ impl SimClock {
         if jumped < 0 { time - by } else { time + by }
     }
 
+    /// Another clock that shows the same time.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let (now, jumped) = (&self.0.now, &self.0.jumped);
+        Self(Arc::new(Times {
+            now: AtomicU64::new(now.load(Ordering::Relaxed)),
+            jumped: AtomicI64::new(jumped.load(Ordering::Relaxed)),
+        }))
+    }
+
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.0.now.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);

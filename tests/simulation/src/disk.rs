@@ -37,6 +37,7 @@ mod process;
 mod trace;
 mod tree;
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -113,12 +114,25 @@ impl SimDisk {
         self.shared.lock().crash();
     }
 
-    /// Returns what may be left if the power is lost now, as another disk. This one is not changed.
+    /// Returns what may be left if the power is lost now, as another disk with a clock of its own. This one is not
+    /// changed.
     #[must_use]
     pub fn after_crash(&self, chance: Chance) -> Self {
-        let mut machine = self.shared.lock().twin(chance);
-        machine.crash();
+        let twin = self.copy(chance);
+        twin.crash();
+        twin
+    }
+
+    /// Returns the same files as another disk with a clock of its own. No process runs there.
+    #[must_use]
+    pub fn copy(&self, chance: Chance) -> Self {
+        let machine = self.shared.lock().twin(chance);
         Self { shared: Shared::new(machine) }
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, time: Duration) {
+        self.shared.lock().clock.advance(time);
     }
 
     /// Syncs everything, as a system does that is shut down.

@@ -33,7 +33,7 @@ fn files(disk: &SimDisk, path: &Path, is_one: impl Fn(&Path) -> bool) -> Vec<Vec
     found.filter_map(|(_, found)| if let Found::File(octets) = found { Some(octets) } else { None }).collect()
 }
 
-pub(crate) fn with_crlf(message: &[u8]) -> Vec<u8> {
+fn with_crlf(message: &[u8]) -> Vec<u8> {
     let lines = message.split_inclusive(|&octet| octet == b'\n');
     lines
         .flat_map(|line| line.strip_suffix(b"\n").map_or(line.to_vec(), |line| [line, b"\r\n"].concat()))
@@ -42,7 +42,7 @@ pub(crate) fn with_crlf(message: &[u8]) -> Vec<u8> {
 
 /// Reads the form mboxrd: each message begins with a line `From ` at the start or behind an empty line, and ends with an
 /// empty line.
-pub(crate) fn parse_mbox(octets: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+fn parse_mbox(octets: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut messages: Vec<Vec<u8>> = Vec::new();
     let mut is_behind_empty = true;
     for line in octets.split_inclusive(|&octet| octet == b'\n') {
