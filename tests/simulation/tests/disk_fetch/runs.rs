@@ -4,7 +4,7 @@ use pop3_simulation::seeds::each_seed;
 
 use crate::world::World;
 
-const STEPS: usize = 8;
+const STEPS: usize = 6;
 
 #[test]
 fn no_message_is_lost_or_doubled_whatever_interrupts_a_fetch() {

@@ -34,10 +34,13 @@ fn files(disk: &SimDisk, path: &Path, is_one: impl Fn(&Path) -> bool) -> Vec<Vec
 }
 
 fn with_crlf(message: &[u8]) -> Vec<u8> {
-    let lines = message.split_inclusive(|&octet| octet == b'\n');
-    lines
-        .flat_map(|line| line.strip_suffix(b"\n").map_or(line.to_vec(), |line| [line, b"\r\n"].concat()))
-        .collect()
+    let mut octets = Vec::with_capacity(message.len() + 64);
+    for line in message.split_inclusive(|&octet| octet == b'\n') {
+        let (line, end) = line.strip_suffix(b"\n").map_or((line, &b""[..]), |line| (line, b"\r\n"));
+        octets.extend_from_slice(line);
+        octets.extend_from_slice(end);
+    }
+    octets
 }
 
 /// Reads the form mboxrd: each message begins with a line `From ` at the start or behind an empty line, and ends with an

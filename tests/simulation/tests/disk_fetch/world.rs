@@ -43,7 +43,7 @@ pub(crate) struct World {
     others: Vec<Vec<u8>>,
     reader: Option<Arc<Reader>>,
     came: u32,
-    /// Whether some messages are too large for the memory.
+    /// Whether a message that is too large for the memory will come.
     has_large: bool,
     /// Whether the machine lost power in this run.
     has_crashed: bool,
@@ -111,9 +111,10 @@ impl World {
                 ]));
                 text.push_str("\r\n");
             }
-            let pages = if self.chance.per_mille(100) { self.chance.below(600) } else { 0 };
+            let pages = if self.chance.per_mille(100) { self.chance.below(400) } else { 0 };
             text.push_str(&"and so on and so on and so on\r\n".repeat(pages));
-            if self.chance.per_mille(10) {
+            if self.has_large && self.chance.per_mille(200) {
+                self.has_large = false;
                 text.push_str(
                     &"a long line of a message that is too large for the memory\r\n".repeat(19_000),
                 );
@@ -203,7 +204,7 @@ impl World {
             removed.lock().unwrap().extend(marked.iter().cloned());
             if !marked.is_empty() {
                 check_stored(&disk.copy(chance.fork()), &target, marked, "now");
-                for _ in 0..3 {
+                for _ in 0..2 {
                     check_stored(&disk.after_crash(chance.fork()), &target, marked, "after a crash");
                 }
             }
