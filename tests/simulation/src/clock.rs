@@ -1,8 +1,9 @@
 //! Simulated time.
 
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// When the clock on the wall stands at the start of a run, in seconds since 1970.
 const START: u64 = 1_800_000_000;

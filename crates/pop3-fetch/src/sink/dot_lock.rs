@@ -1,6 +1,6 @@
 //! The lock file beside an mbox, `FILE.lock`, as lockfile_create(3) of liblockfile makes it.
 
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, SeekFrom};
 use std::process;
 
 use pop3_disk::{File, Open, Stat, is_without_links};

@@ -4,5 +4,6 @@
 
 mod book;
 mod counts;
+mod harm;
 mod runs;
 mod world;

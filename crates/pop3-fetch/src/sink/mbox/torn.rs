@@ -79,7 +79,6 @@ mod tests {
 
     use pop3_disk::System;
 
-    use super::*;
     use crate::sink::Sink as _;
     use crate::sink::mbox::Mbox;
 
