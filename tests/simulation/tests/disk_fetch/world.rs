@@ -1,10 +1,10 @@
 //! One run: a machine that fetches from a server, again and again.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pop3_disk::{Disk, Lock, Open};
 use pop3_driver::client::{Client, ClientOptions, Security};
@@ -99,16 +99,9 @@ impl World {
             self.came += 1;
             let mut text = format!("Subject: message {}\r\n\r\n", self.came);
             for _ in 0..self.chance.below(6) {
-                text.push_str(*self.chance.pick(&[
-                    "",
-                    ".",
-                    "..x",
-                    "From me",
-                    ">From me",
-                    ">>From me",
-                    "> From",
-                    "hi",
-                ]));
+                let line =
+                    *self.chance.pick(&["", ".", "..x", "From me", ">From me", ">>From me", "> From", "hi"]);
+                text.push_str(line);
                 text.push_str("\r\n");
             }
             let pages = if self.chance.per_mille(100) { self.chance.below(400) } else { 0 };

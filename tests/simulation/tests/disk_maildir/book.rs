@@ -22,11 +22,10 @@ pub(crate) struct Book {
 impl Book {
     /// The contents of all messages that are in a Maildir.
     pub(crate) fn found(disk: &SimDisk, path: &str) -> Vec<Vec<u8>> {
-        let all = disk.peek(path).into_iter().filter_map(|(name, found)| match found {
-            Found::File(octets) if name.starts_with("new") || name.starts_with("cur") => Some(octets),
-            _ => None,
-        });
-        all.collect()
+        let mut found = disk.peek(path);
+        found.retain(|name, _| name.starts_with("new") || name.starts_with("cur"));
+        let octets = |found| if let Found::File(octets) = found { Some(octets) } else { None };
+        found.into_values().filter_map(octets).collect()
     }
 
     /// Somebody may remove a message.

@@ -1,10 +1,10 @@
 //! A user who spoils files of his own Maildir while sessions run.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pop3_disk::{Disk, Open};
 use pop3_maildir::{Delivery, Maildir, MaildirConfig, OpenError};

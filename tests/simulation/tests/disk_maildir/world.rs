@@ -1,9 +1,9 @@
 //! One run: a machine with a Maildir, and those who work on it.
 
+use core::time::Duration;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pop3_disk::Disk;
 use pop3_maildir::{Delivery, EightBitHeaders, Maildir, MaildirConfig, MessageFile, OpenError};
@@ -46,7 +46,8 @@ impl Messages {
         let subject = *self.chance.pick(&["hello", "hällo", "x"]);
         let mut text = format!("Subject: {subject} {}{end}{end}", self.made);
         for _ in 0..self.chance.below(6) {
-            text.push_str(*self.chance.pick(&["", ".", "..", "a line", "no end"]));
+            let line = *self.chance.pick(&["", ".", "..", "a line", "no end"]);
+            text.push_str(line);
             text.push_str(end);
         }
         let pages = if self.chance.per_mille(150) { self.chance.below(400) } else { 0 };
