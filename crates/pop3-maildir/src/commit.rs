@@ -147,12 +147,9 @@ pub(crate) fn remove(
             continue;
         };
         match unlink(folders, entry.folder, entry.name, &entry.stat) {
-            Outcome::Removed { last } => {
-                report.removed += 1;
-                if !last {
-                    linked.push(number);
-                }
-            }
+            Outcome::Removed { last: true } => report.removed += 1,
+            // It is removed when its other names are.
+            Outcome::Removed { last: false } => linked.push(number),
             Outcome::Elsewhere => lost.push(number),
             Outcome::Failed(error) => report.fail(number, error),
         }
@@ -203,13 +200,15 @@ fn search(
     // Remove the other names of a removed file, too. Otherwise it would return at the next login.
     for number in linked.drain(..) {
         let Some(entry) = entries.get(number.index(), &mut name) else { continue };
-        for candidate in names_of(number) {
-            let outcome = unlink(folders, candidate.folder, &candidate.name, &entry.stat);
-            if let Outcome::Failed(error) = outcome {
-                report.removed = report.removed.saturating_sub(1);
-                report.fail(number, error);
-                break;
+        let failed = names_of(number).find_map(|candidate| {
+            match unlink(folders, candidate.folder, &candidate.name, &entry.stat) {
+                Outcome::Failed(error) => Some(error),
+                Outcome::Removed { .. } | Outcome::Elsewhere => None,
             }
+        });
+        match failed {
+            Some(error) => report.fail(number, error),
+            None => report.removed += 1,
         }
     }
 

@@ -119,8 +119,8 @@ impl Reader {
         let flags = *program.chance.pick(&["", "S", "F", "FS", "RS", "T", "ST"]);
         let renamed = [base, b":2,", flags.as_bytes()].concat();
         let (from, cur) = (program.folder(folder), program.folder("cur"));
-        from.rename(&name, &*cur, &renamed).expect("it can be moved");
-        if program.chance.per_mille(200) {
+        // Somebody else may have put a directory there.
+        if from.rename(&name, &*cur, &renamed).is_ok() && program.chance.per_mille(200) {
             cur.sync().expect("it can be synced");
             from.sync().expect("it can be synced");
         }

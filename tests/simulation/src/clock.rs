@@ -1,8 +1,9 @@
 //! Simulated time.
 
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// When the clock on the wall stands at the start of a run, in seconds since 1970.
 const START: u64 = 1_800_000_000;
@@ -33,6 +34,16 @@ impl SimClock {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(START) + now;
         let by = Duration::from_nanos(jumped.unsigned_abs());
         if jumped < 0 { time - by } else { time + by }
+    }
+
+    /// Another clock that shows the same time.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let (now, jumped) = (&self.0.now, &self.0.jumped);
+        Self(Arc::new(Times {
+            now: AtomicU64::new(now.load(Ordering::Relaxed)),
+            jumped: AtomicI64::new(jumped.load(Ordering::Relaxed)),
+        }))
     }
 
     /// Lets time pass.

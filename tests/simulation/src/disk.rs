@@ -37,6 +37,7 @@ mod process;
 mod trace;
 mod tree;
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -113,12 +114,25 @@ impl SimDisk {
         self.shared.lock().crash();
     }
 
-    /// Returns what may be left if the power is lost now, as another disk. This one is not changed.
+    /// Returns what may be left if the power is lost now, as another disk with a clock of its own. This one is not
+    /// changed.
     #[must_use]
     pub fn after_crash(&self, chance: Chance) -> Self {
-        let mut machine = self.shared.lock().twin(chance);
-        machine.crash();
+        let twin = self.copy(chance);
+        twin.crash();
+        twin
+    }
+
+    /// Returns the same files as another disk with a clock of its own. No process runs there.
+    #[must_use]
+    pub fn copy(&self, chance: Chance) -> Self {
+        let machine = self.shared.lock().twin(chance);
         Self { shared: Shared::new(machine) }
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, time: Duration) {
+        self.shared.lock().clock.advance(time);
     }
 
     /// Syncs everything, as a system does that is shut down.
@@ -214,6 +228,14 @@ impl SimDisk {
             }
         }
         found
+    }
+
+    /// Returns the inode number of a file or directory, without a fault. `None` if there is none.
+    #[must_use]
+    pub fn inode(&self, path: impl AsRef<Path>) -> Option<u64> {
+        let machine = self.shared.lock();
+        let (node, _) = machine.tree.resolve(path.as_ref(), false).ok()?;
+        machine.tree.node(node).ok().map(|node| node.number)
     }
 
     /// Returns the content of a file, without a fault. `None` if the path does not lead to a file.

@@ -2,8 +2,9 @@
 
 use core::cell::RefCell;
 use core::ops::Range;
+use core::panic::AssertUnwindSafe;
 use std::env;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{catch_unwind, resume_unwind};
 
 use crate::chance::Chance;
 use crate::disk::SimDisk;

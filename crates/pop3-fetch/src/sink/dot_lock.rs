@@ -1,6 +1,6 @@
 //! The lock file beside an mbox, `FILE.lock`, as lockfile_create(3) of liblockfile makes it.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, SeekFrom};
 use std::process;
 
 use pop3_disk::{File, Open, Stat, is_without_links};
@@ -107,9 +107,20 @@ fn make(lock: &Spot) -> io::Result<Option<DotLock>> {
     }
 }
 
-/// Writes whose lock it is.
+/// Writes whose lock it is, and the process last: a part of `PID:HOST` could name another process, which may never end.
 fn sign(file: &mut dyn File) -> io::Result<()> {
-    file.write_all(format!("{}:{}", process::id(), host()).as_bytes())
+    let pid = process::id().to_string();
+    let mut write = || {
+        file.seek(SeekFrom::Start(pid.len() as u64))?;
+        file.write_all(format!(":{}", host()).as_bytes())?;
+        file.rewind()?;
+        file.write_all(pid.as_bytes())
+    };
+    let written = write();
+    if written.is_err() {
+        let _ = file.set_len(0);
+    }
+    written
 }
 
 impl Drop for Candidate {
@@ -275,6 +286,30 @@ mod tests {
             assert!(other.try_take(&spot("box.lock")).unwrap().is_some());
             drop((one, other));
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+    }
+
+    /// A process that is killed while it writes its number has not written that of another process.
+    #[test]
+    fn a_part_of_what_is_written_names_no_other_process() {
+        let ours = process::id().to_string();
+        for (change, kind) in
+            (1..6).flat_map(|change| [(change, None), (change, Some(io::ErrorKind::StorageFull))])
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let faults = Faults::over(System::shared());
+            let lock = Spot::at(&faults, &folder.path().join("box.lock")).unwrap();
+            match kind {
+                Some(kind) => faults.fail_at(change, kind),
+                None => faults.end_at(change),
+            }
+            let _ = make(&lock);
+            let text = fs::read_to_string(lock.path()).unwrap_or_default();
+            let pid = text.split(':').next().unwrap_or_default();
+            assert!(
+                pid == ours || pid.parse::<u32>().is_err(),
+                "{change} {kind:?}: {text:?} instead of {ours}"
+            );
         }
     }
 

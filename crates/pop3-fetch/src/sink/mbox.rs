@@ -4,9 +4,11 @@
 //! (`FILE.pop3-append`). The next run that opens the file takes back what is not whole. The file is
 //! [locked](super::locks) meanwhile in all ways that mail programs use.
 
+mod torn;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::io::{self, BufReader, Read, SeekFrom, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use super::locks::{Locked, PATIENCE};
 use super::spool::{Form, Spool, unique};
 use super::{Intake, Part, Sealed, Sink};
 use crate::spot::{PRIVATE, Spot, remove_with};
+use torn::{Found, compare, copy};
 
 /// Octets gathered before they are written.
 const BUFFER: usize = 64 * 1024;
@@ -205,6 +208,10 @@ impl Place {
                         file.sync()?;
                         self.part_file(token).remove()?;
                     }
+                    Found::Torn => {
+                        copy(file, offset, self.part_file(token).open(Open::reading())?)?;
+                        self.part_file(token).remove()?;
+                    }
                     Found::Part => {
                         file.set_len(offset)?;
                         file.sync()?;
@@ -233,7 +240,8 @@ impl Place {
         note.sync()?;
         // The names of the note, and of an mbox that was just made.
         self.mbox.sync_folder()?;
-        let appended = copy(file, offset, &spool).and_then(|()| spool.remove());
+        let copied = spool.open().and_then(|source| copy(file, offset, source));
+        let appended = copied.and_then(|()| spool.remove());
         // Without the spool the message has appeared, whatever fails from here on. With it, what did not end well is
         // taken back, a whole append included.
         let settled = match appended {
@@ -244,69 +252,6 @@ impl Place {
         let _ = settled.and_then(|()| self.note().remove());
         appended
     }
-}
-
-/// Copies a spool behind the octets before `offset`, with an empty line between.
-fn copy(file: &mut dyn File, offset: u64, spool: &Spool) -> io::Result<()> {
-    let gap = gap(file, offset)?;
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(gap)?;
-    let mut source = spool.open()?;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return file.sync(),
-            Ok(read) => file.write_all(&buffer[..read])?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// What of an append is in the mbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    /// All of it.
-    Whole,
-    /// The beginning, and nothing else behind it.
-    Part,
-    /// Something else: another program has written since. What is there is let alone.
-    Other,
-}
-
-/// What of an append is in the mbox.
-fn compare(file: &mut dyn File, offset: u64, spool: Box<dyn File>) -> io::Result<Found> {
-    if file.stat()?.len < offset {
-        return Ok(Found::Other);
-    }
-    let gap = gap(file, offset)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut expected = gap.chain(BufReader::new(spool)).bytes();
-    let mut found = BufReader::new(file).bytes();
-    loop {
-        match (expected.next().transpose()?, found.next().transpose()?) {
-            (None, _) => return Ok(Found::Whole),
-            (Some(_), None) => return Ok(Found::Part),
-            (Some(one), Some(other)) if one != other => return Ok(Found::Other),
-            (Some(_), Some(_)) => {}
-        }
-    }
-}
-
-/// What must be put behind the octets before `offset` so that an empty line ends them.
-fn gap(file: &mut dyn File, offset: u64) -> io::Result<&'static [u8]> {
-    if offset == 0 {
-        return Ok(b"");
-    }
-    let mut last = [b'\n'; 2];
-    let count = offset.min(2);
-    file.seek(SeekFrom::Start(offset - count))?;
-    file.read_exact(if count == 1 { &mut last[1..] } else { &mut last })?;
-    Ok(match last {
-        [b'\n', b'\n'] if count == 2 => b"",
-        [_, b'\n'] => b"\n",
-        _ => b"\n\n",
-    })
 }
 
 fn parse_note(note: &[u8]) -> Option<(u64, &str)> {

@@ -91,7 +91,7 @@ impl Content {
                     octets.resize(octets.len().max(end), 0);
                     put_some(&mut octets, *at, written, chance, 700);
                 }
-                change => change.apply(&mut octets),
+                change @ (Change::Write { .. } | Change::Length(_)) => change.apply(&mut octets),
             }
         }
         if let Some((_, Change::Write { at, octets: written })) = lost.first()

@@ -25,9 +25,10 @@ pub(super) struct Locks {
 impl Locks {
     /// Takes a lock, unless somebody else has it. If the kinds are not separate, each excludes the other.
     pub(super) fn take(&mut self, lock: Lock, node: NodeId, owner: Owner, are_separate: bool) -> bool {
-        let (own, other, is_mine): (_, _, fn(&Owner, &Owner) -> bool) = match lock {
-            Lock::Whole => (&mut self.whole, &self.records, |a, b| a.descriptor == b.descriptor),
-            _ => (&mut self.records, &self.whole, |a, b| a.process == b.process),
+        let (own, other, is_mine): (_, _, fn(&Owner, &Owner) -> bool) = if lock == Lock::Whole {
+            (&mut self.whole, &self.records, |a, b| a.descriptor == b.descriptor)
+        } else {
+            (&mut self.records, &self.whole, |a, b| a.process == b.process)
         };
         let is_free = own.get(&node).is_none_or(|held| is_mine(held, &owner));
         if !is_free || !are_separate && other.contains_key(&node) {
@@ -38,9 +39,10 @@ impl Locks {
     }
 
     pub(super) fn release(&mut self, lock: Lock, node: NodeId, owner: Owner) {
-        match lock {
-            Lock::Whole => self.release_whole(node, owner),
-            _ => self.release_records(node, owner),
+        if lock == Lock::Whole {
+            self.release_whole(node, owner);
+        } else {
+            self.release_records(node, owner);
         }
     }
 

@@ -181,8 +181,11 @@ impl Machine {
 
     /// The same file system on another machine, without processes.
     pub(super) fn twin(&self, chance: Chance) -> Self {
-        let (nature, clock) = (self.nature.clone(), self.clock.clone());
-        Self { trace: self.trace.clone(), ..Self::new(self.tree.clone(), nature, chance, clock) }
+        let mut tree = self.tree.clone();
+        for opened in self.opens.values() {
+            tree.close(opened.node);
+        }
+        Self::new(tree, self.nature.clone(), chance, self.clock.twin())
     }
 
     pub(super) fn note(&mut self, text: String) {

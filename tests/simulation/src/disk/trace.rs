@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::faults::Call;
 
 /// The most calls that are remembered.
-const MOST: usize = 400;
+const MOST: usize = 3000;
 
 /// The last calls.
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,7 @@ use crate::support::{disk_with, get, put, put_synced, top};
 /// What is left of a file in `seeds` runs of the same calls.
 fn left(is_ordered: bool, path: &str, act: impl Fn(&dyn Folder)) -> BTreeSet<Option<Vec<u8>>> {
     let mut found = BTreeSet::new();
-    let all = std::cell::RefCell::new(&mut found);
+    let all = core::cell::RefCell::new(&mut found);
     each_seed(0..200, |run| {
         let disk = disk_with(&run.chance, |nature| nature.is_ordered = is_ordered);
         run.watch(&disk);
@@ -69,7 +69,7 @@ fn a_synced_directory_without_its_synced_file_has_a_name_with_anything() {
 #[test]
 fn a_rename_is_done_or_not() {
     for is_ordered in [false, true] {
-        let (mut states, all) = (BTreeSet::new(), std::cell::RefCell::new(BTreeSet::new()));
+        let (mut states, all) = (BTreeSet::new(), core::cell::RefCell::new(BTreeSet::new()));
         each_seed(0..200, |run| {
             let disk = disk_with(&run.chance, |nature| nature.is_ordered = is_ordered);
             let top = top(&disk.process());
@@ -88,7 +88,7 @@ fn a_rename_is_done_or_not() {
 #[test]
 fn a_file_that_is_moved_to_another_directory_is_always_in_one_of_them() {
     for synced in ["", "from", "to"] {
-        let all = std::cell::RefCell::new(BTreeSet::new());
+        let all = core::cell::RefCell::new(BTreeSet::new());
         each_seed(0..200, |run| {
             let disk = disk_with(&run.chance, |nature| nature.is_ordered = false);
             run.watch(&disk);
@@ -122,7 +122,7 @@ fn a_file_that_is_moved_to_another_directory_is_always_in_one_of_them() {
 #[test]
 fn names_come_to_the_disk_in_any_order_but_on_ext4() {
     for is_ordered in [false, true] {
-        let all = std::cell::RefCell::new(BTreeSet::new());
+        let all = core::cell::RefCell::new(BTreeSet::new());
         each_seed(0..200, |run| {
             let disk = disk_with(&run.chance, |nature| nature.is_ordered = is_ordered);
             let top = top(&disk.process());

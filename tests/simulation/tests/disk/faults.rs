@@ -1,10 +1,10 @@
 //! What can fail, and what it leaves.
 
-use std::cell::Cell;
+use core::cell::Cell;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pop3_disk::{Folder, Open};
 use pop3_simulation::Chance;

@@ -1,11 +1,11 @@
 //! The same random calls on the simulated disk and on the system have the same results.
 
-use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use core::fmt::Write as _;
+use core::time::Duration;
+use std::io::{self, ErrorKind, Read as _, SeekFrom};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use pop3_disk::{Disk, File, FileKind, Folder, Lock, Open, Stat, System};
 use pop3_simulation::Chance;
@@ -142,7 +142,7 @@ impl Side {
                 now.push((format!("{index}/{name}"), stat.modified, stat.changed));
             }
         }
-        let before = std::mem::replace(&mut self.times, now);
+        let before = core::mem::replace(&mut self.times, now);
         let told = self.times.iter().filter_map(|(name, modified, changed)| {
             let old = before.iter().find(|old| old.0 == *name)?;
             Some((name.clone(), old.1 != *modified, old.2 != *changed))
@@ -326,7 +326,7 @@ fn has_rename_new(disk: &dyn Disk, place: &Path) -> bool {
 /// Waits until the file system's clock shows another time, so that a change has another time as well.
 fn wait_for_tick(spare: &Path) {
     let folder = System::shared().open_folder(spare).unwrap();
-    let mut touch = || {
+    let touch = || {
         let file = folder.open(b"touched", Open::writing().make(0o600)).unwrap();
         file.set_len(0).unwrap();
         file.stat().unwrap().modified
@@ -337,11 +337,11 @@ fn wait_for_tick(spare: &Path) {
 
 /// A directory on the disk, or mostly in memory, where syncs take no time.
 fn folder(seed: u64) -> TempDir {
-    let in_memory = (seed % 10 != 0).then(|| tempfile::tempdir_in("/dev/shm").ok());
+    let in_memory = (!seed.is_multiple_of(10)).then(|| tempfile::tempdir_in("/dev/shm").ok());
     in_memory.flatten().unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
-fn compare(seeds: std::ops::Range<u64>, with_times: bool) {
+fn compare(seeds: core::ops::Range<u64>, with_times: bool) {
     each_seed(seeds, |run| {
         let chance = &run.chance;
         // A path may lead out of the place, but by one directory only.
@@ -362,7 +362,8 @@ fn compare(seeds: std::ops::Range<u64>, with_times: bool) {
         for number in 0..CALLS {
             if with_times {
                 wait_for_tick(spare.path());
-                (real.changed(), simulated.changed());
+                real.changed();
+                simulated.changed();
             }
             let call = call(chance);
             sim.note(format!("{number}: {call:?}"));

@@ -3,5 +3,7 @@
 #![cfg(unix)]
 
 mod book;
+mod counts;
+mod harm;
 mod runs;
 mod world;

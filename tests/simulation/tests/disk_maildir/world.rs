@@ -1,9 +1,9 @@
 //! One run: a machine with a Maildir, and those who work on it.
 
+use core::time::Duration;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pop3_disk::Disk;
 use pop3_maildir::{Delivery, EightBitHeaders, Maildir, MaildirConfig, MessageFile, OpenError};
@@ -16,17 +16,17 @@ use pop3_simulation::{Chance, SimClock, SimDisk};
 
 use crate::book::Book;
 
-pub const PATH: &str = "/home/mail";
+pub(crate) const PATH: &str = "/home/mail";
 
 /// How many calls a session makes, about.
 const CALLS: u64 = 120;
 
-pub struct World {
-    pub chance: Chance,
-    pub clock: SimClock,
-    pub disk: SimDisk,
+pub(crate) struct World {
+    pub(crate) chance: Chance,
+    pub(crate) clock: SimClock,
+    pub(crate) disk: SimDisk,
     process: SimProcess,
-    pub book: Arc<Mutex<Book>>,
+    pub(crate) book: Arc<Mutex<Book>>,
     deliverer: Arc<Mutex<Deliverer>>,
     reader: Arc<Reader>,
     messages: Arc<Mutex<Messages>>,
@@ -46,7 +46,8 @@ impl Messages {
         let subject = *self.chance.pick(&["hello", "hällo", "x"]);
         let mut text = format!("Subject: {subject} {}{end}{end}", self.made);
         for _ in 0..self.chance.below(6) {
-            text.push_str(*self.chance.pick(&["", ".", "..", "a line", "no end"]));
+            let line = *self.chance.pick(&["", ".", "..", "a line", "no end"]);
+            text.push_str(line);
             text.push_str(end);
         }
         let pages = if self.chance.per_mille(150) { self.chance.below(400) } else { 0 };
@@ -63,7 +64,7 @@ fn convert(header: &[u8]) -> Vec<u8> {
 }
 
 impl World {
-    pub fn new(run: &Run) -> Self {
+    pub(crate) fn new(run: &Run) -> Self {
         let chance = run.chance.fork();
         let clock = SimClock::default();
         let disk = SimDisk::new(run.chance.fork(), clock.clone());
@@ -93,7 +94,7 @@ impl World {
         }
     }
 
-    pub fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+    pub(crate) fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.book.lock().unwrap()
     }
 
@@ -105,12 +106,12 @@ impl World {
         self.process.disk()
     }
 
-    pub fn message(&self) -> Vec<u8> {
+    pub(crate) fn message(&self) -> Vec<u8> {
         self.messages.lock().unwrap().next()
     }
 
     /// Another program delivers a message.
-    pub fn mail_comes(&self) {
+    pub(crate) fn mail_comes(&self) {
         let message = self.message();
         let is_synced = self.chance.per_mille(700);
         let mut deliverer = self.deliverer.lock().unwrap();
@@ -124,12 +125,12 @@ impl World {
     }
 
     /// A mail reader renames a message.
-    pub fn mail_is_read(&self) {
+    pub(crate) fn mail_is_read(&self) {
         self.reader.act();
     }
 
     /// Time passes: mostly little, sometimes enough for sizes to be remembered. Sometimes the clock is set.
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         let milliseconds = *self.chance.pick(&[0, 1, 30, 1_000, 3_000, 3_000]);
         self.clock.advance(Duration::from_millis(milliseconds));
         if self.chance.per_mille(30) {
@@ -138,7 +139,7 @@ impl World {
     }
 
     /// Others act between the calls of the next step.
-    pub fn let_others_act(&self) {
+    pub(crate) fn let_others_act(&self) {
         let (chance, reader) = (self.chance.fork(), Arc::clone(&self.reader));
         let (deliverer, messages) = (Arc::clone(&self.deliverer), Arc::clone(&self.messages));
         let (book, rate) = (Arc::clone(&self.book), *self.chance.pick(&[10, 50, 300]));
@@ -154,18 +155,18 @@ impl World {
         })));
     }
 
-    pub fn set_faults(&self) {
+    pub(crate) fn set_faults(&self) {
         self.disk.set_faults(DiskFaults::random(&self.chance, CALLS));
     }
 
-    pub fn calm(&self) {
+    pub(crate) fn calm(&self) {
         self.disk.set_faults(DiskFaults::none());
         self.disk.set_hook(None);
         self.disk.set_capacity(None);
     }
 
     /// Our own program delivers a message.
-    pub fn deliver(&mut self) {
+    pub(crate) fn deliver(&mut self) {
         let disk = self.live();
         let message = self.message();
         let delivered = deliver(disk, &message, &self.chance);
@@ -178,7 +179,7 @@ impl World {
     }
 
     /// A session, which ends with a commit or without one.
-    pub fn session(&mut self) {
+    pub(crate) fn session(&mut self) {
         let disk = self.live();
         let on_the_spot = self.chance.per_mille(500).then(|| Maildir::try_open_on(&disk, PATH, &self.config));
         let opened = match on_the_spot.flatten() {
@@ -214,19 +215,10 @@ impl World {
             return;
         }
         let failed: Vec<_> = report.failures().iter().map(|failure| failure.number).collect();
-        for number in &deleted {
-            if failed.contains(number) {
-                let message = message(number);
-                let mut book = self.book();
-                if book.unsure.remove(&message) {
-                    let is_there = Book::found(&self.disk, PATH).contains(&message);
-                    assert!(is_there, "it was not removed, says the report: {report:?}");
-                    // It is still on the disk if it was.
-                    book.unsure.insert(message);
-                }
-            } else if report.is_complete() {
-                self.book().gone(&message(number));
-            }
+        let counted = report.removed() + report.gone() + failed.len();
+        assert_eq!(counted, deleted.len(), "each message is counted once: {report:?}");
+        if report.is_complete() {
+            deleted.iter().for_each(|number| self.book().gone(&message(number)));
         }
     }
 
@@ -273,12 +265,12 @@ impl World {
     }
 
     /// The machine loses power.
-    pub fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.disk.crash();
     }
 
     /// What must be true after each step, whatever happened in it.
-    pub fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         if !self.reader.is_alive() {
             self.start_others();
         }
@@ -298,7 +290,7 @@ impl World {
     }
 
     /// When the faults have ended, a session finds everything.
-    pub fn check_that_all_is_found(&mut self) {
+    pub(crate) fn check_that_all_is_found(&mut self) {
         let disk = self.live();
         let mut maildir = Maildir::open_on(&disk, PATH, &self.config).expect("the faults have ended");
         let numbers: Vec<_> = maildir.snapshot().numbers().collect();
