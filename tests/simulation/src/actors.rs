@@ -1,7 +1,8 @@
 //! Other programs that work on a Maildir at the same time. What they do never fails.
 
+use core::time::Duration;
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,6 +160,22 @@ impl Vandal {
         if opened.stat(&name).is_ok_and(|stat| stat.is_some_and(|stat| stat.is_file())) {
             self.spoil(&*opened, &self.program.path.join(folder), &name);
         }
+        Some(name)
+    }
+
+    /// Changes a message so that only its change time tells: its length and its time of modification stay. Returns its
+    /// name.
+    pub fn forge(&self) -> Option<Vec<u8>> {
+        let (folder, name) = self.program.any_message()?;
+        // No time of a file tells of two changes within one tick of the clock.
+        self.program.disk.pause(Duration::from_millis(20));
+        let mut opened = self.program.folder(folder).open(&name, Open::reading()).ok()?;
+        let mut octets = Vec::new();
+        opened.read_to_end(&mut octets).ok()?;
+        let forged: Vec<u8> =
+            octets.into_iter().map(|octet| if octet == b'\n' { b' ' } else { octet }).collect();
+        let path = self.program.path.join(folder).join(OsStr::from_bytes(&name));
+        self.program.process.forge(&path, &forged).ok()?;
         Some(name)
     }
 

@@ -6,13 +6,14 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use pop3_disk::{Disk, Open};
+use pop3_disk::Open;
 use pop3_maildir::{Delivery, Maildir, MaildirConfig, OpenError};
 use pop3_proto::MessageNumber;
 use pop3_proto::dots::WireSize;
 use pop3_simulation::actors::{Deliverer, Reader, Vandal};
+use pop3_simulation::disk::SimProcess;
 use pop3_simulation::seeds::each_seed;
-use pop3_simulation::{SimClock, SimDisk};
+use pop3_simulation::{Chance, SimClock, SimDisk};
 
 use crate::book::Book;
 
@@ -46,17 +47,18 @@ fn who_spoils_his_maildir_harms_no_other_message_and_reads_no_other_file() {
             messages.push((deliverer.deliver(&message), message));
             reader.act();
             clock.advance(Duration::from_millis(*chance.pick(&[0, 100, 3_000])));
-            let (by, chance, kept) = (Arc::clone(&vandal), chance.fork(), Arc::clone(&spoiled));
+            let (by, rate, kept) = (Arc::clone(&vandal), chance.fork(), Arc::clone(&spoiled));
+            let spoil = move || kept.lock().unwrap().extend(by.act().map(|name| base(&name)));
+            let (by, kept) = (Arc::clone(&vandal), Arc::clone(&spoiled));
+            let forge = move || kept.lock().unwrap().extend(by.forge().map(|name| base(&name)));
             disk.set_hook(Some(Arc::new(move |_| {
-                if chance.per_mille(60)
-                    && let Some(name) = by.act()
-                {
-                    kept.lock().unwrap().insert(base(&name));
+                if rate.per_mille(60) {
+                    spoil();
                 }
             })));
-            session(&process.disk());
-            disk.set_hook(None);
+            let removed = session(&disk, &process, chance, &forge);
             assert_eq!((process.descriptors(), process.locks()), (0, 0), "something is left open");
+            messages.retain(|(_, message)| !removed.contains(message));
             let spoiled = spoiled.lock().unwrap();
             let found = Book::found(&disk, PATH);
             for (name, message) in messages.iter().filter(|(name, _)| !spoiled.contains(name)) {
@@ -67,23 +69,44 @@ fn who_spoils_his_maildir_harms_no_other_message_and_reads_no_other_file() {
     });
 }
 
-/// Reads everything, and removes nothing.
-fn session(disk: &Arc<dyn Disk>) {
-    let mut maildir = match Maildir::open_on(disk, PATH, &MaildirConfig::new()) {
+/// Reads everything, and removes some of what was read.
+fn session(disk: &SimDisk, process: &SimProcess, chance: &Chance, forge: &dyn Fn()) -> BTreeSet<Vec<u8>> {
+    let mut maildir = match Maildir::open_on(&process.disk(), PATH, &MaildirConfig::new()) {
         Ok(maildir) => maildir,
         Err(OpenError::Locked { .. }) => panic!("no other session has the lock"),
-        Err(_) => return,
+        Err(_) => return BTreeSet::new(),
     };
     let snapshot = maildir.snapshot().clone();
+    let (mut marked, mut may_go) = (Vec::new(), BTreeSet::new());
     for number in snapshot.numbers() {
+        if chance.per_mille(100) {
+            forge();
+        }
         let Some(octets) = read(&mut maildir, number) else { continue };
         assert!(!octets.windows(SECRET.len()).any(|window| window == SECRET), "it was read");
         let mut size = WireSize::new();
         size.update(&octets);
         assert_eq!(Some(size.finish()), snapshot.size(number), "the size of {}", octets.escape_ascii());
+        if chance.per_mille(200) {
+            marked.push(number);
+            // Who puts the length and the time of a file back hides a change from a commit.
+            let forged = octets.iter().map(|&octet| if octet == b'\n' { b' ' } else { octet });
+            may_go.insert(forged.collect());
+            may_go.insert(octets);
+        }
     }
-    let report = maildir.remove([], snapshot.numbers());
-    assert_eq!(report.removed(), 0);
+    // Nobody acts while messages are removed.
+    disk.set_hook(None);
+    (0..chance.below(3)).for_each(|_| forge());
+    let mut left = Book::found(disk, PATH);
+    let report = maildir.remove(marked, snapshot.numbers());
+    for message in Book::found(disk, PATH) {
+        left.swap_remove(left.iter().position(|found| *found == message).expect("nothing is new"));
+    }
+    for removed in &left {
+        assert!(may_go.contains(removed), "nobody has marked this: {} {report:?}", removed.escape_ascii());
+    }
+    left.into_iter().collect()
 }
 
 fn read(maildir: &mut Maildir, number: MessageNumber) -> Option<Vec<u8>> {
