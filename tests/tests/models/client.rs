@@ -207,7 +207,7 @@ impl StateMachineTest for Connection {
 }
 
 prop_state_machine! {
-    #![proptest_config(cases(600))]
+    #![proptest_config(cases(1500))]
 
     #[test]
     fn the_client_sends_and_believes_what_the_model_allows(sequential 1..50 => Connection);

@@ -311,7 +311,7 @@ fn check(history: &[Mail], vanished: &[String], world: &World) {
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn no_message_is_lost_by_a_fetcher_or_passed_on_twice(steps in vec(step(), 1..16)) {

@@ -5,6 +5,7 @@
 mod client;
 mod client_model;
 mod client_sessions;
+mod coverage;
 mod driver;
 mod fetch;
 mod pipe;

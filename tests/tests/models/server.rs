@@ -188,7 +188,7 @@ impl StateMachineTest for Connection {
 }
 
 prop_state_machine! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(800))]
 
     // 1939-4.08, 1939-5.21, 1939-5.28, 1939-5.53, 1939-6.12, 1939-7.03
     #[test]

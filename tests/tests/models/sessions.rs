@@ -221,13 +221,23 @@ fn line(model: &Model) -> BoxedStrategy<Said> {
         if (sasl, message) == (Sasl::Login, 0) {
             return responses.boxed();
         }
-        return prop_oneof![9 => responses, 1 => any_line()].boxed();
+        return prop_oneof![6 => responses, 1 => any_line(), 2 => of_messages()].boxed();
     }
     if model.is_logged_in() {
         return prop_oneof![16 => of_messages(), 4 => any_line(), 1 => Just(Said::Quit)].boxed();
     }
     let next = if model.named().is_some() { Said::Pass(true) } else { Said::User(Who::User) };
-    prop_oneof![5 => Just(next), 2 => auth(), 5 => any_line()].boxed()
+    prop_oneof![8 => Just(next), 5 => auth(), 5 => before_login(), 8 => any_line()].boxed()
+}
+
+/// What changes a session before the login.
+fn before_login() -> impl Strategy<Value = Said> {
+    let lang = (0..3_usize).prop_map(|range| Said::Lang(Some(range)));
+    prop_oneof![
+        3 => Just(Said::Stls),
+        1 => lang,
+        1 => select(&[Said::Utf8, Said::Xclient(Client::Known)][..]),
+    ]
 }
 
 fn auth() -> impl Strategy<Value = Said> {
