@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 
 use crate::cases;
-use crate::client_model::{ClientModel, Order, Phase, Told};
+use crate::client_model::{ClientModel, Phase, Told};
+use crate::client_orders::Order;
 use crate::client_sessions::{Sessions, Step, Walk};
 
 /// The client, and what happened so far.
@@ -124,6 +125,7 @@ impl Driven {
         assert_eq!(connection.outstanding(), model.outstanding.len());
         assert_eq!(connection.awaited(), model.outstanding.front().map(|order| order.keyword()));
         assert_eq!(connection.capabilities().is_some(), model.listed.is_some());
+        assert_eq!(connection.greeting_timestamp().is_some(), model.stamped);
         assert_eq!(connection.channel().is_tls(), model.tls);
     }
 }

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest_state_machine::ReferenceStateMachine;
 
-use crate::client_model::{Answer, ClientModel, Order, Phase, Told};
+use crate::client_model::{Answer, ClientModel, Phase, Told};
+use crate::client_orders::Order;
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -63,17 +64,17 @@ impl ReferenceStateMachine for Sessions {
         let model = &walk.model;
         let wanted: Vec<Order> = Order::ALL.into_iter().filter(|order| model.may_send(*order)).collect();
         let order = if wanted.is_empty() { select(&Order::ALL[..]) } else { select(wanted) };
-        let answer = |challenges: u32| {
-            prop_oneof![
-                9 => Just(Answer::Yes),
-                2 => Just(Answer::No),
-                challenges => Just(Answer::Challenge),
-                1 => prop_oneof![6 => Just(Answer::Yes), 1 => Just(Answer::Noise)],
-            ]
-        };
         let auth = model.outstanding.front().is_some_and(|order| order.keyword() == Keyword::Auth);
+        let misfits = matches!(model.outstanding.front(), Some(Order::ListOne | Order::Stat));
+        let (challenges, noise) = (if auth { 180 } else { 4 }, if misfits { 60 } else { 4 });
+        let answer = prop_oneof![
+            200 => Just(Answer::Yes),
+            40 => Just(Answer::No),
+            challenges => Just(Answer::Challenge),
+            noise => Just(Answer::Noise),
+        ];
         let answers =
-            (if auth { answer(9) } else { answer(1) }, prop::bool::weighted(0.1), prop::bool::weighted(0.8));
+            (answer, prop::bool::weighted(if model.strict { 0.02 } else { 0.1 }), prop::bool::weighted(0.8));
         let answers = (answers, lengths()).prop_map(|((answer, odd, pipelining), lengths)| Step::Answer {
             answer,
             odd,
@@ -89,8 +90,9 @@ impl ReferenceStateMachine for Sessions {
         );
         let responds = if model.phase == Phase::Challenged { 30 } else { 1 };
         let own = prop_oneof![
-            20 => order.prop_map(Step::Send),
-            2 => select(&Order::ALL[..]).prop_map(Step::Send),
+            16 => order.prop_map(Step::Send),
+            3 => select(&Order::ALL[..]).prop_map(Step::Send),
+            2 => select(&[Order::Pass, Order::Stls, Order::Retr][..]).prop_map(Step::Send),
             responds => prop::bool::weighted(0.2).prop_map(Step::Respond),
         ];
         let anything = (octets(), lengths()).prop_map(|(octets, lengths)| Step::Anything(octets, lengths));
@@ -176,7 +178,12 @@ fn said(model: &ClientModel, answer: Answer, odd: bool, pipelining: bool) -> Vec
     let mut lines = match answer {
         Answer::No => vec!["-ERR no"],
         Answer::Challenge => vec!["+ dGVz"],
-        Answer::Noise => vec!["* OK"],
+        Answer::Noise => vec![match model.outstanding.front() {
+            // It is about another message, or about nothing.
+            Some(Order::ListOne) => "+OK 3 200",
+            Some(Order::Stat) => "+OK many",
+            _ => "* OK",
+        }],
         Answer::Yes => match model.outstanding.front() {
             Some(order) => order.yes(pipelining),
             None => vec!["+OK ready <1.2@h>"],

@@ -4,6 +4,7 @@
 
 mod client;
 mod client_model;
+mod client_orders;
 mod client_sessions;
 mod coverage;
 mod driver;

@@ -214,7 +214,8 @@ impl House for Folder {
     type Store = Maildirs;
 
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        // In memory, where there is such a place: the disk takes its time.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
         for name in ["tmp", "new", "cur"] {
             fs::create_dir(folder.path().join(name)).expect("a Maildir");
         }
@@ -336,11 +337,11 @@ fn play_all<H: House>(steps: usize, least: usize) {
 // 1939-4.05, 1939-6.01
 #[test]
 fn two_clients_of_a_maildrop_in_memory() {
-    play_all::<Memory>(6, 1000);
+    play_all::<Memory>(6, 7000);
 }
 
 // 1939-4.05, 1939-6.01
 #[test]
 fn two_clients_of_a_maildir() {
-    play_all::<Folder>(4, 100);
+    play_all::<Folder>(5, 1500);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use pop3_proto::server::rules::{ServerAction, ServerSession};
 use pop3_proto::server::{Answer, Language, Request, ServerConfig, ServerEvent, ServerState};
-use pop3_proto::{Channel, Command, MessageNumber};
+use pop3_proto::{Channel, Command, MessageNumber, Status};
 use pop3_tests::configured;
 use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
@@ -149,6 +149,11 @@ fn whatever_happens_in_whatever_state_these_rules_hold() {
             if matches!(&action, ServerAction::Ask(Request::Password { .. })) {
                 assert!(session.channel().carries_secrets(), "{}", what());
             }
+            // A negative reply to AUTH, or to a response, ends the exchange.
+            let negative = matches!(&action, ServerAction::Reply(line) if line.status == Status::Negative);
+            let refused = negative || matches!(&action, ServerAction::Refuse { .. });
+            let open = matches!(session.state(), ServerState::Responding { .. });
+            assert!(!refused || !open, "{}", what());
             // An answer needs a request.
             let idle = matches!(
                 state,
