@@ -1,180 +1,274 @@
-//! A model of a server that is independent of the core: the correct reply to each command.
+//! A model of a POP3 server: the correct reply to each command, and what is left in the store.
+//!
+//! It is written from the RFCs and not from the core: RFC 1939, 2449 (CAPA), 2595 (STLS), 3206 (AUTH), 5034 (AUTH), 6856
+//! (UTF8, LANG), and what Dovecot documents of XCLIENT. It knows no octets of a connection, no limits and no buffers:
+//! a client says one thing after the other, and the maildrop is a vector of messages.
 
-use crate::store::{Message, Store, content, top, wire};
+mod expected;
+mod right;
+mod rules;
+mod said;
 
-/// What the model says about a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Expected {
-    /// A positive line with any text.
-    Positive,
-    /// A negative line with any text.
-    Negative,
-    /// Exactly this line, CRLF included.
-    Line(Vec<u8>),
-    /// A positive line with any text, followed by exactly these octets, including the end.
-    Multi(Vec<u8>),
+pub use expected::{Expected, Texts, check_line};
+pub use right::right;
+pub use said::{Client, NAME, NONSENSE, PASSWORD, RANGES, Response, Said, Sasl, TIMESTAMP, Who};
+
+use core::time::Duration;
+
+use crate::store::Message;
+
+/// How long a session may last before the login, and be quiet after it, in seconds (RFC 1939 section 3).
+pub const AUTOLOGOUT: u64 = 600;
+
+/// How a connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the three kinds of channels")]
+pub enum Privacy {
+    /// Anyone can read it.
+    None,
+    /// Nobody else can read it, although there is no TLS.
+    Trusted,
+    /// TLS.
+    Tls,
 }
 
-/// A session after the login.
+/// What a server offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the tests create it")]
+pub struct Setup {
+    /// How the connection begins.
+    pub privacy: Privacy,
+    /// STLS.
+    pub stls: bool,
+    /// APOP.
+    pub apop: bool,
+    /// The mechanisms of AUTH, in the order of the announcement.
+    pub sasl: &'static [Sasl],
+    /// UTF8.
+    pub utf8: bool,
+    /// UTF-8 in names and passwords, if UTF8 is offered.
+    pub utf8_names: bool,
+    /// LANG, with German and English.
+    pub lang: bool,
+    /// LAST of RFC 1460.
+    pub last: bool,
+    /// The peer is a trusted proxy, so XCLIENT is accepted.
+    pub proxy: bool,
+    /// `EXPIRE 0`: QUIT removes the messages that RETR sent.
+    pub expires: bool,
+}
+
+/// What goes wrong in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the faults of the store of the tests")]
+pub enum Trouble {
+    /// Nothing.
+    #[default]
+    None,
+    /// Another session has the lock.
+    InUse,
+    /// No message can be opened.
+    Unreadable,
+    /// At QUIT, this many messages can't be removed: the last ones.
+    Stuck(usize),
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "without limits there are no other reasons")]
+pub enum End {
+    /// QUIT was answered.
+    Quit,
+    /// The client has said nothing for too long.
+    TimedOut,
+    /// The client has left.
+    Left,
+}
+
+/// A server with one user, and a session on it.
 #[derive(Clone, Debug)]
 pub struct Model {
+    setup: Setup,
+    /// The messages in the store, in order of delivery.
+    store: Vec<Message>,
+    trouble: Trouble,
+    session: Session,
+}
+
+/// A session.
+#[derive(Clone, Debug)]
+struct Session {
+    phase: Phase,
+    /// Whether the connection is in TLS.
+    tls: bool,
+    /// The proxy has told whom it speaks for.
+    proxied: bool,
+    /// The client has sent UTF8.
+    utf8: bool,
+    /// The client has selected a language.
+    texts: Texts,
+    /// STLS was accepted, and the client has not waited for the reply: what it says is not heard.
+    deaf: bool,
+    /// The name from USER.
+    named: Option<Who>,
+    /// For how many seconds the session was quiet; before the login, for how many it lasts.
+    quiet: u64,
+}
+
+/// The states of RFC 1939, and the exchange of AUTH.
+#[derive(Clone, Debug)]
+enum Phase {
+    Authorization,
+    /// An exchange waits for this message of the client, from 0.
+    Exchange {
+        sasl: Sasl,
+        message: usize,
+        /// A message before was wrong, which is told at the end.
+        spoilt: bool,
+    },
+    Transaction(Maildrop),
+    Over(End),
+}
+
+/// The maildrop of a session.
+#[derive(Clone, Debug)]
+struct Maildrop {
     messages: Vec<Message>,
     deleted: Vec<bool>,
-    over: bool,
-}
-
-/// A command that the model knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the command it is named after")]
-#[non_exhaustive]
-pub enum Valid {
-    Stat,
-    List(Option<u32>),
-    Uidl(Option<u32>),
-    Retr(u32),
-    Top(u32, u64),
-    Dele(u32),
-    Noop,
-    Rset,
-    Quit,
-}
-
-impl Valid {
-    /// The line with its CRLF.
-    #[must_use]
-    pub fn line(&self) -> Vec<u8> {
-        let line = match self {
-            Self::Stat => "STAT".to_owned(),
-            Self::List(None) => "LIST".to_owned(),
-            Self::List(Some(n)) => format!("LIST {n}"),
-            Self::Uidl(None) => "UIDL".to_owned(),
-            Self::Uidl(Some(n)) => format!("UIDL {n}"),
-            Self::Retr(n) => format!("RETR {n}"),
-            Self::Top(n, k) => format!("TOP {n} {k}"),
-            Self::Dele(n) => format!("DELE {n}"),
-            Self::Noop => "NOOP".to_owned(),
-            Self::Rset => "RSET".to_owned(),
-            Self::Quit => "QUIT".to_owned(),
-        };
-        format!("{line}\r\n").into_bytes()
-    }
+    retrieved: Vec<bool>,
+    /// The highest number accessed.
+    highest: usize,
 }
 
 impl Model {
-    /// A session over the messages of the store.
+    /// A server with these messages, and a session that has begun.
     #[must_use]
-    pub fn new(store: &Store) -> Self {
-        Self { messages: store.messages.clone(), deleted: vec![false; store.messages.len()], over: false }
+    pub fn new(setup: Setup, store: Vec<Message>) -> Self {
+        Self { setup, store, trouble: Trouble::None, session: Session::new(setup) }
     }
 
-    /// The reply to a command, or `None` after QUIT.
-    pub fn command(&mut self, command: &Valid) -> Option<Expected> {
-        if self.over {
-            return None;
-        }
-        Some(match *command {
-            Valid::Stat => {
-                let there: Vec<_> = self.there().collect();
-                let octets: usize = there.iter().map(|(_, message)| message.content().len()).sum();
-                Expected::Line(format!("+OK {} {octets}\r\n", there.len()).into_bytes())
-            }
-            Valid::List(None) => self.listing(|message| message.content().len().to_string()),
-            Valid::Uidl(None) => self.listing(|message| message.uid.clone()),
-            Valid::List(Some(n)) => self.entry(n, |message| message.content().len().to_string()),
-            Valid::Uidl(Some(n)) => self.entry(n, |message| message.uid.clone()),
-            Valid::Retr(n) => {
-                self.find(n).map_or(Expected::Negative, |message| Expected::Multi(wire(&message.content())))
-            }
-            Valid::Top(n, k) => self.find(n).map_or(Expected::Negative, |message| {
-                Expected::Multi(wire(&top(&content(&message.stored), k)))
-            }),
-            Valid::Dele(n) if self.find(n).is_some() => {
-                self.deleted[n as usize - 1] = true;
-                Expected::Positive
-            }
-            Valid::Dele(_) => Expected::Negative,
-            Valid::Noop => Expected::Positive,
-            Valid::Rset => {
-                self.deleted.fill(false);
-                Expected::Positive
-            }
-            Valid::Quit => {
-                self.over = true;
-                Expected::Positive
-            }
-        })
-    }
-
-    /// The unique-ids of the messages that remain in the store after the session.
+    /// What the server offers.
     #[must_use]
-    pub fn left(&self) -> Vec<String> {
-        let left = |index: &usize| !(self.over && self.deleted[*index]);
-        (0..self.messages.len()).filter(left).map(|index| self.messages[index].uid.clone()).collect()
+    pub const fn setup(&self) -> Setup {
+        self.setup
     }
 
-    fn there(&self) -> impl Iterator<Item = (usize, &Message)> {
-        let numbered = self.messages.iter().enumerate();
-        numbered.filter(|(index, _)| !self.deleted[*index]).map(|(index, message)| (index + 1, message))
+    /// The messages in the store.
+    #[must_use]
+    pub fn store(&self) -> &[Message] {
+        &self.store
     }
 
-    fn find(&self, n: u32) -> Option<&Message> {
-        self.there().find(|(number, _)| *number == n as usize).map(|(_, message)| message)
+    /// What goes wrong in the store.
+    #[must_use]
+    pub const fn trouble(&self) -> Trouble {
+        self.trouble
     }
 
-    fn listing(&self, column: impl Fn(&Message) -> String) -> Expected {
-        let mut lines = String::new();
-        for (number, message) in self.there() {
-            lines += &format!("{number} {}\r\n", column(message));
+    /// Why the session is over, if it is.
+    #[must_use]
+    pub const fn end(&self) -> Option<End> {
+        if let Phase::Over(end) = self.session.phase { Some(end) } else { None }
+    }
+
+    /// Whether the user is logged in.
+    #[must_use]
+    pub const fn is_logged_in(&self) -> bool {
+        matches!(self.session.phase, Phase::Transaction(_))
+    }
+
+    /// Which message of which exchange the server waits for.
+    #[must_use]
+    pub const fn exchange(&self) -> Option<(Sasl, usize)> {
+        if let Phase::Exchange { sasl, message, .. } = self.session.phase {
+            Some((sasl, message))
+        } else {
+            None
         }
-        Expected::Multi((lines + ".\r\n").into_bytes())
     }
 
-    fn entry(&self, n: u32, column: impl Fn(&Message) -> String) -> Expected {
-        self.find(n).map_or(Expected::Negative, |message| {
-            Expected::Line(format!("+OK {n} {}\r\n", column(message)).into_bytes())
-        })
+    /// The name that waits for its password.
+    #[must_use]
+    pub const fn named(&self) -> Option<Who> {
+        self.session.named
+    }
+
+    /// Whether the connection is in TLS.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        self.session.tls
+    }
+
+    /// Whether the client has sent UTF8.
+    #[must_use]
+    pub const fn is_utf8(&self) -> bool {
+        self.session.utf8
+    }
+
+    /// Which octets the texts of replies may have.
+    #[must_use]
+    pub const fn texts(&self) -> Texts {
+        self.session.texts
+    }
+
+    /// Whether what the client says now is thrown away, because it came in clear text after STLS.
+    #[must_use]
+    pub const fn is_deaf(&self) -> bool {
+        self.session.deaf
+    }
+
+    /// A message arrives. A session that has begun does not see it.
+    pub fn deliver(&mut self, message: Message) {
+        self.store.push(message);
+    }
+
+    /// Something goes wrong in the store from now on.
+    pub const fn go_wrong(&mut self, trouble: Trouble) {
+        self.trouble = trouble;
+    }
+
+    /// The client has waited for all replies, and the TLS handshake if there was one.
+    pub const fn waited(&mut self) {
+        self.session.deaf = false;
+    }
+
+    /// Time passes, and the client says nothing.
+    pub fn pass(&mut self, time: Duration) {
+        self.session.quiet += time.as_secs();
+        if self.session.quiet >= AUTOLOGOUT {
+            self.finish(End::TimedOut);
+        }
+    }
+
+    /// The client leaves without QUIT.
+    pub fn leave(&mut self) {
+        self.finish(End::Left);
+    }
+
+    /// Another session begins.
+    pub fn connect(&mut self) {
+        self.leave();
+        self.session = Session::new(self.setup);
+    }
+
+    fn finish(&mut self, end: End) {
+        if self.end().is_none() {
+            self.session.phase = Phase::Over(end);
+        }
     }
 }
 
-impl Expected {
-    /// Removes the reply from the front of what a server sent, and returns the rest.
-    ///
-    /// # Errors
-    /// Returns what is there instead.
-    pub fn take<'o>(&self, sent: &'o [u8]) -> Result<&'o [u8], String> {
-        let end = sent.windows(2).position(|pair| pair == b"\r\n").map_or(sent.len(), |at| at + 2);
-        let (line, behind) = sent.split_at(end);
-        check_line(line)?;
-        let wrong = || Err(format!("expected {self:?}, got {}", sent[..sent.len().min(300)].escape_ascii()));
-        match self {
-            Self::Positive if line.starts_with(b"+OK ") => Ok(behind),
-            Self::Negative if line.starts_with(b"-ERR ") => Ok(behind),
-            Self::Line(exact) if line == exact => Ok(behind),
-            Self::Multi(exact) if line.starts_with(b"+OK ") => match behind.strip_prefix(&exact[..]) {
-                Some(behind) => Ok(behind),
-                None => wrong(),
-            },
-            Self::Positive | Self::Negative | Self::Line(_) | Self::Multi(_) => wrong(),
+impl Session {
+    const fn new(setup: Setup) -> Self {
+        Self {
+            phase: Phase::Authorization,
+            tls: matches!(setup.privacy, Privacy::Tls),
+            proxied: false,
+            utf8: false,
+            texts: Texts::Ascii,
+            deaf: false,
+            named: None,
+            quiet: 0,
         }
-    }
-}
-
-/// Whether octets are a valid first line of a reply from a server: a status in upper case, a space,
-/// printable ASCII text and CRLF, at most 512 octets.
-///
-/// # Errors
-/// Returns what is there instead.
-pub fn check_line(line: &[u8]) -> Result<(), String> {
-    let text = line.strip_suffix(b"\r\n");
-    let text = text.and_then(|text| text.strip_prefix(b"+OK ").or_else(|| text.strip_prefix(b"-ERR ")));
-    match text {
-        Some([first, ..]) if *first != b' ' && line.len() <= 512 => {}
-        _ => return Err(format!("no reply: {}", line[..line.len().min(300)].escape_ascii())),
-    }
-    if line[..line.len() - 2].iter().all(|octet| (b' '..=b'~').contains(octet)) {
-        Ok(())
-    } else {
-        Err(format!("not printable: {}", line.escape_ascii()))
     }
 }

@@ -56,21 +56,27 @@ impl Server {
     /// A new connection. The greeting is already sent.
     #[must_use]
     pub fn with(store: Store, config: ServerConfig, channel: Channel, timestamp: Option<&str>) -> Self {
-        let mut server = Self::silent(
-            store,
-            config,
-            channel,
-            timestamp.map(|text| Timestamp::parse(text.as_bytes()).expect("a timestamp")),
-        );
-        server.run();
-        server
+        Self::for_peer(store, config, channel, timestamp, false)
     }
 
     /// A server whose peer is a trusted proxy.
     #[must_use]
     pub fn behind_proxy(store: Store, config: ServerConfig) -> Self {
-        let mut server = Self::silent(store, config, Channel::TrustedPlaintext, None);
-        server.connection.set_trusted_proxy(true);
+        Self::for_peer(store, config, Channel::TrustedPlaintext, None, true)
+    }
+
+    /// A new connection whose peer may be a trusted proxy. The greeting is already sent.
+    #[must_use]
+    pub fn for_peer(
+        store: Store,
+        config: ServerConfig,
+        channel: Channel,
+        timestamp: Option<&str>,
+        proxy: bool,
+    ) -> Self {
+        let timestamp = timestamp.map(|text| Timestamp::parse(text.as_bytes()).expect("a timestamp"));
+        let mut server = Self::silent(store, config, channel, timestamp);
+        server.connection.set_trusted_proxy(proxy);
         server.run();
         server
     }

@@ -5,9 +5,10 @@ use pop3_proto::{Command, CommandError, Keyword, ReplyShape};
 use crate::asked::Asked;
 use crate::assembler::Line;
 use crate::event::{ObserverEvent, Sent};
+use crate::naming::Naming;
 use crate::queue::{Auth, Begins, Outstanding};
 use crate::rule::Rule;
-use crate::{Naming, Observer, Sink, Stage, announced, flag, words};
+use crate::{Observer, Sink, Stage, announced, flag, words};
 
 impl Observer {
     pub(crate) fn client_line(&mut self, line: Line<'_>, sink: Sink<'_>) {

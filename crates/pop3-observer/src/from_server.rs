@@ -13,10 +13,11 @@ use crate::assembler::Line;
 use crate::body::Body;
 use crate::event::ObserverEvent;
 use crate::known::Known;
+use crate::naming::{Named, Naming};
 use crate::queue::Outstanding;
 use crate::rule::Rule;
 use crate::told::Told;
-use crate::{Before, Lines, Naming, Observer, Reading, Sink, Stage, flag};
+use crate::{Before, Lines, Observer, Reading, Sink, Stage, flag};
 
 impl Observer {
     pub(crate) fn server_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
@@ -157,7 +158,7 @@ impl Observer {
         let Some(keyword) = command.asked.keyword else { return };
         match (keyword, positive) {
             (Keyword::User, _) => {
-                self.named = positive;
+                self.named = if positive { Named::Yes } else { Named::No };
                 if !positive && self.naming != Naming::Nothing {
                     self.naming = Naming::Refused;
                 }
@@ -167,9 +168,10 @@ impl Observer {
                     self.known = Known::new(self.config.max_messages);
                 }
                 self.stage = Stage::Transaction;
-                (self.named, self.wary) = (false, false);
+                (self.named, self.wary) = (Named::No, false);
             }
-            (Keyword::Pass | Keyword::Apop, false) if command.good => self.named = false,
+            (Keyword::Pass, false) if command.good => self.named = Named::No,
+            (Keyword::Apop, false) if command.good && self.named == Named::Yes => self.named = Named::Perhaps,
             (Keyword::Stls, true) => {
                 self.complete();
                 self.dropped = self.queue.len();

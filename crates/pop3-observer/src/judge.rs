@@ -8,6 +8,7 @@ use crate::asked::Asked;
 use crate::assembler::Line;
 use crate::from_client::is_allowed;
 use crate::listing::flag_when;
+use crate::naming::Named;
 use crate::queue::Outstanding;
 use crate::rule::Rule;
 use crate::{Observer, Sink, Stage, flag};
@@ -109,7 +110,7 @@ impl Observer {
         }
         self.judge_unlisted(keyword, about, sink);
         flag_when(keyword == Keyword::Stls && self.tls, about, Rule::PositiveStlsTwice, sink);
-        flag_when(keyword == Keyword::Pass && !self.named, about, Rule::PositivePass, sink);
+        flag_when(keyword == Keyword::Pass && self.named == Named::No, about, Rule::PositivePass, sink);
         if let Some(message) = command.message {
             let marked = self.known.is_marked(message);
             let rule = if keyword == Keyword::Dele { Rule::PositiveDele } else { Rule::PositiveDeleted };
@@ -181,7 +182,7 @@ impl Observer {
     /// A login that is refused, when a code has to say why.
     fn judge_refusal(&self, command: &Outstanding, reply: &Reply<'_>, keyword: Keyword, sink: Sink<'_>) {
         let credentials = match (keyword, command.auth) {
-            (Keyword::Pass, _) => self.named,
+            (Keyword::Pass, _) => self.named == Named::Yes,
             (Keyword::Apop, _) => self.timestamp,
             (_, Some(auth)) => self.was_answered(auth) && auth.listed == Some(true),
             _ => false,

@@ -71,6 +71,7 @@ mod from_server;
 mod judge;
 mod known;
 mod listing;
+mod naming;
 mod queue;
 mod rule;
 mod told;
@@ -90,6 +91,7 @@ use assembler::Assembler;
 use body::Body;
 use exchange::Exchange;
 use known::Known;
+use naming::{Named, Naming};
 use queue::{Outstanding, Queue};
 use told::Told;
 
@@ -129,8 +131,7 @@ pub struct Observer {
     /// The rules broken within this reply.
     told: Told,
     naming: Naming,
-    /// USER was accepted by the last reply that matters to PASS.
-    named: bool,
+    named: Named,
     timestamp: bool,
     utf8: bool,
     /// A password or a response was sent, and what is no command may be one, too.
@@ -188,16 +189,6 @@ struct Lines {
     sum: u64,
 }
 
-/// What the client has said of who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Naming {
-    Nothing,
-    User,
-    /// A command other than PASS came behind USER.
-    Interrupted,
-    Refused,
-}
-
 /// What the last reply was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
@@ -226,7 +217,7 @@ impl Observer {
             known: Known::new(config.max_messages),
             told: Told::default(),
             naming: Naming::Nothing,
-            named: false,
+            named: Named::No,
             timestamp: false,
             utf8: false,
             wary: false,
@@ -328,7 +319,7 @@ impl Observer {
             self.fresh = accepted;
         }
         self.announced = Announced::default();
-        (self.naming, self.named, self.utf8, self.wary) = (Naming::Nothing, false, false, false);
+        (self.naming, self.named, self.utf8, self.wary) = (Naming::Nothing, Named::No, false, false);
         (self.capa_answered, self.language) = (false, false);
         sink(ObserverEvent::Encrypted);
     }

@@ -1,8 +1,7 @@
-//! Properties of any dialogue: it is the same at every split, and agrees with the model.
+//! Properties of any dialogue: it is the same at every split.
 
 use pop3_proto::Channel;
-use pop3_proto::server::{Close, Language, ServerConfig};
-use pop3_tests::model::{Expected, Model, Valid};
+use pop3_proto::server::{Language, ServerConfig};
 use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Seen, Server, run};
 use pop3_tests::split::{OCTETS, WHOLE};
@@ -23,22 +22,6 @@ fn server(store: &Store, high_water: usize) -> Server {
     config.languages.push(Language::german());
     config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "XOAUTH2", ENDLESS]);
     Server::with(store.clone(), config, Channel::TrustedPlaintext, Some("<1.2@h>"))
-}
-
-fn valid() -> impl Strategy<Value = Valid> {
-    let number = || 0..6_u32;
-    let maybe = || proptest::option::of(0..6_u32);
-    prop_oneof![
-        Just(Valid::Stat),
-        Just(Valid::Noop),
-        Just(Valid::Rset),
-        maybe().prop_map(Valid::List),
-        maybe().prop_map(Valid::Uidl),
-        number().prop_map(Valid::Retr),
-        (number(), 0..4_u64).prop_map(|(n, k)| Valid::Top(n, k)),
-        number().prop_map(Valid::Dele),
-        number().prop_map(Valid::Dele),
-    ]
 }
 
 /// Octets that often form lines, dots and blank lines.
@@ -173,34 +156,5 @@ proptest! {
         let flight = [&b"USER mrose\r\nPASS tanstaaf\r\n"[..], &lines.concat()].concat();
         let low = run(server(&store, high_water), &[&flight], WHOLE, true);
         prop_assert_eq!(low, run(server(&store, 1 << 20), &[&flight], WHOLE, true));
-    }
-
-    // 1939-4.08, 1939-5.21, 1939-5.28, 1939-5.53, 1939-6.12, 1939-7.03: compared with the model.
-    #[test]
-    fn valid_commands_are_answered_as_the_model_says(
-        store in store(), commands in vec(valid(), 0..30), lengths in lengths(), quits: bool,
-    ) {
-        let mut commands = commands;
-        if quits {
-            commands.push(Valid::Quit);
-            commands.push(Valid::Dele(1));
-        }
-        let lines: Vec<u8> = commands.iter().flat_map(Valid::line).collect();
-        let login = b"USER mrose\r\nPASS tanstaaf\r\n";
-        let seen = all_splits(|| server(&store, 4096), &[login, &lines], &lengths);
-
-        let mut model = Model::new(&store);
-        let mut sent = &seen.sent[..];
-        for _ in ["greeting", "USER", "PASS"] {
-            sent = Expected::Positive.take(sent).unwrap();
-        }
-        for command in &commands {
-            if let Some(expected) = model.command(command) {
-                sent = expected.take(sent).map_err(|error| TestCaseError::fail(format!("{command:?}: {error}")))?;
-            }
-        }
-        prop_assert_eq!(sent, b"");
-        prop_assert_eq!(seen.left, model.left());
-        prop_assert_eq!(seen.closed, Some(if quits { Close::Quit } else { Close::PeerClosed }));
     }
 }

@@ -6,7 +6,7 @@ use pop3_proto::client::rules::{ClientAction, ClientSession, Signal};
 use pop3_proto::client::{ClientMisuse, ClientState};
 use pop3_proto::{Channel, Keyword, Status};
 
-fn keywords() -> Vec<Keyword> {
+pub(crate) fn keywords() -> Vec<Keyword> {
     use Keyword::*;
     vec![
         User, Pass, Apop, Auth, AuthList, Capa, Stls, Utf8, Lang, Xclient, Quit, Stat, List, Uidl, Retr, Top,
@@ -14,7 +14,7 @@ fn keywords() -> Vec<Keyword> {
     ]
 }
 
-const CLIENT_STATES: [ClientState; 7] = [
+pub(crate) const CLIENT_STATES: [ClientState; 7] = [
     ClientState::Greeting,
     ClientState::Authorization,
     ClientState::Handshake,

@@ -6,6 +6,8 @@
 use std::path::Path;
 
 mod client;
+mod reachable_client;
+mod reachable_server;
 mod server;
 
 // 1939-3.08
@@ -37,4 +39,34 @@ fn docs_states_is_the_table_of_the_rules() {
         );
     }
     assert_eq!(kept, made, "docs/states.md: run UPDATE_DOCS=1 cargo test -p pop3-tests --test states");
+}
+
+/// A keyword that is new in the core must get its rows.
+#[test]
+fn the_tables_have_every_keyword() {
+    use arbitrary::{Arbitrary as _, Unstructured};
+    use pop3_proto::server::ServerEvent;
+    use pop3_proto::{Command, Keyword};
+    use std::collections::HashSet;
+
+    // The octets of a generator that gets to each value of a small choice.
+    let made: HashSet<Keyword> = (0..=u16::MAX)
+        .filter_map(|seed| {
+            let octets: Vec<u8> = seed.to_be_bytes().repeat(40);
+            Some(Command::arbitrary(&mut Unstructured::new(&octets)).ok()?.keyword())
+        })
+        .collect();
+    assert!(made.len() > 15, "only {made:?}");
+    let of_client: HashSet<Keyword> = client::keywords().into_iter().collect();
+    let of_server: HashSet<Keyword> =
+        server::commands()
+            .into_iter()
+            .filter_map(|(_, make)| {
+                if let ServerEvent::Command(command) = make() { Some(command.keyword()) } else { None }
+            })
+            .collect();
+    let missing = |rows: &HashSet<Keyword>| made.difference(rows).copied().collect::<Vec<_>>();
+    assert_eq!(missing(&of_client), []);
+    // An extension is a command that only a client knows.
+    assert_eq!(missing(&of_server).into_iter().filter(|keyword| *keyword != Keyword::Extension).count(), 0);
 }

@@ -14,8 +14,8 @@ use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
 /// The states, as the table names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
     Authorization,
     Named,
     Authenticating,
@@ -31,7 +31,7 @@ enum Place {
     Closed,
 }
 
-const STATES: [Place; 13] = [
+pub(crate) const STATES: [Place; 13] = [
     Place::Authorization,
     Place::Named,
     Place::Authenticating,
@@ -48,7 +48,7 @@ const STATES: [Place; 13] = [
 ];
 
 /// The state of a session. A name that waits for its password has its own column.
-fn place(session: &ServerSession) -> Place {
+pub(crate) fn place(session: &ServerSession) -> Place {
     match session.state() {
         ServerState::Authorization if session.name().is_some() => Place::Named,
         ServerState::Authorization => Place::Authorization,
@@ -108,7 +108,7 @@ fn session(state: Place, channel: Channel) -> ServerSession {
     session
 }
 
-type Make = fn() -> ServerEvent<'static>;
+pub(crate) type Make = fn() -> ServerEvent<'static>;
 
 /// A command as it is sent, parsed when it is needed.
 macro_rules! commands {
@@ -120,7 +120,7 @@ macro_rules! commands {
     };
 }
 
-fn commands() -> Vec<(&'static str, Make)> {
+pub(crate) fn commands() -> Vec<(&'static str, Make)> {
     let mut commands = commands![
         "USER name",
         "PASS word",
@@ -184,7 +184,7 @@ fn commands() -> Vec<(&'static str, Make)> {
     commands
 }
 
-fn answers() -> Vec<(&'static str, Make)> {
+pub(crate) fn answers() -> Vec<(&'static str, Make)> {
     vec![
         ("`Accept`", || ServerEvent::Answer(Answer::Accept(Store::fixture().maildrop().into()))),
         ("`TakeOver`", || ServerEvent::Answer(Answer::TakeOver)),

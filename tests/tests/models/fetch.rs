@@ -1,0 +1,389 @@
+//! A fetcher, its servers, and everything that cuts a run short, compared with a model: no message is lost, and none is
+//! passed on twice while unique-ids are unique.
+
+use core::future::{Future as _, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::collections::HashMap;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pop3_driver::Transport;
+use pop3_driver::client::{Client, ClientOptions, Security};
+use pop3_driver::tls::TlsInfo;
+use pop3_fetch::{Fetch, FetchError, FetchOptions};
+use pop3_proto::Instant;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::cases;
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A message arrives, with a unique-id of its own, or with one of a few that others have too.
+    Arrives(Option<u8>),
+    /// Another program deletes a message.
+    Vanishes(Index),
+    /// The server lists the messages in another order.
+    Shuffled(Vec<Index>),
+    Runs(Run),
+}
+
+/// A run, and what is wrong in it.
+#[derive(Clone, Debug)]
+struct Run {
+    delete: bool,
+    limit: Option<u8>,
+    pipelining: bool,
+    /// The program was started again.
+    fresh: bool,
+    /// After this many octets of the server, the connection is lost.
+    said: Option<u16>,
+    /// After this many octets of the client, nothing more arrives at the server.
+    heard: Option<u16>,
+    /// After this many octets of the server, it is silent, and the run is dropped.
+    dropped: Option<u16>,
+    /// The server does not list this message.
+    hides: Option<Index>,
+    /// The server refuses RETR of this one.
+    refuses_retr: Option<Index>,
+    /// The server refuses DELE of this one.
+    refuses_dele: Option<Index>,
+    /// After this many messages, the function that takes them fails.
+    fails: Option<u8>,
+}
+
+/// A message on the server.
+#[derive(Clone, Debug)]
+struct Mail {
+    uid: String,
+    text: String,
+    /// Its unique-id is its own.
+    alone: bool,
+}
+
+/// What is shared between the server, the fetcher and the test.
+#[derive(Debug, Default)]
+struct World {
+    maildrop: Vec<Mail>,
+    /// The messages that were passed on, and how often.
+    taken: HashMap<String, usize>,
+    /// How many more may be passed on.
+    most: Option<u8>,
+    /// The server is silent for ever.
+    silent: bool,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+fn world(shared: &Shared) -> MutexGuard<'_, World> {
+    shared.lock().expect("no panic")
+}
+
+/// A connection to a server in memory, which answers as soon as it is written to.
+struct Server {
+    world: Shared,
+    run: Run,
+    /// The snapshot, and which of it are marked.
+    listed: Vec<(Mail, bool)>,
+    /// The message that is refused.
+    unreadable: Option<String>,
+    undeletable: Option<String>,
+    line: Vec<u8>,
+    out: Vec<u8>,
+    heard: usize,
+    said: usize,
+    over: bool,
+}
+
+impl Server {
+    fn new(shared: &Shared, run: &Run) -> Self {
+        let mut maildrop = world(shared).maildrop.clone();
+        let pick = |index: &Option<Index>| {
+            index.filter(|_| !maildrop.is_empty()).map(|index| index.get(&maildrop).text.clone())
+        };
+        let (hidden, unreadable) = (pick(&run.hides), pick(&run.refuses_retr));
+        let undeletable = pick(&run.refuses_dele);
+        maildrop.retain(|mail| Some(&mail.text) != hidden.as_ref());
+        Self {
+            world: Arc::clone(shared),
+            run: run.clone(),
+            listed: maildrop.into_iter().map(|mail| (mail, false)).collect(),
+            unreadable,
+            undeletable,
+            line: Vec::new(),
+            out: b"+OK ready\r\n".to_vec(),
+            heard: 0,
+            said: 0,
+            over: false,
+        }
+    }
+
+    fn answer(&mut self, line: &str) -> String {
+        let mut words = line.split(' ');
+        let word = words.next().unwrap_or_default();
+        let place = words.next().and_then(|word| word.parse::<usize>().ok()).map(|number| number - 1);
+        let list = |column: &dyn Fn(&Mail) -> String| {
+            let there = self.listed.iter().enumerate().filter(|(_, (_, marked))| !marked);
+            let lines = there.map(|(place, (mail, _))| format!("{} {}\r\n", place + 1, column(mail)));
+            format!("+OK\r\n{}.\r\n", lines.collect::<String>())
+        };
+        match (word, place) {
+            ("CAPA", _) if self.run.pipelining => "+OK\r\nUIDL\r\nTOP\r\nPIPELINING\r\n.\r\n".to_owned(),
+            ("CAPA", _) => "+OK\r\nUIDL\r\nTOP\r\n.\r\n".to_owned(),
+            ("STAT", _) => format!("+OK {} 1\r\n", self.listed.iter().filter(|(_, marked)| !marked).count()),
+            ("LIST", None) => list(&|mail| mail.text.len().to_string()),
+            ("UIDL", None) => list(&|mail| mail.uid.clone()),
+            ("RETR", Some(place)) if Some(&self.listed[place].0.text) != self.unreadable.as_ref() => {
+                format!("+OK\r\n{}.\r\n", self.listed[place].0.text)
+            }
+            ("DELE", Some(place)) if Some(&self.listed[place].0.text) != self.undeletable.as_ref() => {
+                self.listed[place].1 = true;
+                "+OK\r\n".to_owned()
+            }
+            ("QUIT", _) => {
+                let gone =
+                    |mail: &Mail| self.listed.iter().any(|(own, marked)| *marked && own.text == mail.text);
+                world(&self.world).maildrop.retain(|mail| !gone(mail));
+                self.over = true;
+                "+OK bye\r\n".to_owned()
+            }
+            ("USER" | "PASS" | "NOOP" | "RSET", _) => "+OK\r\n".to_owned(),
+            _ => "-ERR no\r\n".to_owned(),
+        }
+    }
+}
+
+impl Transport for Server {
+    fn now(&self) -> Instant {
+        pop3_tests::START
+    }
+
+    async fn read(&mut self, buffer: &mut [u8], _deadline: Instant) -> io::Result<usize> {
+        if self.run.dropped.is_some_and(|most| self.said >= usize::from(most)) {
+            world(&self.world).silent = true;
+            core::future::pending::<()>().await;
+        }
+        let left = self.run.said.map_or(usize::MAX, |most| usize::from(most).saturating_sub(self.said));
+        let count = self.out.len().min(buffer.len()).min(left);
+        buffer[..count].copy_from_slice(&self.out[..count]);
+        self.out.drain(..count);
+        self.said += count;
+        Ok(count)
+    }
+
+    async fn write(&mut self, octets: &[u8], _deadline: Instant) -> io::Result<usize> {
+        for &octet in octets {
+            self.heard += 1;
+            if self.over || self.run.heard.is_some_and(|most| self.heard > usize::from(most)) {
+                break;
+            }
+            self.line.push(octet);
+            if octet == b'\n' {
+                let line = String::from_utf8(core::mem::take(&mut self.line)).expect("text");
+                let reply = self.answer(line.trim_end());
+                self.out.extend_from_slice(reply.as_bytes());
+            }
+        }
+        Ok(octets.len())
+    }
+
+    async fn flush(&mut self, _deadline: Instant) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn pause(&mut self, _until: Instant) {}
+
+    async fn close(&mut self, _deadline: Instant) {}
+
+    async fn secure(self, _deadline: Instant) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn tls(&self) -> Option<Arc<TlsInfo>> {
+        None
+    }
+
+    fn is_tls(&self) -> bool {
+        false
+    }
+}
+
+fn options(run: &Run) -> FetchOptions {
+    FetchOptions::new().with_delete(run.delete).with_limit(run.limit.map(u64::from))
+}
+
+fn open(shared: &Shared, state: &Path, run: &Run) -> Fetch {
+    let shared = Arc::clone(shared);
+    let deliver = move |message: &mut pop3_fetch::FetchedMessage<'_>| {
+        let mut text = String::new();
+        message.read_to_string(&mut text)?;
+        let mut world = world(&shared);
+        match &mut world.most {
+            Some(0) => return Err(io::Error::other("no room")),
+            Some(most) => *most -= 1,
+            None => {}
+        }
+        *world.taken.entry(text).or_default() += 1;
+        Ok(())
+    };
+    Fetch::deliver_to(deliver, state, "mrose@h", options(run)).expect("a state file")
+}
+
+/// One run, or `None` if it was dropped.
+fn run(fetch: &mut Fetch, shared: &Shared, run: &Run) -> Option<Result<(), FetchError>> {
+    world(shared).silent = false;
+    let server = Server::new(shared, run);
+    let security = Security::TrustedPlaintext;
+    let deadline = pop3_tests::START.after(Duration::from_secs(60));
+    let mut running = pin!(async {
+        let mut client = Client::open(server, &security, ClientOptions::new(), deadline).await?;
+        client.login(b"mrose", b"tanstaaf").await?;
+        fetch.run(client).await?;
+        Ok::<(), FetchError>(())
+    });
+    pop3_driver::wait(poll_fn(|context| {
+        let polled = running.as_mut().poll(context);
+        if polled.is_pending() && world(shared).silent {
+            return Poll::Ready(None);
+        }
+        polled.map(Some)
+    }))
+}
+
+/// A run in which nothing is wrong.
+const WELL: Run = Run {
+    delete: false,
+    limit: None,
+    pipelining: true,
+    fresh: true,
+    said: None,
+    heard: None,
+    dropped: None,
+    hides: None,
+    refuses_retr: None,
+    refuses_dele: None,
+    fails: None,
+};
+
+fn runs() -> impl Strategy<Value = Run> {
+    let rare = || option::weighted(0.15, any::<Index>());
+    (
+        (any::<bool>(), option::weighted(0.2, 0..4_u8), any::<bool>(), any::<bool>()),
+        (
+            option::weighted(0.3, 0..900_u16),
+            option::weighted(0.2, 0..300_u16),
+            option::weighted(0.2, 0..900_u16),
+        ),
+        (rare(), rare(), rare(), option::weighted(0.15, 0..4_u8)),
+    )
+        .prop_map(
+            |(
+                (delete, limit, pipelining, fresh),
+                (said, heard, dropped),
+                (hides, refuses_retr, refuses_dele, fails),
+            )| Run {
+                delete,
+                limit,
+                pipelining,
+                fresh,
+                said,
+                heard,
+                dropped,
+                hides,
+                refuses_retr,
+                refuses_dele,
+                fails,
+            },
+        )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => option::weighted(0.25, 0..2_u8).prop_map(Step::Arrives),
+        1 => any::<Index>().prop_map(Step::Vanishes),
+        1 => vec(any::<Index>(), 1..4).prop_map(Step::Shuffled),
+        4 => runs().prop_map(Step::Runs),
+    ]
+}
+
+/// Moves messages. Those with the same unique-id are only told apart by their order, so that stays.
+fn shuffle(maildrop: &mut [Mail], places: &[Index]) {
+    let alone: Vec<usize> = (0..maildrop.len()).filter(|&place| maildrop[place].alone).collect();
+    if alone.is_empty() {
+        return;
+    }
+    for index in places {
+        maildrop.swap(alone[0], *index.get(&alone));
+    }
+}
+
+fn check(history: &[Mail], vanished: &[String], world: &World) {
+    for mail in history {
+        let taken = world.taken.get(&mail.text).copied().unwrap_or_default();
+        let there = world.maildrop.iter().any(|own| own.text == mail.text);
+        assert!(there || taken > 0 || vanished.contains(&mail.text), "lost: {}", mail.text);
+        assert!(taken <= 1 || !mail.alone, "passed on {taken} times: {}", mail.text);
+    }
+    assert!(
+        world.taken.keys().all(|text| history.iter().any(|mail| mail.text == *text)),
+        "damaged: {world:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn no_message_is_lost_by_a_fetcher_or_passed_on_twice(steps in vec(step(), 1..16)) {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
+        let state = folder.path().join("state");
+        let shared = Shared::default();
+        let (mut history, mut vanished) = (Vec::<Mail>::new(), Vec::new());
+        let mut fetch: Option<Fetch> = None;
+        let last = [Step::Runs(Run { delete: true, ..WELL }), Step::Runs(Run { delete: true, ..WELL })];
+        for step in steps.iter().chain(&last) {
+            match step {
+                Step::Arrives(uid) => {
+                    let number = history.len();
+                    let text = format!("Subject: {number}\r\n\r\n{}\r\n", "x".repeat(number % 3));
+                    let own = uid.map_or_else(|| format!("own{number}"), |uid| format!("shared{uid}"));
+                    let mail = Mail { uid: own, text, alone: uid.is_none() };
+                    history.push(mail.clone());
+                    world(&shared).maildrop.push(mail);
+                }
+                Step::Vanishes(index) => {
+                    // Of several messages with the same unique-id, nobody can tell which one vanished.
+                    let mut world = world(&shared);
+                    let alone: Vec<String> =
+                        world.maildrop.iter().filter(|mail| mail.alone).map(|mail| mail.text.clone()).collect();
+                    if !alone.is_empty() {
+                        let text = index.get(&alone).clone();
+                        world.maildrop.retain(|mail| mail.text != text);
+                        vanished.push(text);
+                    }
+                }
+                Step::Shuffled(places) => shuffle(&mut world(&shared).maildrop, places),
+                Step::Runs(how) => {
+                    world(&shared).most = how.fails;
+                    if how.fresh || fetch.is_none() {
+                        // It holds a lock on the state file.
+                        drop(fetch.take());
+                        fetch = Some(open(&shared, &state, how));
+                    }
+                    let ended = run(fetch.as_mut().expect("it is open"), &shared, how);
+                    let cut = how.said.is_some() || how.heard.is_some() || how.fails.is_some();
+                    prop_assert!(cut || ended.as_ref().is_none_or(Result::is_ok), "{:?} in {:?}", ended, how);
+                    prop_assert!(ended.is_some() || how.dropped.is_some());
+                }
+            }
+            check(&history, &vanished, &world(&shared));
+        }
+        prop_assert!(world(&shared).maildrop.is_empty(), "what is stored can be deleted");
+    }
+}
