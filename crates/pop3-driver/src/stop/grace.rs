@@ -45,14 +45,10 @@ impl Stop {
         let begun = now();
         let mut state = self.lock();
         while self.stage() < Stage::Cut {
-            let Some(left) = self
-                .shared
-                .grace
-                .checked_sub(now().saturating_duration_since(begun))
-                .filter(|left| !left.is_zero())
-            else {
+            let left = self.shared.grace.saturating_sub(now().saturating_duration_since(begun));
+            if left.is_zero() {
                 return;
-            };
+            }
             let woken = self.shared.changed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
