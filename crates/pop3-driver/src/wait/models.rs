@@ -21,17 +21,14 @@ impl Wakes {
         }
     }
 
-    async fn reached(&self, number: usize, park: bool) {
+    async fn reached(&self, number: usize, meanwhile: impl Fn()) {
         poll_fn(|context| {
             *self.waker.lock().unwrap() = Some(context.waker().clone());
             // Not behind the lock: what was written before a wake is seen by the poll after it.
             if self.count.load(Ordering::Relaxed) >= number {
                 return Poll::Ready(());
             }
-            if park {
-                // As a channel does, or another `wait`. It may use up the token of a wake.
-                thread::park();
-            }
+            meanwhile();
             Poll::Pending
         })
         .await;
@@ -46,7 +43,7 @@ fn no_wake_is_lost_and_what_was_written_before_it_is_seen() {
             let wakes = Arc::clone(&wakes);
             thread::spawn(move || wakes.wake())
         });
-        wait(wakes.reached(2, false));
+        wait(wakes.reached(2, || ()));
         waking.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
@@ -55,17 +52,26 @@ fn no_wake_is_lost_and_what_was_written_before_it_is_seen() {
 fn a_wake_is_not_lost_where_the_future_parks_the_thread() {
     explore(|| {
         let wakes = Arc::new(Wakes::default());
-        let here = thread::current();
         let waking = thread::spawn({
             let wakes = Arc::clone(&wakes);
+            move || wakes.wake()
+        });
+        // The future waits for something else as a channel does, and uses up the token of the wake.
+        let (sent, here) = (Arc::new(AtomicBool::new(false)), thread::current());
+        let sending = thread::spawn({
+            let sent = Arc::clone(&sent);
             move || {
-                wakes.wake();
-                // For the future itself.
+                sent.store(true, Ordering::Release);
                 here.unpark();
             }
         });
-        wait(wakes.reached(1, true));
+        wait(wakes.reached(1, || {
+            while !sent.load(Ordering::Acquire) {
+                thread::park();
+            }
+        }));
         waking.join().unwrap();
+        sending.join().unwrap();
     });
 }
 
@@ -81,11 +87,11 @@ fn a_wait_within_another_takes_no_wake_from_it() {
             }
         });
         let mut begun = false;
-        let mut both = pin!(outer.reached(1, false));
+        let mut both = pin!(outer.reached(1, || ()));
         wait(poll_fn(|context| {
             let reached = both.as_mut().poll(context);
             if !core::mem::replace(&mut begun, true) {
-                wait(inner.reached(1, false));
+                wait(inner.reached(1, || ()));
             }
             reached
         }));
