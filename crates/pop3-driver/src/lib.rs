@@ -211,6 +211,7 @@ mod scratch;
 pub mod server;
 mod stop;
 pub mod store;
+mod sync;
 pub mod tls;
 mod transport;
 mod wait;

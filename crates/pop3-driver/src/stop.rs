@@ -1,19 +1,25 @@
 //! A switch that ends sessions.
 
+mod due;
 mod grace;
 mod list;
+#[cfg(all(test, any(pop3_loom, pop3_shuttle)))]
+mod models;
 mod place;
 
 use core::future::{Future, poll_fn};
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::Poll;
 use core::time::Duration;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use list::{Entry, List};
 use place::Place;
+
+use crate::sync::{AtomicU8, Condvar, Mutex, MutexGuard};
 
 /// A switch that ends the sessions of a server, or a client.
 ///
@@ -51,8 +57,8 @@ struct Shared {
     /// command, so looking takes no lock.
     stage: AtomicU8,
     state: Mutex<State>,
-    /// Wakes the thread that counts the grace period.
-    cut: Condvar,
+    /// Wakes the thread that counts the grace period, and those who wait for the end of an action.
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -77,7 +83,8 @@ enum Stage {
     LeftBehind,
 }
 
-/// Keeps an action registered with [`Stop::on_stop`] or [`Stop::on_cut`]. Dropping it unregisters the action.
+/// Keeps an action registered with [`Stop::on_stop`] or [`Stop::on_cut`]. Dropping it unregisters the action: from then
+/// on it does not run. If it is running on another thread, the drop waits for it.
 #[derive(Debug)]
 #[must_use]
 pub struct OnStop {
@@ -100,19 +107,28 @@ impl Stop {
     #[must_use]
     pub fn with_grace(grace: Duration) -> Self {
         let (stage, state) = (AtomicU8::new(Stage::Running as u8), Mutex::default());
-        Self { shared: Arc::new(Shared { grace, stage, state, cut: Condvar::new() }) }
+        Self { shared: Arc::new(Shared { grace, stage, state, changed: Condvar::new() }) }
     }
 
     /// Tells the sessions to end, and starts the grace period.
+    ///
+    /// # Panics
+    /// Panics if an action panics, after all others have run and all sessions have been told.
     pub fn stop(&self) {
-        self.advance(Stage::Stopped);
-        self.keep_time();
+        if let Err(panic) = self.advance(Stage::Stopped) {
+            resume_unwind(panic);
+        }
     }
 
     /// Ends the grace period immediately, if it is still running.
+    ///
+    /// # Panics
+    /// As [`stop`](Self::stop).
     pub fn cut(&self) {
-        self.stop();
-        self.advance(Stage::Cut);
+        let stopped = self.advance(Stage::Stopped);
+        if let Err(panic) = stopped.and(self.advance(Stage::Cut)) {
+            resume_unwind(panic);
+        }
     }
 
     /// Returns whether [`stop`](Self::stop) has been called.
@@ -169,12 +185,13 @@ impl Stop {
     }
 
     /// Runs the action when [`stop`](Self::stop) is called, or immediately if it was called before. Use it to
-    /// unblock a blocking socket.
+    /// unblock a blocking socket. The action must be short, because others wait for it.
     pub fn on_stop(&self, action: impl FnOnce() + Send + 'static) -> OnStop {
         self.at(Stage::Stopped, action)
     }
 
-    /// Runs the action when the grace period ends, or immediately if it has ended.
+    /// Runs the action when the grace period ends, or immediately if it has ended. Every action for the
+    /// [stop](Self::on_stop) has begun before.
     pub fn on_cut(&self, action: impl FnOnce() + Send + 'static) -> OnStop {
         let on_cut = self.at(Stage::Cut, action);
         self.want_time();
@@ -232,30 +249,6 @@ impl Stop {
         .await
     }
 
-    /// Advances to this stage and wakes those who wait for it.
-    fn advance(&self, stage: Stage) {
-        let (due, timed) = {
-            let mut state = self.lock();
-            if self.stage() >= stage {
-                return;
-            }
-            self.shared.stage.store(stage as u8, Ordering::Release);
-            (state.list.take(stage), state.timed)
-        };
-        if timed {
-            // Waking nobody is a system call, too.
-            self.shared.cut.notify_all();
-        }
-        for entry in due {
-            match entry {
-                Entry::Act(_, action) => action(),
-                Entry::Wake(_, waker) => waker.wake(),
-                Entry::Link(session) if stage >= Stage::Cut => session.stop(),
-                Entry::Link(session) => session.rouse(),
-            }
-        }
-    }
-
     /// Wakes those who wait, although nothing has changed here.
     fn rouse(&self) {
         let wakers = self.lock().list.wakers();
@@ -273,7 +266,7 @@ impl Stop {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // No foreign code runs while the lock is held, so the state is consistent even after a panic.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -282,13 +275,6 @@ impl Stop {
 impl Default for Stop {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Drop for OnStop {
-    fn drop(&mut self) {
-        let entry = self.at.and_then(|at| self.stop.lock().list.remove(at));
-        drop(entry);
     }
 }
 

@@ -1,14 +1,19 @@
 //! Runs futures without a runtime.
 
+#[cfg(all(test, any(pop3_loom, pop3_shuttle)))]
+mod models;
+
 use core::cell::Cell;
 use core::future::{Future, poll_fn};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Wake;
-use std::thread::{self, Thread};
 use std::time::Instant;
+
+use crate::sync::thread::{self, Thread};
+use crate::sync::{AtomicBool, now, thread_local};
 
 thread_local! {
     /// Whether [`wait`] runs on this thread, and when it must poll its future again.
@@ -31,15 +36,15 @@ pub fn wait<F: Future>(future: F) -> F::Output {
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Arc::clone(&unpark).into();
     let mut context = Context::from_waker(&waker);
-    let _outer = Outer(ALARM.get());
+    let _outer = Outer(ALARM.with(Cell::get));
     loop {
-        ALARM.set(Some(Alarm(None)));
-        match (future.as_mut().poll(&mut context), ALARM.get()) {
+        set(Some(Alarm(None)));
+        match (future.as_mut().poll(&mut context), ALARM.with(Cell::get)) {
             (Poll::Ready(output), _) => return output,
             // Other code in the future may have parked this thread and used up the token.
             (Poll::Pending, _) if unpark.woken.swap(false, Ordering::AcqRel) => {}
             (Poll::Pending, Some(Alarm(Some(at)))) => {
-                thread::park_timeout(at.saturating_duration_since(Instant::now()));
+                thread::park_timeout(at.saturating_duration_since(now()));
             }
             (Poll::Pending, _) => thread::park(),
         }
@@ -50,10 +55,10 @@ pub fn wait<F: Future>(future: F) -> F::Output {
 /// [`Stop`](crate::Stop) can interrupt it. Elsewhere it blocks the thread.
 pub async fn pause(until: Instant) {
     poll_fn(|_| {
-        let left = until.saturating_duration_since(Instant::now());
-        match ALARM.get() {
+        let left = until.saturating_duration_since(now());
+        match ALARM.with(Cell::get) {
             _ if left.is_zero() => return Poll::Ready(()),
-            Some(Alarm(at)) => ALARM.set(Some(Alarm(Some(at.map_or(until, |at| at.min(until)))))),
+            Some(Alarm(at)) => set(Some(Alarm(Some(at.map_or(until, |at| at.min(until)))))),
             None => {
                 thread::sleep(left);
                 return Poll::Ready(());
@@ -64,12 +69,16 @@ pub async fn pause(until: Instant) {
     .await;
 }
 
+fn set(alarm: Option<Alarm>) {
+    ALARM.with(|cell| cell.set(alarm));
+}
+
 /// Gives the alarm back to a [`wait`] that this one runs within.
 struct Outer(Option<Alarm>);
 
 impl Drop for Outer {
     fn drop(&mut self) {
-        ALARM.set(self.0);
+        set(self.0);
     }
 }
 

@@ -130,6 +130,7 @@ mod options;
 mod report;
 mod sink;
 mod spot;
+mod sync;
 mod target;
 
 pub use error::{FetchError, ListingError};

@@ -1,12 +1,16 @@
 //! The brake on guessing, and the tries that it has let through.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
+
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use pop3_driver::Clock;
 
+use crate::sync::{Mutex, MutexGuard};
 use crate::throttle::{Throttle, TooMany};
 
 /// The tries of all addresses.
@@ -29,7 +33,7 @@ pub(super) struct Attempt<'a> {
 
 impl Brake {
     pub(super) fn new() -> Self {
-        Self { throttle: Throttle::new().into(), clock: Clock::start() }
+        Self { throttle: Mutex::new(Throttle::new()), clock: Clock::start() }
     }
 
     /// Something is about to be checked.

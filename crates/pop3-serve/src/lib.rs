@@ -111,6 +111,7 @@ mod policy;
 mod server;
 mod source;
 mod store;
+mod sync;
 mod throttle;
 mod tokens;
 mod users;

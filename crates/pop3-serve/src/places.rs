@@ -1,14 +1,17 @@
 //! The places for connections, as many as the limits allow.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
 mod table;
 
 use core::fmt;
 use core::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use pop3_driver::Stop;
 
 use crate::config::ConnectionLimits;
+use crate::sync::{Mutex, MutexGuard};
 use crate::users::UserName;
 use table::Table;
 
@@ -175,7 +178,9 @@ mod tests {
     /// A place, and the switch that shows whether it is lost.
     fn take(limits: &Arc<Places>, from: Caller) -> Result<(Place, Stop), Refusal> {
         let end = Stop::new();
-        limits.admit(from, &end).map(|place| (place, end))
+        let place = limits.admit(from, &end);
+        limits.now().assert_consistent(&limits.most);
+        place.map(|place| (place, end))
     }
 
     fn lost(places: &[(Place, Stop)]) -> Vec<usize> {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use pop3_driver::Clock;
@@ -36,7 +36,7 @@ pub(super) struct MailStore {
     enforce_expiry: bool,
     /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
     utf8: bool,
-    delays: Mutex<LoginDelays>,
+    delays: LoginDelays,
     /// The settings of the last session.
     config: Mutex<Option<Arc<ServerConfig>>>,
     clock: Clock,
@@ -75,7 +75,7 @@ impl MailStore {
             announced: Announced::default(),
             enforce_expiry: false,
             utf8: false,
-            delays: Mutex::default(),
+            delays: LoginDelays::default(),
             config: Mutex::default(),
             clock: Clock::start(),
         }
@@ -108,11 +108,10 @@ impl MailStore {
     /// Refuses who comes too soon after his last login.
     fn check_delay(&self, user: &UserName, own: Option<&User>) -> Result<(), Rejection> {
         let delay = self.announced.login_delay_of(own);
-        let Some(wait) = self.delays().wait(user, delay, self.clock.now()) else { return Ok(()) };
-        let seconds = wait.as_millis().div_ceil(1_000);
-        info!(user = user.as_str(), seconds, "too soon after the last login");
-        let text = format!("too soon after the last login, wait {seconds} seconds");
-        Err(Rejection::login_delay().with_text(text))
+        match self.delays.wait(user, delay, self.clock.now()) {
+            Some(wait) => Err(too_soon(user, wait)),
+            None => Ok(()),
+        }
     }
 
     /// Who checks credentials.
@@ -146,7 +145,7 @@ impl MailStore {
         let (place, expire) = self.admit(&user, own)?;
         let maildir = Maildir::open_with(self.path_of(&user), &self.maildir_config(expire, attempt))
             .map_err(|error| refuse(&user, error))?;
-        Ok(self.opened(maildir, user, own, expire, attempt, place))
+        self.opened(maildir, user, own, expire, attempt, place)
     }
 
     /// Does the same as [`open`](Self::open) without waiting for the disk, if that is possible. Otherwise, nothing has
@@ -159,7 +158,7 @@ impl MailStore {
         let own = own.as_deref();
         let (place, expire) = self.admit(user, own).ok()?;
         let maildir = Maildir::try_open_with(self.path_of(user), &self.maildir_config(expire, attempt))?;
-        Some(self.opened(maildir, user.clone(), own, expire, attempt, place))
+        self.opened(maildir, user.clone(), own, expire, attempt, place).ok()
     }
 
     /// A place for a session of this user, and after how many days messages expire.
@@ -185,7 +184,7 @@ impl MailStore {
         config
     }
 
-    /// Notes that the user is in.
+    /// Notes that the user is in, unless another login of the user was faster and this one comes too soon after it.
     fn opened(
         &self,
         mut maildir: Maildir,
@@ -194,7 +193,9 @@ impl MailStore {
         expire: Option<u32>,
         attempt: &LoginAttempt,
         place: UserGuard,
-    ) -> (Accepted, OpenMaildir) {
+    ) -> Result<(Accepted, OpenMaildir), Rejection> {
+        let delay = self.announced.login_delay_of(own);
+        self.delays.log_in(&user, delay, self.clock.now()).map_err(|wait| too_soon(&user, wait))?;
         let summary = maildir.summary();
         debug!(
             user = user.as_str(),
@@ -211,20 +212,20 @@ impl MailStore {
             let user = user.as_str();
             warn!(user, %error, "the sizes could not be remembered for the next login");
         }
-        if !self.announced.login_delay_of(own).is_zero() {
-            self.delays().logged_in(&user, self.clock.now());
-        }
         let mut accepted = Accepted::from(maildir.take_snapshot());
         accepted.user = Some(user.as_str().into());
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
-        (accepted, OpenMaildir { maildir, expire, read_only, place })
+        Ok((accepted, OpenMaildir { maildir, expire, read_only, place }))
     }
+}
 
-    fn delays(&self) -> MutexGuard<'_, LoginDelays> {
-        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Refuses a login that comes too soon.
+fn too_soon(user: &UserName, wait: Duration) -> Rejection {
+    let seconds = wait.as_millis().div_ceil(1_000);
+    info!(user = user.as_str(), seconds, "too soon after the last login");
+    Rejection::login_delay().with_text(format!("too soon after the last login, wait {seconds} seconds"))
 }
 
 /// Logs why the Maildir can't be opened; the client is told less.
@@ -349,6 +350,6 @@ mod tests {
             assert!(rejection.delay() >= BUSY_DELAY && !rejection.is_of_credentials(), "{name}");
         }
         // Without a delay between logins, nobody's last login is remembered.
-        assert!(store.delays().is_empty());
+        assert!(store.delays.is_empty());
     }
 }

@@ -4,6 +4,8 @@
 //! and nothing else under way comes first, in the order of arrival. The other checks are taken in turn by
 //! address, one of each. They are never kept waiting for ever: where both wait, each fourth is one of them.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -13,13 +15,13 @@ use core::fmt;
 use core::panic::AssertUnwindSafe;
 use std::io;
 use std::panic::{catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use crate::source::Source;
+use crate::sync::{Condvar, Mutex, MutexGuard, now, thread};
 use queue::{Job, Queue};
 
 /// How much there may be.
@@ -191,8 +193,7 @@ impl Shared {
             yield_to_others();
         }
         while let Some((source, job)) = self.take() {
-            // It catches its panics itself.
-            (job.run)(Ok(()));
+            end(job, Ok(()));
             self.state().ended(source);
         }
     }
@@ -214,7 +215,7 @@ impl Shared {
     fn keep_time(&self) {
         let mut state = self.state();
         while !state.closed {
-            let now = Instant::now();
+            let now = now();
             let late = state.take_all(|job| job.until <= now);
             if !late.is_empty() {
                 drop(state);
@@ -242,8 +243,14 @@ impl Shared {
 /// Tells those who have asked that nothing will be done.
 fn refuse(jobs: impl IntoIterator<Item = Job>, why: Undone) {
     for job in jobs {
-        (job.run)(Err(why));
+        end(job, Err(why));
     }
+}
+
+/// Does the job, or tells why it is not done. The panic of a job goes to who has asked. This thread goes on even if
+/// something else panics: the waker of who has asked, or what the job has made, if nobody waits for it any more.
+fn end(job: Job, go: Result<(), Undone>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| (job.run)(go)));
 }
 
 /// Lets all other threads go first: who is logged in must not feel that passwords are checked.

@@ -1,11 +1,15 @@
 //! Threads for sessions. They are used again, because many sessions are shorter than the start of a thread.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
+
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::mpsc::sync_channel;
+use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 
 /// Threads that serve one session after another. A thread without a session ends after a while, or when this is
 /// dropped.
@@ -110,10 +114,10 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::thread::ThreadId;
     use std::time::Instant;
 
     use super::*;
+    use crate::sync::thread::ThreadId;
 
     const LONG: Duration = Duration::from_secs(60);
 

@@ -97,6 +97,7 @@ mod message;
 mod over;
 mod socket;
 mod stream;
+mod sync;
 mod threads;
 
 pub use builder::Builder;

@@ -1,12 +1,16 @@
 //! A pool that runs each call on its own thread.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
+
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 
 use pop3_driver::store;
+
+use crate::sync::{Mutex, MutexGuard, thread};
 
 /// A pool that runs each call on a new thread, so that the session can give up a store that hangs. The deadline for
 /// calls ([`Limits::store_timeout`](pop3_proto::server::Limits)) and the end of a session therefore work. With

@@ -1,15 +1,19 @@
 //! The open sessions of a listener, to wait until they end.
 
+#[cfg(all(test, any(pop3_loom, pop3_shuttle)))]
+mod models;
+
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Poll, Waker};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::{Peer, Service, SessionReport};
 use crate::panics::caught;
 use crate::stop::Stop;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The open sessions of a listener; see [`Admitted::among`](super::Admitted::among). All clones share one list.
 ///

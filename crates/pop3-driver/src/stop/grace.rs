@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 use std::sync::PoisonError;
-use std::thread;
-use std::time::Instant;
 
 use super::{Stage, Stop};
+use crate::sync::{now, thread};
 
 /// How long sessions may take to report their end after the cut. After that, they are left behind.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -29,27 +28,28 @@ impl Stop {
         let stop = self.clone();
         let count = move || {
             stop.sleep_until_cut();
-            stop.advance(Stage::Cut);
+            // Whatever panics has been reported, and must not end this thread.
+            let _ = stop.advance(Stage::Cut);
             thread::sleep(FAREWELL);
-            stop.advance(Stage::LeftBehind);
+            let _ = stop.advance(Stage::LeftBehind);
         };
         if thread::Builder::new().name("pop3 grace".into()).spawn(count).is_err() {
             // If the thread cannot start, skip the grace period.
-            self.advance(Stage::Cut);
-            self.advance(Stage::LeftBehind);
+            let _ = self.advance(Stage::Cut);
+            let _ = self.advance(Stage::LeftBehind);
         }
     }
 
     /// Sleeps for the grace period, or until it is ended.
     fn sleep_until_cut(&self) {
-        let begun = Instant::now();
+        let begun = now();
         let mut state = self.lock();
         while self.stage() < Stage::Cut {
-            let Some(left) = self.shared.grace.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
-            else {
+            let left = self.shared.grace.saturating_sub(now().saturating_duration_since(begun));
+            if left.is_zero() {
                 return;
-            };
-            let woken = self.shared.cut.wait_timeout(state, left);
+            }
+            let woken = self.shared.changed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }

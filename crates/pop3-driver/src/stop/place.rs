@@ -87,7 +87,7 @@ mod tests {
                 (session, woken, link, watched)
             })
             .collect();
-        let mut poll_all = |times, ready| {
+        let mut poll_all = |times, ready: bool| {
             let mut count = 0;
             for (session, woken, _, watched) in &mut sessions {
                 let waker = Waker::from(Arc::clone(woken));

@@ -1,12 +1,17 @@
 //! A value that is lent to a thread, which works on it while the session goes on.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
+
 use core::future::poll_fn;
 use core::panic::AssertUnwindSafe;
 use core::task::{Poll, Waker};
 use std::panic::{catch_unwind, resume_unwind};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::mpsc::{Sender, channel};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use pop3_disk::Disk;
 

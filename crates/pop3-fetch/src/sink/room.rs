@@ -1,8 +1,13 @@
 //! The memory that all messages of a fetch share.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
+
 use core::mem::{replace, take};
 use core::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The most octets of all messages that are kept in memory: what is received and what is being stored, and buffers for
 /// the next ones. A buffer counts with all octets that are allocated for it.

@@ -1,11 +1,17 @@
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use pop3_driver::wait;
 use pop3_proto::{ResponseCode, Secret, apop};
 use pop3_sasl::server::CramMd5;
+use tracing::span;
+use tracing::subscriber::{Subscriber, with_default};
+use tracing::{Event, Metadata};
 
 use super::*;
 use crate::{Profile, Table, User, UsersFile};
@@ -98,6 +104,58 @@ fn failures_of_all_kinds_are_delayed_alike() {
         keeper.scram_refused("alice", &peer()).delay().as_secs()
     });
     assert_eq!(delays, [1, 2, 4]);
+}
+
+/// A log that panics, or that tells when it hangs and does so until it is let go.
+enum BrokenLog {
+    Panics,
+    Hangs(Sender<()>, Mutex<Receiver<()>>),
+}
+
+impl Subscriber for BrokenLog {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        match self {
+            Self::Panics => resume_unwind(Box::new("in the log")),
+            Self::Hangs(told, gone) => {
+                told.send(()).unwrap();
+                let _ = gone.lock().unwrap().recv();
+            }
+        }
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+// SEC-02: a log never decides anything.
+#[test]
+fn a_failure_counts_although_the_log_panics_or_hangs() {
+    let keeper = gatekeeper(None);
+    let fail = || refused(&keeper, of("alice", password("wrong")), &peer()).delay().as_secs();
+    let panicked = with_default(BrokenLog::Panics, || catch_unwind(AssertUnwindSafe(fail)));
+    assert!(panicked.is_err());
+    assert_eq!(fail(), 2);
+    let ((told, hangs), (go, gone)) = (channel(), channel());
+    thread::scope(|scope| {
+        let hanging = scope.spawn(move || with_default(BrokenLog::Hangs(told, Mutex::new(gone)), fail));
+        hangs.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(fail(), 8);
+        drop(go);
+        assert_eq!(hanging.join().unwrap(), 4);
+    });
 }
 
 /// Users that can't be asked, or that block.

@@ -1,10 +1,13 @@
 //! Lines on their way to standard error: at most so many, and nobody waits for them.
 
+#[cfg(all(test, pop3_shuttle))]
+mod models;
+
 use core::time::Duration;
 use std::io::{self, ErrorKind, Write};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Instant;
+use std::sync::PoisonError;
+
+use crate::sync::{Condvar, Mutex, MutexGuard, now, thread};
 
 /// What waits to be written. What does not fit is dropped and counted.
 #[derive(Debug)]
@@ -76,10 +79,10 @@ impl Queue {
 
     /// Waits until all is written, but no longer than that.
     pub(super) fn flush(&self, longest: Duration) {
-        let until = Instant::now() + longest;
+        let until = now() + longest;
         let mut state = self.state();
         while state.busy || !state.pending.is_empty() {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(now());
             if left.is_zero() {
                 return;
             }

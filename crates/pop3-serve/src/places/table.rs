@@ -167,6 +167,28 @@ impl Table {
             && self.users.is_empty()
     }
 
+    /// Compares the counts with the connections, and with the limits.
+    #[cfg(test)]
+    pub(super) fn assert_consistent(&self, most: &ConnectionLimits) {
+        let (lost, present): (Vec<_>, Vec<_>) =
+            self.connections.iter().partition(|(_, connection)| connection.state == State::Lost);
+        assert_eq!((self.leaving as usize, self.present as usize), (lost.len(), present.len()), "{self:?}");
+        let of = |source: Source| present.iter().filter(move |(_, connection)| connection.source == source);
+        for (&source, held) in &self.sources {
+            let waiting = of(source).filter(|(_, connection)| connection.state == State::Waiting);
+            assert_eq!(held.waiting, waiting.map(|(id, _)| **id).collect(), "{self:?}");
+            assert!(held.places > 0 && held.places as usize == of(source).count(), "{self:?}");
+        }
+        assert!(
+            present.iter().all(|(_, connection)| self.sources.contains_key(&connection.source)),
+            "{self:?}"
+        );
+        let ranks = self.sources.iter().filter_map(|(&source, held)| held.rank(source)).collect();
+        assert_eq!(self.ranks, ranks, "{self:?}");
+        assert!(self.present <= most.total && self.leaving <= Places::most_leaving(most.total), "{self:?}");
+        assert!(self.users.values().all(|&count| (1..=most.per_user).contains(&count)), "{self:?}");
+    }
+
     /// The oldest connection without a login of the source that has the most of them, this one counted with the
     /// newcomer that it has sent. `None` when it is the newcomer who has to stay out.
     fn oldest_of_the_most(&self, newcomer: Source) -> Option<u64> {
