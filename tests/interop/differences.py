@@ -54,6 +54,10 @@ def huge_count(case: Case) -> bool:
 
 
 def no_name(case: Case) -> bool:
+    """USER without a name, or a password for it."""
+    names = [line for line in case.before if line.keyword == b"USER"]
+    if case.line.keyword == b"PASS" and names and not names[-1].arguments.strip(b" "):
+        return case.dovecot.code == "AUTH" and refused(case.ours)
     return case.line.keyword == b"USER" and len(case.words) == 1 and case.dovecot.is_positive and refused(case.ours)
 
 

@@ -9,12 +9,15 @@ import shutil
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import corpus
 from dialogue import REPLY_SECONDS
 from mail import Mail
+
+Result = TypeVar("Result")
 
 
 class Server(Protocol):
@@ -60,32 +63,45 @@ class Twins:
 
     def remove(self, name: str) -> None:
         """Removes the message with this base name from both."""
-        for path in self._paths(name):
-            path.unlink()
+        self._change(name, lambda path: path.unlink())
 
     def rename(self, name: str) -> None:
         """Gives the message other flags in both, as another program does."""
-        for path in self._paths(name):
-            path.rename(path.parent.parent / "cur" / f"{name}:2,FS")
+        self._change(name, lambda path: path.rename(path.parent.parent / "cur" / f"{name}:2,FS"))
 
-    def _paths(self, name: str) -> list[Path]:
-        return [path for home, _ in self._homes for sub in ("new", "cur") for path in (home / sub).glob(f"{name}*")]
+    def _change(self, name: str, change: Callable[[Path], object]) -> None:
+        for index in range(2):
+            # A server may move the file at the same time.
+            _patiently(lambda index=index: [change(path) for path in self._files(index) if _base(path) == name])
 
     def contents(self) -> dict[str, bytes]:
         """The base names and contents of our copy, in the order of the message numbers."""
-        return dict(sorted((path.name.partition(":")[0], path.read_bytes()) for path in self._files(1)))
+        return _patiently(lambda: dict(sorted((_base(path), path.read_bytes()) for path in self._files(1))))
 
     def hashes(self) -> list[dict[str, str]]:
         """For each copy, the base names of its messages, and hashes of their contents."""
-        return [
-            {path.name.partition(":")[0]: hashlib.sha256(path.read_bytes()).hexdigest() for path in self._files(index)}
-            for index in range(2)
-        ]
+        return _patiently(lambda: [
+            {_base(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in self._files(index)} for index in range(2)
+        ])
 
     def _files(self, index: int) -> list[Path]:
         home = self._homes[index][0]
         entries = [entry for sub in ("new", "cur") for entry in os.scandir(home / sub)]
         return [Path(entry.path) for entry in entries if not entry.name.startswith(".")]
+
+
+def _base(path: Path) -> str:
+    return path.name.partition(":")[0]
+
+
+def _patiently(attempt: Callable[[], Result]) -> Result:
+    """Tries again if a file has been moved or removed meanwhile."""
+    for _ in range(100):
+        try:
+            return attempt()
+        except FileNotFoundError:
+            continue
+    return attempt()
 
 
 class Ends:
