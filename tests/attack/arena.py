@@ -14,10 +14,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from basics import MIB, PATIENCE, Bounds, Failed, must
+from basics import PATIENCE, Bounds, Failed, must
 from net import Processes
 from session import Session, connect
-from watch import Watch
+from watch import Watch, judged
 
 HOST = "127.0.0.1"
 # Comes from an address of its own, like a client that has nothing to do with the attack.
@@ -150,30 +150,6 @@ class Server:
         """Leaves nothing behind."""
 
 
-def judged(server: Server, watch: Watch, bounds: Bounds, per_connection: bool, ours: bool) -> str:
-    """Fails if an attack has cost the process more than the bounds, or the process has not given it back."""
-    before, opened = watch.before, server.opened
-    threads = bounds.threads + (opened if per_connection else 0)
-    # A pool of threads keeps some for its next work.
-    after = watch.until(before.descriptors, before.threads + bounds.threads, PATIENCE)
-    must(after is not None, "the server has died")
-    assert after is not None
-    watch.sample()
-    peak = watch.peak
-    cost = f"most: {peak.above(before)}; after: {after.above(before)}"
-    if ours:
-        most = bounds.most(opened)
-        must(peak.memory - before.memory <= most, f"more memory than {most // MIB} MiB; {cost}")
-        # A session takes three, and one more for a long message.
-        must(peak.descriptors - before.descriptors <= 4 * opened + 16, f"more descriptors than for {opened} connections; {cost}")
-        must(peak.threads - before.threads <= threads, f"more threads than {threads}; {cost}")
-    must(after.descriptors <= before.descriptors, f"descriptors are still open; {cost}")
-    must(after.threads - before.threads <= bounds.threads, f"threads still run; {cost}")
-    left = bounds.after(opened)
-    must(after.memory - before.memory <= left, f"more than {left // MIB} MiB are still in use; {cost}")
-    return cost
-
-
 class Foreign(Server):
     """A server that was there before, of which nothing but the outside can be seen, and its process, if its id is given."""
 
@@ -186,7 +162,7 @@ class Foreign(Server):
 
     def judge(self, bounds: Bounds | None) -> str:
         self.honest()
-        return judged(self, self.watch, bounds, True, False) if self.watch and bounds else ""
+        return judged(self.watch, bounds, self.opened, True, False, False) if self.watch and bounds else ""
 
     def end(self) -> None:
         if self.watch:
@@ -198,6 +174,7 @@ class Ours(Server):
 
     process: subprocess.Popen[bytes]
     watch: Watch
+    patient = False
 
     def __init__(self, processes: Processes, command: list[str], home: Path, runtime: str) -> None:
         super().__init__(HOST, 0, None, OWNER, INTRUDER)
@@ -292,7 +269,7 @@ class Ours(Server):
     def judge(self, bounds: Bounds | None) -> str:
         self.honest()
         must(self.process.poll() is None, "the server has ended")
-        cost = judged(self, self.watch, bounds, self.runtime == "std", True) if bounds else ""
+        cost = judged(self.watch, bounds, self.opened, self.runtime == "std", True, self.patient) if bounds else ""
         self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(STOP_SECONDS)
@@ -382,6 +359,7 @@ class OurArena(Arena):
                    "--tls-key", str(self.work / "key.pem"), "--hostname", "localhost", "--runtime", self.runtime, *options]
         server = Ours(self.processes, command, home, self.runtime)
         self.servers.append(server)
+        server.patient = self.long
         mail = {OWNER.name: [letter(OWNER.name, number) for number in range(1, 6)], **(mail or {})}
         lines = [f"{INTRUDER.name}:{{PLAIN}}{INTRUDER.password}"]
         lines += [self.hash(OWNER)] if hashed else [f"{OWNER.name}:{{PLAIN}}{OWNER.password}"]

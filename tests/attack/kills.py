@@ -199,7 +199,7 @@ def arrived(server: Ours, mail: list[bytes]) -> list[bytes]:
 def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
     server = arena.serve()
     assert isinstance(server, Ours)
-    rounds, part, mail = arena.many(8, 100), 60, []
+    rounds, part, mail = arena.many(5, 100), 40, []
     killed, took = 0, 0.0
     for number in range(rounds + 1):
         new = [letter(INTRUDER.name, one, 300_000 if one % 20 == 10 else 2000) for one in range(number * part, (number + 1) * part)]
@@ -228,7 +228,7 @@ def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
 def a_fetch_survives_a_killed_server(arena: Arena) -> str:
     server = arena.serve()
     assert isinstance(server, Ours)
-    rounds, part, mail = arena.many(8, 50), 60, []
+    rounds, part, mail = arena.many(4, 50), 40, []
     codes, took = [], 0.0
     for number in range(rounds + 1):
         new = [letter(INTRUDER.name, one, 300_000 if one % 20 == 10 else 2000) for one in range(number * part, (number + 1) * part)]

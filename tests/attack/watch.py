@@ -8,7 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from basics import MIB
+from basics import MIB, PATIENCE, Bounds, must
+
+# What a thread takes: its stack is memory, too.
+STACK = 96 * 1024
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,32 @@ class Watch:
     def stop(self) -> None:
         self._end.set()
         self._thread.join()
+
+
+def judged(watch: Watch, bounds: Bounds, opened: int, per_connection: bool, ours: bool, patient: bool) -> str:
+    """Fails if an attack has cost the process more than the bounds, or it has not given it back.
+
+    There were so many connections. Of a server that is not ours, only what is left is judged. If patient,
+    waits until the threads of connections have ended.
+    """
+    before = watch.before
+    threads = bounds.threads + (opened if per_connection else 0)
+    # A pool of threads keeps some for its next work. The threads of connections end some seconds later.
+    kept = (4 if patient else opened) if per_connection else bounds.threads
+    after = watch.until(before.descriptors, before.threads + kept, PATIENCE)
+    must(after is not None, "the server has died")
+    assert after is not None
+    watch.sample()
+    peak = watch.peak
+    cost = f"most: {peak.above(before)}; after: {after.above(before)}"
+    if ours:
+        most = bounds.most(opened) + (STACK * opened if per_connection else 0)
+        must(peak.memory - before.memory <= most, f"more memory than {most // MIB} MiB; {cost}")
+        # A session takes three, and one more for a long message.
+        must(peak.descriptors - before.descriptors <= 4 * opened + 16, f"more descriptors than for {opened} connections; {cost}")
+        must(peak.threads - before.threads <= threads, f"more threads than {threads}; {cost}")
+    must(after.descriptors <= before.descriptors, f"descriptors are still open; {cost}")
+    must(after.threads - before.threads <= kept, f"threads still run; {cost}")
+    left = bounds.after(opened) + STACK * max(0, after.threads - before.threads)
+    must(after.memory - before.memory <= left, f"more than {left // MIB} MiB are still in use; {cost}")
+    return cost
