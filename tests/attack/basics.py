@@ -29,7 +29,7 @@ class Bounds:
     """How much an attack may cost the server, beyond what it had before.
 
     `memory` is in MiB, and `each` is what a connection may add, in KiB. `left` is in MiB, and what may remain afterwards,
-    with an eighth of `each`. `threads` is a number. `hashes` says whether a password hash for each processor comes on top.
+    with a quarter of `each`. `threads` is a number. `hashes` says whether a password hash for each processor comes on top.
     """
 
     memory: int
@@ -44,7 +44,7 @@ class Bounds:
 
     def after(self, connections: int) -> int:
         """The memory after the attack, in octets."""
-        return self.left * MIB + self.each * connections * 1024 // 8 + self.hashing()
+        return self.left * MIB + self.each * connections * 1024 // 4 + self.hashing()
 
     def hashing(self) -> int:
         """What the threads that compute hashes keep: 19 MiB for each."""

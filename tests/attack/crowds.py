@@ -149,7 +149,7 @@ def slow_senders_are_served_and_delay_nobody(arena: Arena) -> str:
 @attack("users", "hundreds of sessions that each request 20 MB, and read nothing or a little at a time",
         "messages are never in memory as a whole; a client that reads on gets every octet", "ours")
 def slow_readers_get_every_octet_and_take_no_memory(arena: Arena) -> str:
-    count, octets = arena.many(40, 300), 20_000_000 if arena.long else 6_000_000
+    count, octets = arena.many(40, 300), 20_000_000 if arena.long else 3_000_000
     server = arena.serve(*limits(3000), crowd=count)
     assert isinstance(server, Ours)
     big = letter("crowd", 1, octets)
