@@ -15,6 +15,8 @@ from session import Session
 def pour(session: Session, octets: bytes, most: int) -> int:
     """Sends the octets again and again, up to so many, until the server takes no more for a second or closes."""
     sent, piece = 0, memoryview(octets * max(1, 65536 // len(octets)))
+    # What waits in the system of the client was not read by the server.
+    session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     session.socket.setblocking(False)
     try:
         while sent < most:
@@ -84,8 +86,7 @@ def floods_of_commands_wait_for_their_reader(arena: Arena) -> str:
     server = arena.serve()
     assert server.intruder
     with server.logged_in(server.intruder, window=4096) as session:
-        session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        sent = pour(session, b"NOOP\r\n", 62 * MIB)
+        sent = pour(session, b"NOOP\r\n", 64 * MIB)
         must(sent < 62 * MIB, f"the server has read {sent // MIB} MiB of commands whose answers nobody reads")
         server.honest()
         # The last command may be cut.
