@@ -1,4 +1,4 @@
-//! The numbers in `docs/limits.md` are the defaults.
+//! The numbers in `docs/limits.md` are the defaults, and the bounds of the attacks in `tests/attack`.
 
 use core::time::Duration;
 use std::fs;
@@ -126,4 +126,27 @@ fn the_page_has_the_defaults() {
     ];
     rows.sort_by_key(|(name, _)| *name);
     compare(&page, "Client", &rows);
+}
+
+#[test]
+fn the_page_has_the_bounds_of_the_attacks() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/limits.md")).unwrap();
+    let bounds = fs::read_to_string(root.join("tests/attack/bounds.txt")).unwrap();
+    let section = page.split_once("\n## What an attack may cost\n").expect("the section").1;
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let lines = bounds.lines().filter(|line| !line.starts_with('#'));
+    let expected: Vec<_> = lines
+        .filter_map(|line| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            // What kills the server has no bounds.
+            let &[name, memory, each, left, threads, hashes] = cells.as_slice() else { return None };
+            let name = if name == "*" { "any other".to_owned() } else { format!("`{name}`") };
+            let hashing = if hashes == "hashes" { ", and 19 MiB for each processor" } else { "" };
+            Some(format!("| {name} | {memory} MiB{hashing} | {each} KiB | {left} MiB{hashing} | {threads} |"))
+        })
+        .collect();
+    assert!(expected.len() > 2);
+    assert_eq!(rows, expected);
 }

@@ -4,6 +4,7 @@ pub(crate) mod check;
 mod decoy;
 mod file;
 mod form;
+mod hash;
 mod make;
 mod name;
 mod profile;

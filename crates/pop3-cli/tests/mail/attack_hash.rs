@@ -157,3 +157,34 @@ fn bad_tokens_delay_only_their_sender() {
         }
     });
 }
+
+/// The memory of the server that no file backs, in KiB.
+fn resident(server: &Server) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn guesses_take_no_more_memory_than_the_threads_that_check_them() {
+    // One hash, and a machine with this many processors computes so many at once.
+    const HASH: usize = 19 * 1024;
+    let threads = thread::available_parallelism().unwrap().get();
+    for runtime in RUNTIMES {
+        let house = house();
+        let server =
+            house.serve(&["--runtime", runtime, "--proxy-from", "127.0.0.1", "--allow-insecure-auth"]);
+        let before = resident(&server);
+        let mut guesses: Vec<_> =
+            (0..40).map(|number| come_from(&server, &format!("198.51.100.{number}"))).collect();
+        for raw in &mut guesses {
+            raw.stream.write_all(b"USER alice\r\nPASS wrong\r\n").unwrap();
+        }
+        for raw in &mut guesses {
+            let replies = [raw.line(), raw.line()];
+            assert!(replies[1].starts_with("-ERR [AUTH]"), "{runtime}: {replies:?}");
+        }
+        let grown = resident(&server).saturating_sub(before);
+        assert!(grown < (threads + 1) * HASH, "{runtime}: {grown} KiB for {threads} threads");
+    }
+}

@@ -3,13 +3,13 @@
 use core::fmt;
 use core::time::Duration;
 
-use password_auth::verify_password;
 use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys};
 
 use super::form::{Form, Plain};
+use super::hash;
 
 /// A user: the stored credentials and the settings.
 ///
@@ -171,7 +171,7 @@ impl Verifier {
     pub(super) fn verify(&self, password: &Given<'_>) -> bool {
         match self {
             Self::Hash(hash) => {
-                let check = |octets: &[u8]| verify_password(octets, hash.expose()).is_ok();
+                let check = |octets: &[u8]| hash::verify(octets, hash.expose());
                 // Whoever made the hash may have prepared the password or not.
                 let mut right = check(password.octets);
                 if let Some(prepared) = &password.prepared {

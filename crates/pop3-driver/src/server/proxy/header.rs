@@ -121,10 +121,13 @@ fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
         )),
         v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
     };
-    // The first octet of this field contains flags. The lowest bit means that the client used TLS.
-    let tls = header.tlvs().filter_map(Result::ok).any(|field| {
-        field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1)
-    });
+    let mut tls = false;
+    for field in header.tlvs() {
+        let field = field.map_err(|_| bad("a field of a version 2 header is malformed"))?;
+        // The first octet of this field contains flags. The lowest bit means that the client used TLS.
+        tls |=
+            field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1);
+    }
     Ok((addresses, tls))
 }
 
@@ -203,5 +206,21 @@ mod tests {
         header[15] = 4;
         header.truncate(FIXED_V2 + 4);
         assert!(parse(&header).is_err(), "addresses that are too short");
+    }
+
+    #[test]
+    fn a_header_with_a_cut_field_is_refused() {
+        let whole = v2(
+            v2::Command::Proxy,
+            sockets("192.0.2.7:1", "192.0.2.1:995"),
+            &[(0x20, &[1, 0, 0, 0, 0]), (0x01, b"pop3")],
+        );
+        assert!(parse(&whole).is_ok());
+        // The last field takes seven octets. Without any of it, the header is whole again.
+        for missing in 1..7 {
+            let mut cut = whole[..whole.len() - missing].to_vec();
+            cut[15] -= missing as u8;
+            assert!(parse(&cut).is_err(), "{missing} octets are missing");
+        }
     }
 }
