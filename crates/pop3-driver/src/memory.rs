@@ -254,3 +254,33 @@ impl Drop for MemoryMaildrop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // 1939-4.04
+    #[test]
+    fn a_maildrop_has_one_session_and_loses_nothing_by_its_end() {
+        let store = MemoryStore::new();
+        for name in ["mrose", "other"] {
+            store.add_user(name, "tanstaaf");
+            store.deliver(name, b"Subject: x\n\nx\n");
+        }
+        let open = |name: &str| {
+            let proof = Proof::Password(Secret::from("tanstaaf"));
+            let attempt = LoginAttempt::new(name.as_bytes().to_vec(), proof);
+            store.open(&attempt, &Peer::without_address(), &Context::unbounded())
+        };
+        let (accepted, first) = open("mrose").unwrap();
+        assert_eq!(accepted.snapshot.len(), 1);
+        assert_eq!(open("mrose").map(drop), Err(Rejection::in_use()));
+        let (_, other) = open("other").unwrap();
+        assert_eq!(open("mrose").map(drop), Err(Rejection::in_use()), "a refusal does not free it");
+        drop(first);
+        assert_eq!(store.messages("mrose").len(), 1);
+        let (accepted, _again) = open("mrose").unwrap();
+        assert_eq!(accepted.snapshot.len(), 1);
+        drop(other);
+    }
+}

@@ -69,3 +69,121 @@ impl Drop for Lock {
         self.file.unlock(pop3_disk::Lock::Whole).ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::Arc;
+
+    use pop3_disk::{Disk as _, FolderEntry, System};
+
+    use super::*;
+
+    /// A directory in which another program removes or replaces the file of the lock as soon as it was opened, so many
+    /// times.
+    #[derive(Debug)]
+    struct Restless {
+        folder: Arc<dyn Folder>,
+        left: AtomicU32,
+        replaces: bool,
+    }
+
+    impl Restless {
+        fn changed(&self, file: io::Result<Box<dyn File>>) -> io::Result<Box<dyn File>> {
+            if file.is_ok()
+                && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok()
+            {
+                self.folder.unlink(NAME)?;
+                if self.replaces {
+                    self.folder.open(NAME, Open::writing().make_new(0o600))?;
+                }
+            }
+            file
+        }
+    }
+
+    impl Folder for Restless {
+        fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
+            self.changed(self.folder.open(name, how))
+        }
+
+        fn try_open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
+            self.changed(self.folder.open(name, how))
+        }
+
+        fn try_stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+            self.folder.stat(name)
+        }
+
+        fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+            self.folder.stat(name)
+        }
+
+        fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>> {
+            self.folder.open_folder(name)
+        }
+
+        fn make_folder(&self, name: &[u8], mode: u32) -> io::Result<()> {
+            self.folder.make_folder(name, mode)
+        }
+
+        fn stat_self(&self) -> io::Result<Stat> {
+            self.folder.stat_self()
+        }
+
+        fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
+            self.folder.list(each)
+        }
+
+        fn rename(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+            self.folder.rename(old, to, new)
+        }
+
+        fn rename_new(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+            self.folder.rename_new(old, to, new)
+        }
+
+        fn link(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+            self.folder.link(old, to, new)
+        }
+
+        fn unlink(&self, name: &[u8]) -> io::Result<()> {
+            self.folder.unlink(name)
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            self.folder.sync()
+        }
+    }
+
+    /// The directory of a test, where the file of the lock exists, and what another program does to it.
+    fn restless(times: u32, replaces: bool) -> (tempfile::TempDir, Restless) {
+        let path = tempfile::tempdir().unwrap();
+        let folder = System::default().open_folder(path.path()).unwrap();
+        folder.open(NAME, Open::writing().make_new(0o600)).unwrap();
+        (path, Restless { folder, left: times.into(), replaces })
+    }
+
+    #[test]
+    fn a_lock_whose_file_was_removed_is_taken_anew() {
+        for replaces in [false, true] {
+            let (_path, folder) = restless(1, replaces);
+            let lock = Lock::take(&folder, || Ok(())).unwrap().unwrap();
+            assert!(Lock::take(&folder, || Ok(())).unwrap().is_none(), "two sessions have one");
+            drop(lock);
+            assert!(Lock::take(&folder, || Ok(())).unwrap().is_some());
+            // It is not tried for ever.
+            let (_path, folder) = restless(u32::MAX, replaces);
+            assert!(Lock::take(&folder, || Ok(())).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_lock_whose_file_was_removed_is_not_taken_on_the_spot() {
+        for replaces in [false, true] {
+            let (_path, folder) = restless(1, replaces);
+            assert!(Lock::try_to_take(&folder).is_none());
+            assert_eq!(Lock::try_to_take(&folder).is_some(), replaces);
+        }
+    }
+}

@@ -267,6 +267,23 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_believed_only_where_its_network_is_named() {
+        let networks: Vec<IpNet> = ["192.0.2.0/30", "2001:db8::/64"].map(|text| text.parse().unwrap()).into();
+        for (client, named) in [
+            ("192.0.2.3:1", true),
+            ("[::ffff:192.0.2.3]:1", true),
+            ("[2001:db8::1]:1", true),
+            ("192.0.2.4:1", false),
+            ("[2001:db8:0:1::1]:1", false),
+            ("127.0.0.1:1", false),
+        ] {
+            let peer = Peer::new(client.parse().unwrap(), "127.0.0.1:110".parse().unwrap());
+            assert_eq!(contains(&networks, &peer), named, "{client}");
+            assert!(!contains(&[], &peer));
+        }
+    }
+
+    #[test]
     fn a_way_is_local_if_both_of_its_ends_are() {
         let peer = |client: &str, proxy: Option<&str>| {
             let mut peer = Peer::new(client.parse().unwrap(), "127.0.0.1:110".parse().unwrap());

@@ -1,16 +1,20 @@
 //! What a store can give on the spot needs no visit to the pool, and for the rest there are few.
 
+use core::future::poll_fn;
 use core::pin::pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use core::task::{Context as TaskContext, Poll};
+use core::task::{Context as TaskContext, Poll, Waker};
+use core::time::Duration;
 use std::io::{self, Cursor, Read as _};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
+use std::thread;
 
-use pop3_driver::Stop;
 use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, serve};
-use pop3_driver::store::{Blocking, BlockingPool, Maildrop, Store};
+use pop3_driver::store::{Blocking, BlockingPool, Maildrop, Pooled, Store};
+use pop3_driver::{Stop, wait};
 use pop3_proto::server::{Accepted, Close, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId, dots};
 use pop3_tests::store::{content, wire as stuffed};
@@ -180,6 +184,8 @@ fn batches(shelf: &Arc<Shelf>, batches: &[&str]) -> (Vec<u8>, usize, usize) {
         turns += 1;
         assert_eq!(wakes.0.load(Ordering::Relaxed), turns, "the session waits for nothing but its turn");
     }
+    let longest = wire.state().writes.iter().map(Vec::len).max();
+    assert!(longest <= Some(160 * 1024), "{longest:?} octets were gathered before they were sent");
     let sent = wire.state().writes.concat();
     let visits = shelf.visits.lock().unwrap().len() + usize::from(shelf.releases) - 2;
     (sent, visits, turns)
@@ -238,6 +244,11 @@ fn only_what_is_asked_for_is_read() {
     // Message 5 is deleted: it was read for nothing, and is not sent.
     assert!(sent.windows(5).any(|part| part == b"-ERR "));
     assert!(ends_with(&sent, &replies(&shelf.messages[7..8])));
+    let is_sent = |number: usize| {
+        let wanted = replies(&shelf.messages[number - 1..number]);
+        sent.windows(wanted.len()).any(|part| part == wanted)
+    };
+    assert_eq!([2, 3, 4, 5, 6, 8].map(is_sent), [true, true, true, false, true, true]);
 }
 
 /// What is ready for a client that does not read holds no descriptors.
@@ -319,6 +330,43 @@ fn a_session_that_never_waits_lets_others_run() {
     let shelf = Arc::new(Shelf::new(numbered(1)).warm_for(usize::MAX));
     let (.., turns) = session(&shelf, &"RETR 1\r\n".repeat(1_000));
     assert!(turns >= 15, "small messages are work as well: {turns}");
+}
+
+/// A pool that comes to its work when it is told so, or after a long time.
+#[derive(Clone)]
+struct Asleep(Arc<Mutex<Receiver<()>>>);
+
+impl BlockingPool for Asleep {
+    async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let (told, done) = (Arc::clone(&self.0), Arc::new(Mutex::new((None, None::<Waker>))));
+        let desk = Arc::clone(&done);
+        thread::spawn(move || {
+            let _ = told.lock().unwrap().recv_timeout(Duration::from_secs(10));
+            let result = call();
+            let mut desk = desk.lock().unwrap();
+            desk.0 = Some(result);
+            desk.1.take().map(Waker::wake)
+        });
+        poll_fn(|context| {
+            let mut done = done.lock().unwrap();
+            done.1 = Some(context.waker().clone());
+            done.0.take().map_or(Poll::Pending, |result| Poll::Ready(Ok(result)))
+        })
+        .await
+    }
+}
+
+/// Otherwise one message that takes its time would hold up all sessions of the thread.
+#[test]
+fn a_session_does_not_wait_for_the_pool_with_its_thread() {
+    let (tell, told) = channel();
+    let mut pooled = Pooled::new(Asleep(Arc::new(Mutex::new(told))));
+    pooled.opened(Open(Arc::new(Shelf::new(numbered(1)))));
+    let context = Context::unbounded();
+    let mut fetched = Box::pin(pooled.fetch(MessageNumber::FIRST, Extent::Whole, &context));
+    assert!(fetched.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending());
+    tell.send(()).unwrap();
+    assert!(wait(fetched).is_ok());
 }
 
 #[test]

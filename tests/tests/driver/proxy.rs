@@ -128,6 +128,17 @@ fn the_handshake_finds_its_octets_behind_the_header() {
 }
 
 #[test]
+fn a_header_is_read_no_further_than_it_may_be_long() {
+    const OCTETS: usize = 100_000;
+    let behind = Behind::new();
+    let endless = [b"PROXY UNKNOWN ", &[b'x'; OCTETS][..]].concat();
+    let wire = behind.serve([Incoming::Octets(endless)], Entrance::Plain);
+    let state = wire.state();
+    let Some(Incoming::Octets(left)) = state.incoming.front() else { panic!("all of it was read") };
+    assert!(left.len() > OCTETS - 107, "{} octets are left", left.len());
+}
+
+#[test]
 fn without_a_header_there_is_no_session() {
     let long = [b"PROXY UNKNOWN ", &[b'x'; 200][..], b"\r\n"].concat();
     let mut huge = binary();

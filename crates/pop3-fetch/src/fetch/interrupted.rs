@@ -349,6 +349,31 @@ fn into_an_mbox_deleting() {
     UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, true, &QUITS, &system()));
 }
 
+/// What a system could not bring to the disk may be gone after a power failure.
+#[test]
+fn a_sync_that_fails_ends_the_run_before_anything_is_deleted() {
+    for target in [Target::Dir, Target::Maildir] {
+        let attempt = |at| {
+            let (folder, faults, behind) = (folder(), system(), Cell::new(None));
+            let (target, state) = (target(folder.path().join("box")), folder.path().join("state"));
+            faults.fail_at(at, ErrorKind::Other);
+            let quit = || {
+                behind.set(Some(faults.changes().len()));
+                Quit::Answered
+            };
+            let result = run(&faults, &mut mail(&["a", "b"]), &target, &state, true, quit, "");
+            (result.is_ok(), behind.get(), faults.changes())
+        };
+        let (is_ok, behind, changes) = attempt(u64::MAX);
+        let before = &changes[..behind.unwrap()];
+        assert!(is_ok && before.iter().filter(|change| change.what == What::Sync).count() > 3);
+        for (at, change) in (1..).zip(before).filter(|(_, change)| change.what == What::Sync) {
+            let (is_ok, behind, _) = attempt(at);
+            assert_eq!((is_ok, behind), (false, None), "{change:?}");
+        }
+    }
+}
+
 /// Of two messages with one unique-id one arrives cut; the other one is deleted, and the client does
 /// not learn whether that took place. The one that was cut is fetched later, once.
 #[test]

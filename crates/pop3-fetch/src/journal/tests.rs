@@ -169,3 +169,32 @@ fn a_torn_end_is_cut_off() {
         assert_eq!((journal.memory().len(), journal.unsure().len()), (2, 1));
     }
 }
+
+#[test]
+fn a_file_that_is_written_anew_is_on_the_disk_before_it_takes_the_place_of_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let faults = Faults::over(System::shared());
+    let order = || {
+        let changes =
+            faults.changes().into_iter().filter(|change| [What::Sync, What::Rename].contains(&change.what));
+        let order: Vec<_> = changes.map(|change| (change.what, change.path)).collect();
+        faults.calm();
+        order
+    };
+    let anew = [
+        (What::Sync, folder.path().join("state.new")),
+        (What::Rename, path.clone()),
+        (What::Sync, folder.path().into()),
+    ];
+    let mut journal = Journal::open(&faults.shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    assert_eq!(order(), anew, "the header of a new file");
+    journal.intend(&[intent("a")]).unwrap();
+    assert_eq!(order(), [(What::Sync, path.clone())], "a note");
+    journal.settle(&journal.unsure()).unwrap();
+    assert_eq!(order(), anew, "a note is taken back");
+    journal.intend(&[intent("b")]).unwrap();
+    order();
+    journal.reload().unwrap();
+    assert_eq!(order(), anew, "what was read may not be on the disk");
+}

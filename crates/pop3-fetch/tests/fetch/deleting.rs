@@ -1,10 +1,13 @@
 //! What becomes of messages that are to be deleted: refusals, replies too many, and runs that end in between.
 
+use std::io::ErrorKind;
+
+use pop3_disk::System;
 use pop3_driver::Stop;
 use pop3_driver::client::{ClientOptions, Security};
 use pop3_fetch::{Fetch, FetchError, FetchEvent, FetchOptions, Notice};
 
-use super::server::Faults;
+use super::server::{Faults, Server};
 use super::{House, MAIL, RUNTIMES, Runtime, figures};
 
 fn deleting(house: &House) -> Fetch {
@@ -132,4 +135,68 @@ fn a_switch_that_is_thrown_when_all_is_stored_still_sends_quit() {
         let report = house.run_with(&mut fetch, ClientOptions::new().with_stop(stop)).unwrap();
         assert_eq!((figures(&report), quits.try_iter().count()), ([3, 0, 0, 0, 0], 1));
     }
+}
+
+/// Some servers remove at QUIT what they have sent.
+#[test]
+fn no_quit_is_sent_if_storing_fails() {
+    for (stops, fails) in [(true, false), (true, true), (false, true)] {
+        let house = House::new(Runtime::Tokio);
+        let (quits, stop, disk) =
+            (house.server.quits(), Stop::new(), pop3_disk::Faults::over(System::shared()));
+        let options = FetchOptions::new().with_stop(stop.clone()).with_delete(true);
+        let (thrown, broken) = (stop.clone(), disk.clone());
+        let mut fetch = Fetch::open_on(&disk.shared(), &house.target(), &house.state(), "mrose@h", options)
+            .unwrap()
+            .on_event(move |event| {
+                if let FetchEvent::Message { .. } = event {
+                    if stops {
+                        thrown.stop();
+                    }
+                    if fails {
+                        broken.fail_at(1, ErrorKind::StorageFull);
+                    }
+                }
+            });
+        house.run_with(&mut fetch, ClientOptions::new().with_stop(stop)).unwrap_err();
+        assert_eq!((fetch.report().fetched, quits.try_iter().count()), if fails { (0, 0) } else { (1, 1) });
+        assert_eq!(house.server.left().len(), 3);
+    }
+}
+
+#[test]
+fn no_quit_is_sent_behind_a_message_that_came_without_its_content() {
+    let house = House::new(Runtime::Tokio);
+    let quits = house.server.quits();
+    house.server.fail(Faults { empties: Some(1), ..Faults::pipelining() });
+    let mut fetch = deleting(&house);
+    let report = house.run_with(&mut fetch, ClientOptions::new()).unwrap();
+    assert_eq!((figures(&report), quits.try_iter().count()), ([2, 0, 1, 0, 2], 0));
+    house.has_each_message_once(&[MAIL[0], MAIL[2]]);
+    house.server.fail(Faults::pipelining());
+    assert_eq!(next(&house, fetch, false), [1, 0, 0, 3, 0]);
+    house.has_each_message_once(&MAIL);
+}
+
+/// Many servers estimate them.
+#[test]
+fn sizes_that_are_wrong_cut_no_message() {
+    for faults in [Faults::pipelining(), Faults::default()] {
+        let house = House::new(Runtime::Tokio);
+        house.server.fail(Faults { lists_less: true, ..faults });
+        assert_eq!(figures(&house.run(FetchOptions::new().with_delete(true)).unwrap()), [3, 0, 0, 3, 0]);
+        house.has_each_message_once(&MAIL);
+    }
+}
+
+/// A server may give a unique-id again. The size tells that it is another message.
+#[test]
+fn another_message_with_a_known_unique_id_is_stored_before_it_is_deleted() {
+    let mut house = House::new(Runtime::Tokio);
+    house.run(FetchOptions::new()).unwrap();
+    let other = ("a", "Subject: o\r\n\r\nanother one\r\n");
+    house.server = Server::start(&[other]);
+    let report = house.run(FetchOptions::new().with_delete(true)).unwrap();
+    assert_eq!((figures(&report), house.server.left().len()), ([1, 0, 0, 1, 0], 0));
+    house.has_each_message_once(&[MAIL[0], MAIL[1], MAIL[2], other]);
 }

@@ -20,6 +20,10 @@ pub(crate) struct Faults {
     pub(crate) refuses: Option<usize>,
     /// The connection is closed in the middle of this message.
     pub(crate) cuts: Option<usize>,
+    /// This message comes without its content.
+    pub(crate) empties: Option<usize>,
+    /// LIST tells sizes that are too small.
+    pub(crate) lists_less: bool,
     /// DELE of this message is refused.
     pub(crate) refuses_dele: Option<usize>,
     /// One more positive reply follows that to DELE of this message.
@@ -119,14 +123,17 @@ impl Server {
                 ("CAPA", _) if faults.pipelines => "+OK\r\nUIDL\r\nPIPELINING\r\n.\r\n".to_owned(),
                 ("USER" | "PASS" | "NOOP", _) => "+OK\r\n".to_owned(),
                 ("STAT", _) => format!("+OK {} 1\r\n", mail.len()),
-                ("LIST", _) => list(&|(_, text)| text.len().to_string()),
+                ("LIST", _) => {
+                    list(&|(_, text)| (text.len() - if faults.lists_less { 5 } else { 0 }).to_string())
+                }
                 ("UIDL", _) if !faults.no_uidl => list(&|(uid, _)| (*uid).to_owned()),
                 ("RETR", Some(place)) if faults.refuses != Some(place) => {
                     self.shared.lock().unwrap().retrs += 1;
                     if faults.cuts == Some(place) {
                         return out.write_all(&format!("+OK\r\n{}", mail[place].1).as_bytes()[..8]);
                     }
-                    format!("+OK\r\n{}.\r\n", mail[place].1)
+                    let text = if faults.empties == Some(place) { "" } else { mail[place].1 };
+                    format!("+OK\r\n{text}.\r\n")
                 }
                 ("DELE", Some(place)) => {
                     marked[place] = faults.refuses_dele != Some(place);

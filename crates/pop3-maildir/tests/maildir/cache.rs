@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::counted::Counted;
-use crate::support::{contents, eager, fifo, maildir, number, open, put, remove, sizes, uids};
+use crate::support::{contents, eager, fifo, maildir, number, open, put, remove, sizes, stir, uids};
 
 fn measured(folder: &TempDir) -> usize {
     let maildir = Maildir::open_with(folder.path(), &eager()).unwrap();
@@ -38,6 +38,20 @@ fn an_unchanged_file_is_not_read_again() {
     assert_eq!(remove(open(&folder), &[1, 2]).removed(), 2);
     assert_eq!(measured(&folder), 0);
     assert_eq!(sizes(&open(&folder)), before[2..]);
+}
+
+#[test]
+fn another_file_under_a_name_that_is_remembered_is_counted() {
+    let folder = filled();
+    measured(&folder);
+    let before = sizes(&open(&folder));
+    let other = put(&folder, "tmp/other", "another message\n");
+    fs::rename(other, folder.path().join("cur/105.a.h:2,")).unwrap();
+    stir(&folder);
+    let mut maildir = Maildir::open_with(folder.path(), &eager()).unwrap();
+    assert_eq!(maildir.summary().measured, 1);
+    let expected = [&before[..5], &[17], &before[6..]].concat();
+    assert_eq!((sizes(&maildir), &*contents(&mut maildir)[5]), (expected, &b"another message\n"[..]));
 }
 
 #[test]

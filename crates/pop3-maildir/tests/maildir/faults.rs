@@ -144,6 +144,32 @@ fn a_removal_that_fails_is_reported_and_no_other_message_goes() {
 }
 
 #[test]
+fn a_removal_is_brought_to_the_disk_before_it_is_reported() {
+    for (removed, retrieved, flags) in [(2, 0, false), (2, 0, true), (0, 1, true), (0, 1, false)] {
+        let folder = maildir();
+        for index in 1..=3 {
+            put(&folder, &format!("new/{index}.a.h"), "x\n");
+        }
+        let faults = Faults::over(System::shared());
+        let config = eager().with_seen_flag(flags);
+        let session = Maildir::open_on(&faults.shared(), folder.path(), &config).unwrap();
+        faults.calm();
+        let report = session.remove((1..=removed).map(number), (3..3 + retrieved).map(number));
+        assert!(report.is_complete() && report.removed() == removed as usize, "{report:?}");
+        let changes = faults.changes();
+        let (done, synced) =
+            changes.split_at(changes.iter().take_while(|change| change.what != What::Sync).count());
+        let synced: Vec<_> = synced.iter().map(|change| (change.what, change.path.clone())).collect();
+        if removed > 0 || flags {
+            assert!(!done.is_empty());
+            assert_eq!(synced, ["new", "cur"].map(|name| (What::Sync, folder.path().join(name))));
+        } else {
+            assert_eq!(changes, []);
+        }
+    }
+}
+
+#[test]
 fn a_session_killed_at_quit_removes_nothing_but_what_was_marked() {
     for change in 1.. {
         let faults = Faults::over(System::shared());

@@ -47,6 +47,20 @@ fn the_limit_of_a_line_is_exact() {
 }
 
 /// SEC-08: endless listings end at the limit.
+/// The list is kept, so its lines are bounded together, too.
+#[test]
+fn the_octets_of_capabilities_are_bounded() {
+    let mut config = ClientConfig::default();
+    config.max_capability_octets = 200;
+    for (octets, bounded) in [(196, false), (197, true)] {
+        let mut player = Player::ready(config.clone());
+        let last = "X".repeat(octets);
+        player.exchange(&Command::Capa, format!("+OK\r\nUIDL\r\n{last}\r\n.\r\n").as_bytes());
+        let told = player.told();
+        assert_eq!(told.last().unwrap() == "error TooManyEntries", bounded, "{told:?}");
+    }
+}
+
 #[test]
 fn listings_are_bounded() {
     let mut config = ClientConfig::default();

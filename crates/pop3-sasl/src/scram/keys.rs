@@ -264,3 +264,25 @@ impl fmt::Display for KeysError {
 }
 
 impl core::error::Error for KeysError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scram::message;
+
+    /// Nobody knows what fits them; but that is not all that refuses it.
+    #[test]
+    fn fake_keys_do_not_open_even_with_what_fits_them() {
+        let (salt, signed) = (b"0123456789abcdef", Secret::from("signed"));
+        for &hash in Hash::ALL {
+            let keys = Keys::derive(hash, b"tanstaaf", salt, MIN_ITERATIONS).unwrap();
+            let (client, _) = client_and_server_key(hash, b"tanstaaf", salt, MIN_ITERATIONS);
+            let proof = message::proof(hash, &client, &signed);
+            let opens = |keys: &Keys| {
+                [keys.verify_password(b"tanstaaf"), keys.verify_proof(signed.expose(), proof.expose())]
+            };
+            assert_eq!(opens(&keys), [true, true]);
+            assert_eq!(opens(&Keys { fake: true, ..keys }), [false, false]);
+        }
+    }
+}

@@ -218,3 +218,58 @@ fn users_that_can_not_be_asked_cost_nobody_anything() {
     remote.down.store(false, Ordering::Relaxed);
     assert_eq!(refused(&keeper, of("alice", password("wrong")), &peer()).delay().as_secs(), 1);
 }
+
+/// The digest of an empty secret is known to everybody.
+#[test]
+fn no_digest_logs_in_who_has_no_password() {
+    let keeper = gatekeeper(Some("exit 1"));
+    let timestamp = apop::Timestamp::parse(b"<1@h>").unwrap();
+    for (name, secret) in [("bob", ""), ("bob", "secret"), ("nobody", ""), ("alice", ""), ("alice", "wrong")]
+    {
+        let digest = apop::Digest::new(&timestamp, secret.as_bytes());
+        let proof = Proof::Apop(apop::ApopProof::new(timestamp.clone(), digest));
+        assert!(refused(&keeper, of(name, proof), &peer()).is_of_credentials(), "{name} {secret}");
+    }
+    let digest = apop::Digest::new(&timestamp, b"secret");
+    let proof = Proof::Apop(apop::ApopProof::new(timestamp, digest));
+    assert!(wait(keeper.check(&Arc::new(of("alice", proof)), &peer(), until())).is_ok());
+}
+
+/// A log whose lines end in a panic.
+struct Broken;
+
+impl tracing::Subscriber for Broken {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        panic!("the log is broken");
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+// SEC-02
+#[test]
+fn a_failure_counts_whatever_becomes_of_its_log_line() {
+    let keeper = gatekeeper(None);
+    tracing::subscriber::with_default(Broken, || {
+        let password = || drop(refused(&keeper, of("alice", password("wrong")), &peer()));
+        let scram = || drop(keeper.scram_refused("alice", &peer()));
+        for fail in [&password as &dyn Fn(), &scram] {
+            assert!(catch_unwind(AssertUnwindSafe(fail)).is_err());
+        }
+    });
+    assert_eq!(keeper.scram_refused("alice", &peer()).delay().as_secs(), 4);
+}

@@ -154,6 +154,12 @@ impl fmt::Display for BadForm {
 
 impl core::error::Error for BadForm {}
 
+#[cfg(test)]
+thread_local! {
+    /// How many passwords this thread has checked at some cost.
+    pub(super) static CHECKED: core::cell::Cell<u32> = const { core::cell::Cell::new(0) };
+}
+
 impl Verifier {
     /// What decides how long a check takes: all of it that is not salt or hash.
     pub(super) fn cost(&self) -> String {
@@ -169,6 +175,8 @@ impl Verifier {
 
     /// Whether this is the password.
     pub(super) fn verify(&self, password: &Given<'_>) -> bool {
+        #[cfg(test)]
+        CHECKED.set(CHECKED.get() + 1);
         match self {
             Self::Hash(hash) => {
                 let check = |octets: &[u8]| hash::verify(octets, hash.expose());

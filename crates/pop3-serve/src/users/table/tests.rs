@@ -6,6 +6,7 @@ use pop3_certificates::Fingerprint;
 use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS};
 
 use super::*;
+use crate::users::user::CHECKED;
 use crate::users::{DecoyKey, UserName, check};
 
 /// The checks, of names as clients give them.
@@ -111,6 +112,23 @@ fn the_decoy_has_the_most_common_form() {
     let text = [keys("a", Hash::Sha1, "x", 4096), keys("a", Hash::Sha512, "x", 4097)].join("\n");
     let table = Table::parse(text.as_bytes()).unwrap();
     assert_eq!(table.profile().decoy_cost().unwrap(), "SCRAM-SHA-512$4097");
+}
+
+/// Otherwise the time of the answer would tell which names exist, and how their passwords are kept.
+// SEC-02
+#[test]
+fn every_name_costs_as_many_hashes() {
+    let hash = "hashed:$pbkdf2-sha256$i=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA";
+    let text = [hash, "plain:{PLAIN}x", "token:{TOKEN}", &keys("keys", Hash::Sha256, "x", 4096)].join("\n");
+    let table = Table::parse(text.as_bytes()).unwrap();
+    for name in ["hashed", "plain", "token", "keys", "nobody", "no/name", ""] {
+        for password in ["x", "wrong", ""] {
+            CHECKED.set(0);
+            let right = table.verify(name.as_bytes(), password.as_bytes()).is_some();
+            assert_eq!(right, password == "x" && ["plain", "keys"].contains(&name), "{name}");
+            assert_eq!(CHECKED.get(), 1, "{name}");
+        }
+    }
 }
 
 /// Hashes that other programs made of `tanstaaf`: Python's hashlib, in the form of PHC strings.
