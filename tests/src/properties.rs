@@ -1,13 +1,21 @@
 //! Properties that hold for any octets: they are accepted or refused, the result is the same at every split,
 //! the output is bounded, and nothing panics. Tests and fuzz targets call these functions.
 
+mod capability;
 mod dots;
 mod lines;
+mod listing;
+mod network;
 mod session;
 
-pub use dots::dots;
+pub use capability::capability;
+pub use dots::{dots, dots_at};
 pub use lines::{command, reply};
+pub use listing::listing;
+pub use network::network;
 pub use session::session;
+
+use std::sync::LazyLock;
 
 use pop3_proto::server;
 use pop3_proto::{Channel, Rejection, ReplyShape, client};
@@ -46,7 +54,8 @@ pub const FLIGHT: u8 = 0xfe;
 pub fn server(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, message, fault, split) = (header.octet(), header.octet(), header.octet(), header.octet());
-    let messages = awkward();
+    static MESSAGES: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(awkward);
+    let messages = &*MESSAGES;
     let extensions = usize::from(message) / (messages.len() - 1);
     let mut config = server::ServerConfig::default();
     config.starttls = flags & 1 != 0;

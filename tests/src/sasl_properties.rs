@@ -22,12 +22,33 @@ static KEYS: LazyLock<Vec<Keys>> = LazyLock::new(|| {
 /// # Panics
 /// If that does not hold.
 pub fn sasl(octets: &[u8]) {
-    let Some((&[mechanism, how], rest)) = octets.split_first_chunk() else { return };
-    let mechanism = Mechanism::ALL[usize::from(mechanism) % Mechanism::ALL.len()];
-    let messages: Vec<&[u8]> = rest.split(|&octet| octet == b'\n').collect();
+    sasl_server(octets);
+    sasl_client(octets);
+}
+
+/// The same for the messages of a client.
+///
+/// # Panics
+/// If that does not hold.
+pub fn sasl_server(octets: &[u8]) {
+    let Some((mechanism, how, messages)) = header(octets) else { return };
     server(mechanism, how, &messages);
+    text(&octets[2..]);
+}
+
+/// The same for the messages of a server.
+///
+/// # Panics
+/// If that does not hold.
+pub fn sasl_client(octets: &[u8]) {
+    let Some((mechanism, how, messages)) = header(octets) else { return };
     client(mechanism, how, &messages);
-    text(rest);
+}
+
+fn header(octets: &[u8]) -> Option<(Mechanism, u8, Vec<&[u8]>)> {
+    let (&[mechanism, how], rest) = octets.split_first_chunk()?;
+    let mechanism = Mechanism::ALL[usize::from(mechanism) % Mechanism::ALL.len()];
+    Some((mechanism, how, rest.split(|&octet| octet == b'\n').collect()))
 }
 
 fn server(mechanism: Mechanism, how: u8, messages: &[&[u8]]) {

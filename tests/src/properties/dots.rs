@@ -6,6 +6,16 @@ use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_si
 use crate::split::{OCTETS, WHOLE, pieces};
 use crate::store::{content, top, wire};
 
+/// The first two octets are the lengths of pieces, the third a number of lines for TOP. The rest is a message; see
+/// [`dots`].
+///
+/// # Panics
+/// If that does not hold.
+pub fn dots_at(octets: &[u8]) {
+    let Some((&[split, other, lines], message)) = octets.split_first_chunk() else { return };
+    dots(message, &[usize::from(split), usize::from(other)], (lines % 8).into());
+}
+
 /// Unstuffing reverses stuffing, sizes are correct, and TOP cuts at the right place, each the same at every
 /// split.
 ///
