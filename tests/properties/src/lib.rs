@@ -33,7 +33,7 @@ use pop3_tests::properties;
 pub type Property = fn(&[u8]);
 
 /// All properties by the names of their fuzz targets.
-pub const TARGETS: [(&str, Property); 23] = [
+pub const TARGETS: [(&str, Property); 24] = [
     ("capability", properties::capability),
     ("capture", capture),
     ("client", properties::client),
@@ -57,4 +57,5 @@ pub const TARGETS: [(&str, Property); 23] = [
     ("transcript", transcript),
     ("url", url),
     ("users", users),
+    ("words", properties::words),
 ];

@@ -1,8 +1,8 @@
 //! Maildirs with any names, any mail, and any size cache.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use pop3_disk::{Disk as _, Folder, Open};
@@ -24,6 +24,9 @@ struct Mail<'a> {
     octets: &'a [u8],
 }
 
+/// A record of the size cache: tag, flags, numbers and name.
+type Record = (u8, u8, [u64; 5], Vec<u8>);
+
 /// What becomes of the size cache before the third login.
 #[derive(Debug)]
 enum Cache<'a> {
@@ -31,8 +34,8 @@ enum Cache<'a> {
     Cut(u16),
     Flipped(u16, u8),
     Any(&'a [u8]),
-    /// Records with checksums that are right: tag, flags, numbers and name.
-    Forged(Vec<(u8, u8, [u64; 5], Vec<u8>)>),
+    /// Records with checksums that are right.
+    Forged(Vec<Record>),
 }
 
 /// A Maildir, and what happens in it.
@@ -90,7 +93,7 @@ fn name(u: &mut Unstructured<'_>, other: Option<&[u8]>) -> Result<Vec<u8>> {
         }
     };
     if u.arbitrary()? {
-        name.extend_from_slice(*u.choose(&[
+        name.extend_from_slice(u.choose(&[
             &b":2,"[..],
             b":2,S",
             b":2,FRS",
@@ -108,7 +111,7 @@ fn name(u: &mut Unstructured<'_>, other: Option<&[u8]>) -> Result<Vec<u8>> {
     Ok(name)
 }
 
-fn forged(u: &mut Unstructured<'_>, mail: &[Mail<'_>]) -> Result<Vec<(u8, u8, [u64; 5], Vec<u8>)>> {
+fn forged(u: &mut Unstructured<'_>, mail: &[Mail<'_>]) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for _ in 0..u.arbitrary::<u8>()? % 8 {
         let [tag, flags] = u.arbitrary::<[u8; 2]>()?;
@@ -127,7 +130,7 @@ fn forged(u: &mut Unstructured<'_>, mail: &[Mail<'_>]) -> Result<Vec<(u8, u8, [u
 }
 
 /// The octets of a cache with these records.
-fn cache(records: &[(u8, u8, [u64; 5], Vec<u8>)]) -> Vec<u8> {
+fn cache(records: &[Record]) -> Vec<u8> {
     let mut octets = [VERSION, &[7; 8]].concat();
     let mut chain = u64::from_le_bytes([7; 8]);
     for (tag, flags, numbers, name) in records {
@@ -277,7 +280,7 @@ fn expected(plan: &Plan<'_>, listing: &Listing) {
     assert!(places.windows(2).all(|pair| pair[0].2 < pair[1].2), "{plan:?} {places:?}");
     let mut uids: Vec<_> = listing.iter().map(|(uid, _)| uid).collect();
     uids.sort_unstable();
-    assert!(uids.windows(2).all(|pair| pair[0] != pair[1]));
+    assert!(uids.windows(2).all(|pair| pair[0] != pair[1]), "{listing:?} {plan:?}");
 }
 
 /// What stays of a name: what is before the colon, without sizes at its end.
@@ -295,8 +298,7 @@ fn identity(name: &[u8]) -> &[u8] {
 }
 
 fn delivered(name: &[u8]) -> (u64, u64) {
-    let base = name.split(|&octet| octet == b':').next().unwrap_or_default();
-    let mut parts = base.split(|&octet| octet == b'.');
+    let mut parts = identity(name).split(|&octet| octet == b'.');
     let seconds = parts.next().and_then(number).unwrap_or(0);
     let second = parts.next().unwrap_or_default();
     let micros = second.splitn(2, |&octet| octet == b'M').nth(1).and_then(|digits| {

@@ -144,8 +144,7 @@ type Header = (Option<SocketAddr>, Option<SocketAddr>, bool);
 fn reference(octets: &[u8]) -> Option<(Header, &[u8])> {
     if octets.starts_with(b"PROXY") {
         let end = octets.windows(2).take(106).position(|pair| pair == b"\r\n")?;
-        let line = core::str::from_utf8(&octets[..end]).ok()?;
-        return Some((first_version(line)?, &octets[end + 2..]));
+        return Some((first_version(&octets[..end])?, &octets[end + 2..]));
     }
     let rest = octets.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n")?;
     let (&[command, family, high, low], rest) = rest.split_first_chunk()?;
@@ -154,11 +153,12 @@ fn reference(octets: &[u8]) -> Option<(Header, &[u8])> {
     Some((second_version(command, family, addresses)?, behind))
 }
 
-fn first_version(line: &str) -> Option<Header> {
-    let words: Vec<&str> = line.split(' ').collect();
-    if words.starts_with(&["PROXY", "UNKNOWN"]) {
+fn first_version(line: &[u8]) -> Option<Header> {
+    // What follows is ignored, whatever it is.
+    if line == b"PROXY UNKNOWN" || line.starts_with(b"PROXY UNKNOWN ") {
         return Some((None, None, false));
     }
+    let words: Vec<&str> = core::str::from_utf8(line).ok()?.split(' ').collect();
     let &["PROXY", family, from, to, from_port, to_port] = &words[..] else { return None };
     // As decimal numbers are written.
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| port.to_string() == text);

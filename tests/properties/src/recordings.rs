@@ -38,18 +38,25 @@ fn lint(recording: &[u8], form: Form, length: usize) -> Told {
 /// Checks what holds for any recording, and returns what it says.
 fn any(recording: &[u8]) -> Told {
     let told = lint(recording, Form::Dialogue, usize::MAX);
-    assert_eq!(lint(recording, Form::Dialogue, 3), told);
     let most = 6000 * (recording.len() + 1);
     let is_plain = |character: char| character == '\n' || !character.is_control();
-    for form in [Form::Violations, Form::Json] {
-        let other = lint(recording, form, usize::MAX);
-        assert_eq!((&other.summary, &other.error), (&told.summary, &told.error));
-        assert!(other.text.len() <= most && other.text.chars().all(is_plain));
-        if form == Form::Json {
+    // All three would take twice as long. A fuzzer tries each length of an input.
+    let (form, length) = match recording.len() % 3 {
+        0 => (Form::Dialogue, 3),
+        1 => (Form::Violations, usize::MAX),
+        _ => (Form::Json, usize::MAX),
+    };
+    let other = lint(recording, form, length);
+    assert_eq!((&other.summary, &other.error), (&told.summary, &told.error));
+    assert!(other.text.len() <= most && other.text.chars().all(is_plain));
+    match form {
+        Form::Dialogue => assert_eq!(other, told),
+        Form::Json => {
             for line in other.text.lines() {
                 serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON");
             }
         }
+        _ => {}
     }
     assert!(told.text.len() <= most && told.text.chars().all(is_plain));
     assert_eq!(told.summary == LintSummary::default(), told.text.is_empty());
@@ -66,7 +73,8 @@ fn any(recording: &[u8]) -> Told {
 /// If that does not hold.
 pub fn transcript(octets: &[u8]) {
     let told = any(octets);
-    if octets.starts_with(b"\n\r\r\n") || told.error.is_some() {
+    let is_capture = octets.starts_with(b"\n\r\r\n");
+    if is_capture || told.error.is_some() || octets.len() % 4 > 0 {
         return;
     }
     // A comment line ends whatever is open.
@@ -202,6 +210,6 @@ pub fn capture(octets: &[u8]) {
     let plain = any(&connection.capture(false));
     let shuffled = lint(&connection.capture(true), Form::Dialogue, usize::MAX);
     assert_eq!(shuffled, plain, "{connection:?}");
-    let sent = connection.turns.iter().any(|(is_server, sent)| *is_server && !sent.is_empty());
-    assert_eq!(plain.error.is_none(), sent || connection.turns.iter().any(|(_, sent)| !sent.is_empty()));
+    // The server has answered, with what opens a connection.
+    assert_eq!(plain.error, None);
 }

@@ -101,7 +101,8 @@ impl<'a> Arbitrary<'a> for Login<'a> {
         let [bits, header] = u.arbitrary::<[u8; 2]>()?;
         let extension = *u.choose(&["", ",x=y", ",m=x", ",xy", ",x="])?;
         let mistake = u.arbitrary()?;
-        let nonce = u.arbitrary::<&str>()?;
+        // A comma would end it.
+        let nonce = u.arbitrary::<&str>()?.split(',').next().unwrap_or_default();
         Ok(Self {
             header: HEADERS[usize::from(header) % HEADERS.len()],
             is_bound: bits & 1 != 0,
@@ -175,7 +176,7 @@ impl Login<'_> {
                 assert_eq!((identity.name.as_deref(), identity.acts_as()), (Some("user"), Some("user")));
             }
             ExchangeStep::Fail(_) => assert!(!self.knows_password || last != right, "{self:?}"),
-            other => panic!("{other:?}"),
+            step @ (ExchangeStep::Ask(_) | ExchangeStep::Done(_)) => panic!("{step:?}"),
         }
     }
 }

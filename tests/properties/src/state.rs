@@ -301,8 +301,9 @@ impl Said {
                 };
                 let digest = if self.is_old { 0 } else { digest };
                 let entry = (size.parse().ok()?, total.parse().ok()?, digest, absence, *letter == "d");
+                let id = (Key::parse(key)?.to_string(), occurrence.parse().ok()?);
                 self.is_unsure |= !unescaped(token)?.is_empty();
-                self.entries.insert((Key::parse(key)?.to_string(), occurrence.parse().ok()?), entry);
+                self.entries.insert(id, entry);
             }
             _ => return None,
         }

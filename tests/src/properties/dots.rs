@@ -13,7 +13,8 @@ use crate::store::{content, top, wire};
 /// If that does not hold.
 pub fn dots_at(octets: &[u8]) {
     let Some((&[split, other, lines], message)) = octets.split_first_chunk() else { return };
-    dots(message, &[usize::from(split), usize::from(other)], (lines % 8).into());
+    // Of the octets one by one there are more in tests.
+    check(message, &[WHOLE, &[usize::from(split), usize::from(other)]], (lines % 8).into());
 }
 
 /// Unstuffing reverses stuffing, sizes are correct, and TOP cuts at the right place, each the same at every
@@ -22,9 +23,13 @@ pub fn dots_at(octets: &[u8]) {
 /// # Panics
 /// If that does not hold.
 pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
+    check(octets, &[WHOLE, OCTETS, lengths], lines);
+}
+
+fn check(octets: &[u8], splits: &[&[usize]], lines: u64) {
     let content = content(octets);
     let wanted = wire(&content);
-    for lengths in [WHOLE, OCTETS, lengths] {
+    for lengths in splits {
         let (mut stuffer, mut slicer) = (Stuffer::new(), Stuffer::new());
         let (mut size, mut cutter) = (WireSize::new(), TopCutter::new(lines));
         let (mut encoded, mut sliced) = (BytesMut::new(), BytesMut::new());
@@ -52,7 +57,7 @@ pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
     // The same octets as if they came over the network.
     let whole = unstuff(octets, WHOLE);
     assert_eq!(whole, unstuff_simply(octets));
-    for lengths in [OCTETS, lengths] {
+    for lengths in splits {
         assert_eq!(unstuff(octets, lengths), whole);
     }
 }

@@ -1,4 +1,5 @@
 //! What holds for our client and our server, joined by a network that splits and delays what they send.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a property looks at the cases it is about")]
 
 use std::collections::VecDeque;
 
@@ -6,7 +7,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::BytesMut;
 use pop3_proto::client::{ClientConfig, ClientState};
 use pop3_proto::server::{Close, Language, ServerConfig};
-use pop3_proto::{Channel, Command, Keyword, Rejection};
+use pop3_proto::{Base64, Channel, Command, Keyword, Rejection};
 
 use crate::client::{Client, Seen};
 use crate::sasl;
@@ -160,6 +161,10 @@ impl Joined {
     /// Passes on octets to one side, and lets both act.
     fn step(&mut self, step: u8) {
         let most = usize::from(step >> 1) + 1;
+        let receiving = if step & 1 == 0 { &self.to_server } else { &self.to_client };
+        if receiving.is_empty() {
+            return;
+        }
         if step & 1 == 0 {
             let octets: Vec<u8> = self.to_server.drain(..most.min(self.to_server.len())).collect();
             self.server.feed(&octets, &[]);
@@ -184,7 +189,8 @@ impl Joined {
     fn send(&mut self, line: &[u8]) -> bool {
         match line {
             b"=*" => self.client.cancel(),
-            [b'=', answer @ ..] => self.client.respond(answer),
+            [b'=', answer @ ..] if Base64::parse(answer).is_some() => self.client.respond(answer),
+            [b'=', ..] => return false,
             line => self.client.send_shaped(line, pop3_proto::ReplyShape::Line),
         }
         .is_ok()
@@ -222,6 +228,9 @@ impl Joined {
     fn told(mut self, steps: &[u8]) -> Told {
         self.act();
         for &step in steps {
+            if self.waiting.is_empty() && self.to_client.is_empty() && self.to_server.is_empty() {
+                break;
+            }
             self.step(step);
         }
         self.finish();

@@ -160,6 +160,9 @@ fn around(write: &mut dyn FnMut(&str, String, &[u8])) {
         plan.extend((0..120).map(|index: u8| index.wrapping_mul(number + 3)));
         write("network", format!("made-{number}"), &plan);
         write("session", format!("made-{number}"), &plan);
+        // Words of each kind.
+        write("words", format!("made-{number}"), &[&[number], &plan[..80]].concat());
+        write("words", format!("more-{number}"), &[&[number], &plan[40..]].concat());
     }
 }
 
