@@ -22,12 +22,33 @@ static KEYS: LazyLock<Vec<Keys>> = LazyLock::new(|| {
 /// # Panics
 /// If that does not hold.
 pub fn sasl(octets: &[u8]) {
-    let Some((&[mechanism, how], rest)) = octets.split_first_chunk() else { return };
-    let mechanism = Mechanism::ALL[usize::from(mechanism) % Mechanism::ALL.len()];
-    let messages: Vec<&[u8]> = rest.split(|&octet| octet == b'\n').collect();
+    sasl_server(octets);
+    sasl_client(octets);
+}
+
+/// The same for the messages of a client.
+///
+/// # Panics
+/// If that does not hold.
+pub fn sasl_server(octets: &[u8]) {
+    let Some((mechanism, how, messages)) = header(octets) else { return };
     server(mechanism, how, &messages);
+    text(&octets[2..]);
+}
+
+/// The same for the messages of a server.
+///
+/// # Panics
+/// If that does not hold.
+pub fn sasl_client(octets: &[u8]) {
+    let Some((mechanism, how, messages)) = header(octets) else { return };
     client(mechanism, how, &messages);
-    text(rest);
+}
+
+fn header(octets: &[u8]) -> Option<(Mechanism, u8, Vec<&[u8]>)> {
+    let (&[mechanism, how], rest) = octets.split_first_chunk()?;
+    let mechanism = Mechanism::ALL[usize::from(mechanism) % Mechanism::ALL.len()];
+    Some((mechanism, how, rest.split(|&octet| octet == b'\n').collect()))
 }
 
 fn server(mechanism: Mechanism, how: u8, messages: &[&[u8]]) {
@@ -57,7 +78,12 @@ fn server(mechanism: Mechanism, how: u8, messages: &[&[u8]]) {
                 assert!(identity.acts_as().is_none_or(|name| name == "user"));
                 break;
             }
-            ExchangeStep::Fail(_) => break,
+            ExchangeStep::Fail(failure) => {
+                assert!(
+                    !failure.to_string().is_empty() && !failure.to_string().chars().any(char::is_control)
+                );
+                break;
+            }
         };
     }
     assert!(exchange.begin(None).is_err() && exchange.respond(b"").is_err() && exchange.cancel().is_err());
@@ -102,19 +128,50 @@ fn client(mechanism: Mechanism, how: u8, challenges: &[&[u8]]) {
     for challenge in challenges {
         match exchange.respond(challenge) {
             Ok(response) => assert!(response.len() <= 1024),
-            Err(_) => break,
+            Err(error) => {
+                assert!(!error.to_string().is_empty() && !error.to_string().chars().any(char::is_control));
+                break;
+            }
         }
         answered += 1;
     }
+    choose(how, challenges, &credentials);
     assert!(answered <= 3, "{mechanism} goes on");
     assert!(!mechanism.is_mutual() || exchange.finish().is_err(), "a proof out of nothing");
     assert!(exchange.failure_details().is_none_or(|details| details.len() <= 8192));
 }
 
+/// A mechanism is only chosen if it was offered, is permitted and suits the credentials.
+fn choose(how: u8, offered: &[&[u8]], credentials: &Credentials) {
+    let is = |bit: u8| how & (1 << bit) != 0;
+    let policy = client::MechanismPolicy::default()
+        .with_secrets(is(3))
+        .with_bindings(is(4))
+        .with_binding_required(is(5))
+        .with_cram_md5(is(6));
+    let names: Vec<&[u8]> = offered.iter().flat_map(|list| list.split(|&octet| octet == b' ')).collect();
+    let chosen = client::candidates(&names, credentials, &policy);
+    for mechanism in Mechanism::ALL {
+        let is_offered = names.iter().any(|name| name.eq_ignore_ascii_case(mechanism.name().as_bytes()));
+        let is_secret = is(3) || !mechanism.exposes_secret();
+        let is_bound = mechanism.needs_channel_binding();
+        let is_permitted = is_secret && (is(4) || !is_bound) && (is_bound || !is(5));
+        let is_possible = is_offered && is_permitted && (is(6) || *mechanism != Mechanism::CramMd5);
+        assert_eq!(policy.permits(*mechanism) && is_offered, is_possible);
+        assert!(is_possible || !chosen.contains(mechanism));
+        let suits = credentials.suit(*mechanism);
+        assert!(suits.is_ok() || !chosen.contains(mechanism));
+        assert!(suits.is_ok_and(|()| true) || suits.is_err_and(|error| !error.to_string().is_empty()));
+    }
+    let plus = names.iter().any(|name| name.to_ascii_uppercase().ends_with(b"-PLUS"));
+    assert_eq!(client::offers_plus(&names), plus);
+}
+
 /// What can be read is written unchanged, and preparing it again changes nothing.
 fn text(octets: &[u8]) {
-    if let Ok(keys) = Keys::parse(octets) {
-        assert_eq!(keys.to_text().expose(), octets);
+    match Keys::parse(octets) {
+        Ok(keys) => assert_eq!(keys.to_text().expose(), octets),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
     let Ok(text) = core::str::from_utf8(octets) else { return };
     if let Ok(prepared) = prepare(text, StringKind::Stored) {

@@ -58,10 +58,10 @@ pub(crate) fn wire_hint(name: &[u8]) -> Option<u64> {
     None
 }
 
-/// When the message was delivered, as its name tells: seconds and microseconds. Zero where it tells
+/// When the message was delivered, as what stays of its name tells: seconds and microseconds. Zero where it tells
 /// nothing.
 pub(crate) fn delivery_time(name: &[u8]) -> (u64, u64) {
-    let mut parts = base(name).split(|&octet| octet == b'.');
+    let mut parts = identity(name).split(|&octet| octet == b'.');
     let seconds = parts.next().and_then(decimal).unwrap_or(0);
     // `M` and digits in the second part, beside process number, inode and counter, which are
     // written with other capital letters before lower-case digits.
@@ -161,6 +161,9 @@ mod tests {
         assert_eq!(delivery_time(b"1043715037.M46P12.host:2,S"), (1_043_715_037, 46));
         assert_eq!(delivery_time(b"1043715037.V2d9I1d7e1M123456.host"), (1_043_715_037, 123_456));
         assert_eq!(delivery_time(b"1043715037.12_3.host"), (1_043_715_037, 0));
+        // Names that stand for the same message have the same time.
+        assert_eq!(delivery_time(b"1043715037,S=12,W=13:2,S"), delivery_time(b"1043715037"));
+        assert_eq!(delivery_time(b"1043715037"), (1_043_715_037, 0));
         assert_eq!(delivery_time(b"letter"), (0, 0));
         assert_eq!(delivery_time(b"12x.M.host"), (0, 0));
         assert_eq!(delivery_time(b""), (0, 0));

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key([u8; 16]);
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 impl Key {
     /// A placeholder for a missing key. No unique-id has this key.
     pub const NONE: Self = Self([0; 16]);
@@ -39,8 +41,10 @@ impl Key {
         let digits = <&[u8; 32]>::try_from(text.as_bytes()).ok()?;
         let mut octets = [0; 16];
         for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = core::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
-            *octet = u8::from_str_radix(pair, 16).ok()?;
+            for digit in pair {
+                let value = DIGITS.iter().position(|own| own == digit)?;
+                *octet = (*octet << 4) | value as u8;
+            }
         }
         Some(Self(octets))
     }
@@ -54,7 +58,6 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 32];
         for (pair, octet) in text.chunks_exact_mut(2).zip(self.0) {
             pair.copy_from_slice(&[octet >> 4, octet & 15].map(|digit| DIGITS[usize::from(digit)]));
@@ -109,5 +112,13 @@ mod tests {
         for bad in ["", "00", &"+0".repeat(16), &"zz".repeat(16), &"0".repeat(33)] {
             assert_eq!(Key::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_key_is_written_in_one_way() {
+        let key = Key::of_uid(b"whqtswO00WBw418f9t5JxYwZ").to_string();
+        assert_eq!(Key::parse(&key.to_uppercase()), None);
+        assert!(alloc::format!("deleting {key}.0").parse::<crate::Note>().is_ok());
+        assert!(alloc::format!("deleting {}.0", key.to_uppercase()).parse::<crate::Note>().is_err());
     }
 }

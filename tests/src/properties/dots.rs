@@ -6,15 +6,30 @@ use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_si
 use crate::split::{OCTETS, WHOLE, pieces};
 use crate::store::{content, top, wire};
 
+/// The first two octets are the lengths of pieces, the third a number of lines for TOP. The rest is a message; see
+/// [`dots`].
+///
+/// # Panics
+/// If that does not hold.
+pub fn dots_at(octets: &[u8]) {
+    let Some((&[split, other, lines], message)) = octets.split_first_chunk() else { return };
+    // Of the octets one by one there are more in tests.
+    check(message, &[WHOLE, &[usize::from(split), usize::from(other)]], (lines % 8).into());
+}
+
 /// Unstuffing reverses stuffing, sizes are correct, and TOP cuts at the right place, each the same at every
 /// split.
 ///
 /// # Panics
 /// If that does not hold.
 pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
+    check(octets, &[WHOLE, OCTETS, lengths], lines);
+}
+
+fn check(octets: &[u8], splits: &[&[usize]], lines: u64) {
     let content = content(octets);
     let wanted = wire(&content);
-    for lengths in [WHOLE, OCTETS, lengths] {
+    for lengths in splits {
         let (mut stuffer, mut slicer) = (Stuffer::new(), Stuffer::new());
         let (mut size, mut cutter) = (WireSize::new(), TopCutter::new(lines));
         let (mut encoded, mut sliced) = (BytesMut::new(), BytesMut::new());
@@ -42,7 +57,7 @@ pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
     // The same octets as if they came over the network.
     let whole = unstuff(octets, WHOLE);
     assert_eq!(whole, unstuff_simply(octets));
-    for lengths in [OCTETS, lengths] {
+    for lengths in splits {
         assert_eq!(unstuff(octets, lengths), whole);
     }
 }

@@ -15,6 +15,20 @@ fn put_younger(folder: &TempDir, name: &str, content: &str, seconds: u64) {
     File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
 }
 
+// 1939-7.55: a name without dots does not tell the time once it has a size field, but it is still the same name.
+#[test]
+fn names_without_dots_that_differ_in_sizes_have_different_unique_ids() {
+    let folder = maildir();
+    put(&folder, "new/1700000000", "elder\n");
+    put_younger(&folder, "cur/1700000000,S=8:2,S", "younger\n", 10);
+    let mut maildir = open(&folder);
+    let first = uids(&maildir);
+    assert_eq!(contents(&mut maildir).len(), 2);
+    drop(maildir);
+    assert_ne!(first[0], first[1]);
+    assert_eq!(uids(&open(&folder)), first, "stable at the next login");
+}
+
 // 1939-7.55
 #[test]
 fn two_files_are_two_messages_and_the_elder_keeps_its_unique_id() {

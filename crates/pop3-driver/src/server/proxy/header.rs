@@ -91,6 +91,10 @@ type Addresses = Option<(SocketAddr, SocketAddr)>;
 /// The client's address and the one that it has connected to, where the header says them; and whether
 /// it speaks TLS.
 fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
+    // What follows is to be ignored, whatever it is.
+    if header == b"PROXY UNKNOWN\r\n" || header.starts_with(b"PROXY UNKNOWN ") {
+        return Ok((None, false));
+    }
     if header.starts_with(v1::PROTOCOL_PREFIX.as_bytes()) {
         let header = v1::Header::try_from(header).map_err(|_| bad("a version 1 header is malformed"))?;
         let addresses = match header.addresses {
@@ -170,6 +174,11 @@ mod tests {
     fn a_proxy_may_speak_for_itself_or_not_know() {
         assert_eq!(parse(b"PROXY UNKNOWN\r\n").unwrap(), (None, false));
         assert_eq!(parse(b"PROXY UNKNOWN ffff::1 ::1 1 2\r\n").unwrap(), (None, false));
+        // A receiver has to ignore what follows.
+        for rest in [&b"a b c d e f g"[..], b"\xff", b"a\rb", b""] {
+            let line = [b"PROXY UNKNOWN ", rest, b"\r\n"].concat();
+            assert_eq!(parse(&line).unwrap(), (None, false), "{}", line.escape_ascii());
+        }
         let header = v2(v2::Command::Local, sockets("192.0.2.7:1", "192.0.2.1:2"), &[]);
         assert_eq!(parse(&header).unwrap(), (None, false));
         let header = v2(v2::Command::Proxy, v2::Addresses::Unspecified, &[]);
