@@ -129,8 +129,7 @@ fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
     for field in header.tlvs() {
         let field = field.map_err(|_| bad("a field of a version 2 header is malformed"))?;
         // The first octet of this field contains flags. The lowest bit means that the client used TLS.
-        tls |=
-            field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1);
+        tls |= field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1);
     }
     Ok((addresses, tls))
 }
