@@ -109,7 +109,8 @@ impl Server {
         };
         let (hidden, unreadable) = (pick(&run.hides), pick(&run.refuses_retr));
         let undeletable = pick(&run.refuses_dele);
-        maildrop.retain(|mail| Some(&mail.text) != hidden.as_ref());
+        // Of several messages with the same unique-id, nobody can tell which one is hidden.
+        maildrop.retain(|mail| !mail.alone || Some(&mail.text) != hidden.as_ref());
         Self {
             world: Arc::clone(shared),
             run: run.clone(),
