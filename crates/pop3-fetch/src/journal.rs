@@ -24,8 +24,8 @@ use pop3_disk::{Disk, File, Open};
 use pop3_driver::Stop;
 
 use log::Log;
-use pop3_seen::{Absence, Forgetting, Seen};
-pub(crate) use pop3_seen::{Census, Content, Day, Id, Key, Memory, SeenEntry};
+pub(crate) use pop3_seen::{Absence, Census, Content, Day, Id, Key, Memory, SeenEntry};
+use pop3_seen::{Forgetting, Seen};
 #[cfg(test)]
 use record::Record;
 use state_file::{Header, StateFile};

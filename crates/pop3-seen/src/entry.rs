@@ -40,8 +40,8 @@ pub enum Absence {
     Never,
     /// Listings have not contained it since this day.
     Since(Day),
-    /// At least one listing did not contain it. The message that now has this unique-id may be a different one, so
-    /// compare it before you delete it.
+    /// At least one listing did not contain it, or contained another number of messages with this unique-id. The message
+    /// that now has the unique-id may be a different one, so compare it before you delete it.
     Returned,
 }
 
@@ -72,17 +72,23 @@ impl SeenEntry {
 
     /// Returns whether a message with the same unique-id and this listed size is known and need not be fetched again.
     /// A message that was missing and returned with another size may be a different one, because a server may reuse a
-    /// unique-id.
+    /// unique-id. If several messages have the same unique-id and their number has changed, each of them may be a
+    /// different one.
     #[must_use]
     pub fn is_same(&self, listed: Option<u64>) -> bool {
-        self.has_size(listed) || !matches!(self.absence, Absence::Since(_))
+        match self.absence {
+            Absence::Never => true,
+            Absence::Returned => self.total <= 1,
+            Absence::Since(_) => self.has_size(listed),
+        }
     }
 
     /// Returns whether a message with the same unique-id and this listed size may be deleted without being fetched
-    /// again. This requires that each listing contained it and that its size is the same.
+    /// again. This requires that each listing contained it, that its size is the same, and that no other message has
+    /// the same unique-id: which of several is which, only their content tells.
     #[must_use]
     pub fn may_be_deleted(&self, listed: Option<u64>) -> bool {
-        self.has_size(listed) && self.absence == Absence::Never
+        self.has_size(listed) && self.absence == Absence::Never && self.total <= 1
     }
 }
 

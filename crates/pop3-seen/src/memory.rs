@@ -164,10 +164,15 @@ impl Memory {
             return true;
         }
         if listed > 0 {
+            // If their number has changed, it is unknown which of them are these.
+            let are_others = listed != total;
             changed |= self.change_all(key, |id, entry| {
                 entry.total = listed;
-                if id.occurrence >= listed && !matches!(entry.absence, Absence::Since(_)) {
-                    entry.absence = forgetting.since();
+                match entry.absence {
+                    Absence::Since(_) => {}
+                    _ if id.occurrence >= listed => entry.absence = forgetting.since(),
+                    _ if are_others => entry.absence = Absence::Returned,
+                    Absence::Never | Absence::Returned => {}
                 }
             });
         }

@@ -180,3 +180,24 @@ fn many_are_put_in_as_one_by_one() {
     }
     assert_eq!(one_by_one, many);
 }
+
+/// A server that gives two messages one unique-id may list one of them, then both.
+#[test]
+fn of_messages_with_one_unique_id_none_is_deleted_without_a_look() {
+    let all = |_| Some(true);
+    // The first was not listed, so the second was stored as the only one.
+    let mut one = memory_of_one();
+    for listed in [2, 2, 1, 1] {
+        let keys = keys(listed);
+        one.reconcile(&Census::new(&keys), forgetting(DAY, 90));
+        one.prune(&Census::new(&keys), forgetting(DAY, 90), all);
+        let entry = one.known(Id { key: key(), occurrence: 0 });
+        assert!(entry.is_none_or(|entry| !entry.may_be_deleted(Some(1))), "{listed} {entry:?}");
+        if listed == 2 {
+            assert!(entry.is_some_and(|entry| !entry.is_same(Some(1))), "{entry:?}");
+        }
+    }
+    // Both were looked at: they need not be fetched again, but are not deleted without another look.
+    let looked_at = memory(2, &[0, 1], &[]);
+    assert!(looked_at.iter().all(|(_, entry)| entry.is_same(Some(1)) && !entry.may_be_deleted(Some(1))));
+}
