@@ -121,7 +121,7 @@ impl Part for InDir {
 mod tests {
     use std::fs;
 
-    use pop3_disk::System;
+    use pop3_disk::{Faults, System};
 
     use super::super::testing::{begin, put, seal};
     use super::*;
@@ -182,6 +182,21 @@ mod tests {
         assert_eq!(part.publish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(folder.path().join(&token)).unwrap(), b"another");
         assert!(!dir.appeared(&token, Duration::ZERO).unwrap());
+    }
+
+    #[test]
+    fn no_message_takes_the_place_of_another_where_the_system_can_not_tell() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Faults::over(System::shared());
+        faults.without_rename_new();
+        let mut dir = Dir::open(&faults.shared(), folder.path(), "0123").unwrap();
+        let part = seal(&mut dir, &[b""]).remove(0);
+        let place = folder.path().join(part.token());
+        fs::write(&place, "another").unwrap();
+        assert_eq!(part.publish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&place).unwrap(), b"another");
+        put(&mut dir, &[b"a"]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]

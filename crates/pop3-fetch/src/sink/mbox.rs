@@ -204,11 +204,9 @@ impl Place {
         if let Some((offset, token)) = parse_note(&note) {
             match self.part_file(token).open(Open::reading()) {
                 Ok(spool) => match compare(file, offset, spool)? {
+                    // Written once more: what can be read need not be on the disk if an earlier sync failed, and the
+                    // next one may succeed all the same.
                     Found::Whole => {
-                        file.sync()?;
-                        self.part_file(token).remove()?;
-                    }
-                    Found::Torn => {
                         copy(file, offset, self.part_file(token).open(Open::reading())?)?;
                         self.part_file(token).remove()?;
                     }

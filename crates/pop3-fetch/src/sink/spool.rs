@@ -172,8 +172,14 @@ impl Spool {
         self.unfinished = false;
         let Some(spot) = &self.spot else { return Err(failed_before()) };
         match spot.rename_new(to) {
-            // Then only the name, which contains a time, keeps one message from replacing another.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => spot.rename(to),
+            // Nobody else makes such a name. The time in it may come again if a clock is set back.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                if to.exists()? {
+                    Err(io::ErrorKind::AlreadyExists.into())
+                } else {
+                    spot.rename(to)
+                }
+            }
             moved => moved,
         }
     }

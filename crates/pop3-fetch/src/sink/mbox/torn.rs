@@ -23,12 +23,10 @@ pub(super) fn copy(file: &mut dyn File, offset: u64, mut source: Box<dyn File>) 
 /// What of an append is in the mbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// All of it.
+    /// All of it, perhaps with zeros in place of some. Another program may have written behind it.
     Whole,
     /// The beginning, perhaps with zeros in place of some of it, and nothing else behind it.
     Part,
-    /// All of it with zeros in place of some, and behind it what another program has written since.
-    Torn,
     /// Something else: another program has written since. What is there is let alone.
     Other,
 }
@@ -42,16 +40,13 @@ pub(super) fn compare(file: &mut dyn File, offset: u64, spool: Box<dyn File>) ->
     file.seek(SeekFrom::Start(offset))?;
     let mut expected = gap.chain(BufReader::new(spool)).bytes();
     let mut found = BufReader::new(file).bytes();
-    let mut has_zeros = false;
     loop {
         match (expected.next().transpose()?, found.next().transpose()?) {
-            (None, Some(_)) if has_zeros => return Ok(Found::Torn),
-            (None, None) if has_zeros => return Ok(Found::Part),
             (None, _) => return Ok(Found::Whole),
             (Some(_), None) => return Ok(Found::Part),
             (Some(one), Some(other)) if one == other => {}
             // A loss of power may leave the length of a file without some of its pages.
-            (Some(_), Some(0)) => has_zeros = true,
+            (Some(_), Some(0)) => {}
             (Some(_), Some(_)) => return Ok(Found::Other),
         }
     }
@@ -77,7 +72,7 @@ fn gap(file: &mut dyn File, offset: u64) -> io::Result<&'static [u8]> {
 mod tests {
     use std::fs;
 
-    use pop3_disk::System;
+    use pop3_disk::{Faults, System, What};
 
     use crate::sink::Sink as _;
     use crate::sink::mbox::Mbox;
@@ -104,8 +99,9 @@ mod tests {
             (b"new", b"", false),
             // Pages that were not written.
             (b"\0\0\0", b"", false),
-            (b"\0ew\n\n", b"", false),
-            (b"n\0w\0\0", b"", false),
+            (b"n\0w", b"", false),
+            (b"\0ew\n\n", b"new\n\n", true),
+            (b"n\0w\0\0", b"new\n\n", true),
             (b"\0\0\0\0\0From other", b"new\n\nFrom other", true),
             (b"ne\0\n\nFrom other", b"new\n\nFrom other", true),
             // Of another program.
@@ -115,5 +111,21 @@ mod tests {
             let text = behind.escape_ascii();
             assert_eq!(repaired(behind), (found.to_vec(), appeared), "{text}");
         }
+    }
+
+    /// A sync that failed may have lost what programs still read, and the next one may succeed.
+    #[test]
+    fn what_is_found_whole_is_written_again_before_it_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mbox");
+        fs::write(&path, "new\n\n").unwrap();
+        fs::write(folder.path().join("mbox.pop3-part-t.0123"), "new\n\n").unwrap();
+        fs::write(folder.path().join("mbox.pop3-append"), "0 t.0123\n").unwrap();
+        let faults = Faults::over(System::shared());
+        Mbox::open(&faults.shared(), &path, "0123", &pop3_driver::Stop::new()).unwrap();
+        let changes = faults.changes();
+        let done = |wanted| changes.iter().position(|change| change.what == wanted && change.path == path);
+        assert!(done(What::Write).unwrap() < done(What::Sync).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"new\n\n");
     }
 }
