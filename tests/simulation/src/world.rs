@@ -157,7 +157,11 @@ impl World {
         self.set_up();
         let server = Arc::clone(&self);
         if self.plan.oddities.is_empty() {
-            self.sim.spawn(Group::NONE, "supervisor of the server", async move { server.keep_serving().await });
+            self.sim.spawn(
+                Group::NONE,
+                "supervisor of the server",
+                async move { server.keep_serving().await },
+            );
         } else {
             self.sim.spawn(Group::NONE, "odd server", odd_server::serve(server));
         }

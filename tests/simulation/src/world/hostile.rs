@@ -97,7 +97,10 @@ impl Attacker {
             },
             Attack::Guesses => loop {
                 self.guesses += 1;
-                let guess = format!("USER alice\r\nPASS secret of alice {}\r\n", self.chance.below(1 << 30) + (1 << 20));
+                let guess = format!(
+                    "USER alice\r\nPASS secret of alice {}\r\n",
+                    self.chance.below(1 << 30) + (1 << 20)
+                );
                 self.send(guess.as_bytes()).await?;
                 self.read().await?;
             },

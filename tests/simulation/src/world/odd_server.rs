@@ -163,7 +163,8 @@ impl Session {
             let line = self.line().await?;
             let mut words = line.split(' ');
             let command = words.next().unwrap_or_default().to_uppercase();
-            let index = words.next().and_then(|word| word.parse::<usize>().ok()).and_then(|n| n.checked_sub(1));
+            let index =
+                words.next().and_then(|word| word.parse::<usize>().ok()).and_then(|n| n.checked_sub(1));
             if self.is(Oddity::Silence, 30) {
                 self.world.sim.sleep(Duration::from_secs(2_000)).await;
             }
@@ -226,7 +227,10 @@ impl Session {
         }
     }
 
-    async fn send_list<V: core::fmt::Display>(&mut self, value: impl Fn(&Self, usize) -> V) -> io::Result<()> {
+    async fn send_list<V: core::fmt::Display>(
+        &mut self,
+        value: impl Fn(&Self, usize) -> V,
+    ) -> io::Result<()> {
         let mut reply = "+OK\r\n".to_owned();
         for index in (0..self.messages.len()).filter(|index| !self.marked.contains(index)) {
             reply += &format!("{} {}\r\n", index + 1, value(self, index));
@@ -244,7 +248,8 @@ impl Session {
             let end = octets.iter().rposition(|&octet| octet == b'\r').unwrap_or(0);
             octets.truncate(end);
             octets.extend_from_slice(b"\r\n");
-            let half = octets[..octets.len() / 2].iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
+            let half =
+                octets[..octets.len() / 2].iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
             octets.truncate(half);
         }
         let stuffed = self.oddities.contains(&Oddity::UnstuffedDots);
@@ -302,7 +307,8 @@ impl Session {
     }
 
     async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
-        let is_one_line = octets.iter().position(|&octet| octet == b'\n').map(|at| at + 1) == Some(octets.len());
+        let is_one_line =
+            octets.iter().position(|&octet| octet == b'\n').map(|at| at + 1) == Some(octets.len());
         let mut octets = octets.to_vec();
         if is_one_line && self.oddities.contains(&Oddity::BareLf) {
             octets.retain(|&octet| octet != b'\r');
