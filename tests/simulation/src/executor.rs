@@ -1,14 +1,14 @@
 //! Runs the tasks and jobs of a run on one thread, in an order that the seed decides.
 
+use core::any::Any;
 use core::fmt;
 use core::panic::AssertUnwindSafe;
-use core::task::Context;
+use core::task::{Context, Waker};
 use core::time::Duration;
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Wake;
 
 use crate::Sim;
 use crate::job::{JobThread, JobThreads, Signal, Work};
@@ -16,6 +16,7 @@ use crate::sim::{Group, Id, Task};
 
 /// Why a run has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure(pub String);
 
 /// The executor of a run.

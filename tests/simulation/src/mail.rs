@@ -13,6 +13,7 @@ pub type Number = u32;
 
 /// A message, and what it is recognised by.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Mail {
     /// Its number.
     pub number: Number,
@@ -108,6 +109,7 @@ fn crlf(octets: &[u8]) -> Vec<u8> {
 
 /// The messages in a place, by number: how often each is there. What differs from what was delivered is told in the text.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Inventory {
     /// How often each message is there, as it was delivered.
     pub counts: BTreeMap<Number, usize>,
@@ -145,7 +147,7 @@ impl Inventory {
                     .iter()
                     .for_each(|message| inventory.add(message, "the mbox", mails));
             }
-            _ => {}
+            Target::Stdout | _ => {}
         }
         inventory
     }

@@ -1,7 +1,7 @@
 //! Runs seeds and prints what has happened.
 
+use core::ops::Range;
 use std::env;
-use std::ops::Range;
 use std::process::ExitCode;
 
 use pop3_simulation::runs::{Report, replay, run_seeds};

@@ -11,11 +11,11 @@ pub use meddler::{MALLORY, Meddling};
 pub use socket::Socket;
 
 use core::future::poll_fn;
+use core::net::SocketAddr;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Sim;

@@ -1,6 +1,6 @@
 //! Many runs, on all processors.
 
-use std::ops::Range;
+use core::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 

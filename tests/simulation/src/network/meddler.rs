@@ -72,18 +72,17 @@ impl Meddler {
 
     fn pass_record(&mut self, mut octets: Vec<u8>) -> Vec<u8> {
         self.records += 1;
-        match self.meddling {
-            Meddling::Tamper if self.records > 3 => {
-                self.done = true;
-                if let Some(last) = octets.last_mut() {
-                    *last ^= 1;
-                }
+        if self.records <= 3 {
+            return octets;
+        }
+        if self.meddling == Meddling::Tamper {
+            self.done = true;
+            if let Some(last) = octets.last_mut() {
+                *last ^= 1;
             }
-            Meddling::Replay if self.records > 3 => {
-                self.done = true;
-                octets.extend_from_within(..);
-            }
-            _ => {}
+        } else if self.meddling == Meddling::Replay {
+            self.done = true;
+            octets.extend_from_within(..);
         }
         octets
     }
@@ -115,7 +114,12 @@ impl Meddler {
                 let end = octets.len() - 3;
                 [&octets[..end], b"SASL PLAIN LOGIN\r\nEXPIRE 0\r\n.\r\n"].concat()
             }
-            _ => octets,
+            Meddling::RefuseStls
+            | Meddling::InjectCommands
+            | Meddling::InjectReplies
+            | Meddling::InjectCapabilities
+            | Meddling::Tamper
+            | Meddling::Replay => octets,
         }
     }
 }

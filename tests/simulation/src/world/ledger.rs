@@ -171,7 +171,7 @@ impl World {
         // While an mbox is appended to, a file beside it tells how to undo that.
         let is_torn = match &fetcher.target {
             Target::Mbox(path) => self.client_disk.read(append_file(path)).is_some(),
-            _ => false,
+            Target::Maildir(_) | Target::Dir(_) | Target::Stdout | _ => false,
         };
         for wrong in target.wrong.iter().filter(|_| !is_torn && !self.plan.may_alter()) {
             self.sim.fail(format!("in {}: {wrong}", fetcher.target));

@@ -29,7 +29,7 @@ pub enum Oddity {
     ChangingUids,
     /// All messages have the same unique-id.
     RepeatedUids,
-    /// It sends a reply that nobody has asked for.
+    /// It sends a reply that nobody has asked for, once in a session.
     SurplusReplies,
     /// It does not stuff dots.
     UnstuffedDots,
@@ -127,6 +127,7 @@ struct Session {
     marked: BTreeSet<usize>,
     retrieved: BTreeSet<usize>,
     number: u64,
+    has_sent_surplus: bool,
     oddities: BTreeSet<Oddity>,
 }
 
@@ -143,6 +144,7 @@ impl Session {
             marked: BTreeSet::new(),
             retrieved: BTreeSet::new(),
             number: maildrop.sessions,
+            has_sent_surplus: false,
             oddities,
         }
     }
@@ -166,7 +168,9 @@ impl Session {
             if self.is(Oddity::Silence, 30) {
                 self.world.sim.sleep(Duration::from_secs(2_000)).await;
             }
-            if self.is(Oddity::SurplusReplies, 40) {
+            // With one before the same message each time, nothing could tell that its first line is none.
+            if !self.has_sent_surplus && self.is(Oddity::SurplusReplies, 40) {
+                self.has_sent_surplus = true;
                 self.send(b"+OK what else\r\n").await?;
             }
             match (&*command, index.filter(|&index| index < self.messages.len())) {

@@ -16,6 +16,7 @@ use crate::Chance;
 
 /// A user of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Account {
     /// The name of the user.
     pub name: String,

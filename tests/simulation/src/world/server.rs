@@ -102,9 +102,10 @@ impl Store for Users {
             None if name == MALLORY.0 => (None, MALLORY.1),
             None => return Err(Rejection::credentials()),
         };
-        match &attempt.proof {
-            Proof::Password(given) if given.same_octets(password.as_bytes()) => {}
-            _ => return Err(Rejection::credentials()),
+        let is_right =
+            matches!(&attempt.proof, Proof::Password(given) if given.same_octets(password.as_bytes()));
+        if !is_right {
+            return Err(Rejection::credentials());
         }
         let path = account.as_ref().map_or_else(|| PathBuf::from("/mail/mallory"), maildir_of);
         let mut inner = Maildir::open_on(&self.disk, &path, &self.config)?;
