@@ -20,8 +20,7 @@ fn page() -> String {
 
 /// Adds the text of all files with this ending.
 fn sources(folder: &Path, ending: &str, text: &mut String) {
-    let mut paths: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     for path in paths {
         if path.is_dir() && !path.ends_with("target") {
@@ -128,7 +127,8 @@ fn the_table_of_the_battery_is_made_from_its_attacks() {
     let page = page();
     let (before, rest) = page.split_once(BEGIN).expect("the begin of the table");
     let (_, after) = rest.split_once(END).expect("the end of the table");
-    let mut table = "\n| attack | attacker | what is tried | what must hold |\n|---|---|---|---|\n".to_owned();
+    let mut table =
+        "\n| attack | attacker | what is tried | what must hold |\n|---|---|---|---|\n".to_owned();
     for Attack { name, texts: [attacker, tried, promise] } in attacks() {
         table += &format!("| `{name}` | {attacker} | {tried} | {promise} |\n");
     }

@@ -125,8 +125,7 @@ fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
     for field in header.tlvs() {
         let field = field.map_err(|_| bad("a field of a version 2 header is malformed"))?;
         // The first octet of this field contains flags. The lowest bit means that the client used TLS.
-        tls |=
-            field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1);
+        tls |= field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1);
     }
     Ok((addresses, tls))
 }
@@ -217,9 +216,9 @@ mod tests {
         );
         assert!(parse(&whole).is_ok());
         // The last field takes seven octets. Without any of it, the header is whole again.
-        for missing in 1..7 {
-            let mut cut = whole[..whole.len() - missing].to_vec();
-            cut[15] -= missing as u8;
+        for missing in 1..7_u8 {
+            let mut cut = whole[..whole.len() - usize::from(missing)].to_vec();
+            cut[15] -= missing;
             assert!(parse(&cut).is_err(), "{missing} octets are missing");
         }
     }
