@@ -208,7 +208,8 @@ def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
         begun = time.monotonic()
         process = fetch(server)
         if number:
-            later(took)
+            # As long as all that is there would take.
+            later(took * len(server.files(INTRUDER.name)) / part)
             process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE)
         took = took or time.monotonic() - begun
@@ -237,7 +238,7 @@ def a_fetch_survives_a_killed_server(arena: Arena) -> str:
         begun = time.monotonic()
         process = fetch(server)
         if number:
-            later(took)
+            later(took * len(server.files(INTRUDER.name)) / part)
             server.kill()
         _, said = process.communicate(timeout=PATIENCE)
         took = took or time.monotonic() - begun
