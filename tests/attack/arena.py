@@ -316,7 +316,7 @@ class Arena:
         """How many: of `short` and `long`, and a quarter of `short` for the battery's own test."""
         return {"tiny": max(2, short // 4), "short": short, "long": long}[self.size]
 
-    def serve(self, *options: str, crowd: int = 0, mail: dict[str, list[bytes]] | None = None, hashed: bool = False) -> Server:
+    def serve(self, *options: str, crowd: int = 0, mail: dict[str, list[bytes]] | None = None, hashed: bool = False, port: int = 0) -> Server:
         raise NotImplementedError
 
     def judge(self, bounds: Bounds | None) -> str:
@@ -333,7 +333,7 @@ class ForeignArena(Arena):
         super().__init__(size, ci)
         self.server, self.pid = server, pid
 
-    def serve(self, *options: str, crowd: int = 0, mail: dict[str, list[bytes]] | None = None, hashed: bool = False) -> Server:
+    def serve(self, *options: str, crowd: int = 0, mail: dict[str, list[bytes]] | None = None, hashed: bool = False, port: int = 0) -> Server:
         if not self.servers:
             self.server.begin(self.pid)
             self.servers.append(self.server)
@@ -347,15 +347,16 @@ class OurArena(Arena):
         super().__init__(size, ci)
         self.processes, self.program, self.runtime, self.work = processes, program, runtime, work
 
-    def serve(self, *options: str, crowd: int = 0, mail: dict[str, list[bytes]] | None = None, hashed: bool = False) -> Ours:
+    def serve(self, *options: str, crowd: int = 0, mail: dict[str, list[bytes]] | None = None, hashed: bool = False, port: int = 0) -> Ours:
         """Starts the program with these options: the owner, the intruder, and a crowd of users u0, u1 and so on.
 
-        `mail` has their messages. If hashed, the owner's password is stored as a hash that takes a while to compute.
+        `mail` has their messages. Without a port, the system chooses one. If hashed, the owner's password is stored as a
+        hash that takes a while to compute.
         """
         home = self.work / f"{self.runtime}-{len(list(self.work.iterdir()))}"
         home.mkdir()
         command = [str(self.program), "serve", "--maildrops", str(home / "maildrops"), "--users", str(home / "users"),
-                   "--listen", f"{HOST}:0", "--listen-tls", f"{HOST}:0", "--tls-cert", str(self.work / "cert.pem"),
+                   "--listen", f"{HOST}:{port}", "--listen-tls", f"{HOST}:0", "--tls-cert", str(self.work / "cert.pem"),
                    "--tls-key", str(self.work / "key.pem"), "--hostname", "localhost", "--runtime", self.runtime, *options]
         server = Ours(self.processes, command, home, self.runtime)
         self.servers.append(server)

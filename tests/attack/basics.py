@@ -87,9 +87,10 @@ def attack(attacker: str, tried: str, promise: str, *needs: str) -> Callable[[Ca
 def bounds(name: str) -> Bounds | None:
     """The bounds of an attack. Those that kill the server have none."""
     lines = (Path(__file__).parent / "bounds.txt").read_text().splitlines()
-    rows = {row[0].strip(): row[1:] for row in (line.split("|") for line in lines if line and not line.startswith("#"))}
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines if not line.startswith("#")]
+    rows = {row[0]: row[1:] for row in cells}
     row = rows.get(name, rows["*"])
-    return None if row == [] or row[0].strip() == "-" else Bounds(*(int(word) for word in row[:4]), "hashes" in row[4])
+    return None if row == ["-"] else Bounds(*(int(cell) for cell in row[:4]), row[4] == "hashes")
 
 
 def must(holds: object, otherwise: str) -> None:

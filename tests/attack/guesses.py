@@ -59,30 +59,33 @@ def guesses_get_slower_and_end_the_connection(arena: Arena) -> str:
     begun = time.monotonic()
     with server.session() as session:
         session.send((guesses + behind).encode())
-        said = session.rest()
+        lines, refusals = [], 0
+        # It does not wait for a hundred of them.
+        while refusals <= 5 and (line := session.line()):
+            lines.append(line)
+            refusals += line.startswith(b"-ERR")
     took = time.monotonic() - begun
-    refusals = said.count(b"-ERR")
-    must(b"+OK" not in said.split(b"-ERR")[-1], f"something is answered behind the last refusal: {said[-200:]!r}")
-    must(refusals <= 5, f"{refusals} guesses on one connection")
+    must(refusals <= 5, f"more than 5 guesses on one connection, in {took:.1f} s")
+    must(lines and lines[-1].startswith(b"-ERR"), f"something is answered behind the last refusal: {lines[-1:]}")
     # Never judged by how slow, only by how fast.
     must(took >= DELAY * refusals, f"{refusals} refusals in {took:.1f} s")
     return f"{refusals} refusals in {took:.1f} s"
 
 
-@attack("someone who wants to know which names exist", "wrong passwords for names that exist, do not, and cannot, by each mechanism",
+@attack("someone who wants to know which names exist", "wrong passwords for names that exist and that do not, by each mechanism",
         "all texts are the same")
 def names_are_not_told_by_text(arena: Arena) -> str:
     server = arena.serve()
     known = server.owner.name
-    names = [known, known.upper(), f"{known}x", "nobody-here", "root", "a" * 60, "", " ", known + "\t"]
+    names = [known, known.upper(), f"{known}x", "nobody-here", "root", "a" * 60]
     with held() as sessions:
         texts = {}
-        for number, name in enumerate(names[:6]):
+        for number, name in enumerate(names):
             session = server.session(number)
             sessions.append(session)
             texts[name] = [session.say(f"USER {name}")]
             session.send(b"PASS wrong\r\n")
-        for session, name in zip(list(sessions), names[:6], strict=True):
+        for session, name in zip(list(sessions), names, strict=True):
             texts[name].append(session.line())
         different = {name: text for name, text in texts.items() if text != texts[known]}
         must(not different, f"{known}: {texts[known]}, but {different}")
@@ -95,7 +98,7 @@ def names_are_not_told_by_text(arena: Arena) -> str:
                  for number, mechanism in enumerate(offered)]
         for finish in begun:
             finish()
-    return f"{6 + 3 * len(offered)} logins, by USER{''.join(', ' + one.decode() for one in offered)}"
+    return f"{len(names) + 3 * len(offered)} logins, by USER{''.join(', ' + one.decode() for one in offered)}"
 
 
 def compare(server: Server, row: int, mechanism: str, names: list[str], sessions: list[Session]) -> Callable[[], None]:

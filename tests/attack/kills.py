@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
 import threading
 import time
 
-from arena import HOST, INTRUDER, OWNER, Arena, Ours, counted, letter, wire
+from arena import HOST, INTRUDER, Arena, Ours, counted, letter, wire
 from basics import PATIENCE, Failed, attack, must
+from net import free_ports
 from session import Session
 
 
@@ -164,7 +164,6 @@ def fetch(server: Ours) -> subprocess.Popen[bytes]:
         word.touch(0o600)
         word.write_text(INTRUDER.password + "\n")
     program, runtime = server.command[0], server.runtime
-    # The account in the state file contains the port.
     command = [program, "fetch", f"pop3://{INTRUDER.name}@{HOST}:{server.plain}", "--to", f"dir:{server.home / 'target'}", "--tls", "off",
                "--password-file", str(word), "--state", str(server.home / "state"), "--delete", "--quiet", "--runtime", runtime]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -209,7 +208,8 @@ def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
         begun = time.monotonic()
         process = fetch(server)
         if number:
-            later(took)
+            # As long as all that is there would take.
+            later(took * len(server.files(INTRUDER.name)) / part)
             process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE)
         took = took or time.monotonic() - begun
@@ -226,7 +226,8 @@ def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
 @attack("a crash, `kill -9`", "kills the server while `pop3 fetch --delete` runs, again and again",
         "the fetch reports it, and a later one has each message exactly once", "ours")
 def a_fetch_survives_a_killed_server(arena: Arena) -> str:
-    server = arena.serve()
+    # The state file of a fetch names the port, which stays the same.
+    server = arena.serve(port=free_ports(1)[0])
     assert isinstance(server, Ours)
     rounds, part, mail = arena.many(4, 50), 40, []
     codes, took = [], 0.0
@@ -237,27 +238,17 @@ def a_fetch_survives_a_killed_server(arena: Arena) -> str:
         begun = time.monotonic()
         process = fetch(server)
         if number:
-            later(took)
+            later(took * len(server.files(INTRUDER.name)) / part)
             server.kill()
         _, said = process.communicate(timeout=PATIENCE)
         took = took or time.monotonic() - begun
         codes.append(process.returncode)
-        must(process.returncode in (0, 3), f"fetch ended with {process.returncode}: {said[-300:]!r}")
+        must(process.returncode in (0, 3, 6), f"fetch ended with {process.returncode}: {said[-300:]!r}")
         got, left = arrived(server, mail), [wire(message) for message in server.stored(INTRUDER.name)]
         must(set(got) | set(left) == {wire(message) for message in mail}, "a message is neither on the server nor in the target")
         if number:
-            restart_at(server)
+            server.start()
     finish(server)
     must(len(arrived(server, mail)) == len(mail), "a message is missing")
     must(not server.stored(INTRUDER.name), "messages are left on the server")
     return f"{rounds} kills, exit codes {sorted(set(codes))}"
-
-
-def restart_at(server: Ours) -> None:
-    """Begins the server again on the same ports, because the state file of a fetch names the port."""
-    port = server.plain
-    at = server.command.index("--listen") + 1
-    server.command[at] = f"{HOST}:{port}"
-    server.start()
-    must(server.plain == port and os.path.exists(server.home), f"the server does not listen on {port} again")
-    must(OWNER.name in (server.home / "users").read_text(), "the users file is gone")

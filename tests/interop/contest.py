@@ -14,9 +14,6 @@ from dialogue import CLOSED, Dialogue, Hangs, Reply
 from stories import PASSWORD, Line, Step, Story
 from twins import Ends, Server, Twins
 
-# The first octets of a message that Dovecot sends without stuffing.
-DOT = b"."
-
 
 class Differs(Exception):
     """A difference that the table does not explain, with both transcripts."""
@@ -32,13 +29,12 @@ class Case:
     # Whether each server has accepted a login.
     dovecot_in: bool
     ours_in: bool
-    # The roles of the lines before, the last one at the end; and the messages, in the order of their numbers.
+    # The lines before, the last one at the end; and the messages, in the order of their numbers.
     before: list[Line]
     messages: list[bytes]
     marked: set[int]
     # Which of them another program has removed during the session.
     gone: set[int]
-    is_tls: bool
     # How many lines in a row each server has refused, and how many logins ours has.
     dovecot_bad: int
     ours_bad: int
@@ -316,7 +312,7 @@ class SessionPlay:
             # Dovecot ends a line at a NUL, reads no mechanism after two spaces, and does not stuff a dot in the first octet.
             text = re.sub(rb"(?i)^(AUTH)  .*", rb"\1", line.line.split(b"\0")[0]) if index == 0 else line.line
             replies.append(one.reply(text, index == 0 and self.begins_with_dot(line)))
-        case = Case(line, *replies, *self.logged_in, self.before[:], self.messages, set(self.marked), set(self.gone), self.both[0].is_tls,
+        case = Case(line, *replies, *self.logged_in, self.before[:], self.messages, set(self.marked), set(self.gone),
                     *self.bad, self.failures, self.dovecot_last, step)
         then = "go on"
         if not same_reply(case):
@@ -340,7 +336,7 @@ class SessionPlay:
         if line.keyword not in (b"RETR", b"TOP"):
             return False
         number = re.match(rb"[A-Za-z]+ +0*([0-9]{1,6})(?![0-9])", line.line)
-        return bool(number) and 0 < int(number[1]) <= len(self.messages) and self.messages[int(number[1]) - 1].startswith(DOT)
+        return bool(number) and 0 < int(number[1]) <= len(self.messages) and self.messages[int(number[1]) - 1].startswith(b".")
 
     def learn(self, line: Line, replies: list[Reply]) -> None:
         """Follows the state of the session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ def start_dovecot(processes: Processes, root: Path | None, work: Path, users: li
     home = root / f"tmp/{os.getpid()}-{work.name}" if root else work / "dovecot"
     inside = Path("/") / home.relative_to(root) if root else home
     plain, tls = free_ports(2)
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     (home / "mail").mkdir(parents=True)
     (home / "run").mkdir()
     os.chown(home / "mail", UID, GID)

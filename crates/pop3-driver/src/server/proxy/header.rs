@@ -225,9 +225,9 @@ mod tests {
         );
         assert!(parse(&whole).is_ok());
         // The last field takes seven octets. Without any of it, the header is whole again.
-        for missing in 1..7 {
-            let mut cut = whole[..whole.len() - missing].to_vec();
-            cut[15] -= missing as u8;
+        for missing in 1..7_u8 {
+            let mut cut = whole[..whole.len() - usize::from(missing)].to_vec();
+            cut[15] -= missing;
             assert!(parse(&cut).is_err(), "{missing} octets are missing");
         }
     }
