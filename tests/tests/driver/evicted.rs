@@ -108,6 +108,27 @@ fn what_was_sent_before_is_not_begun() {
     assert_eq!(keeper.policy.seen().store.messages.len(), 3);
 }
 
+/// A read that blocks ends with an error, or as if the client had gone, when the switch is thrown.
+#[test]
+fn what_the_switch_does_to_a_read_is_not_told() {
+    use std::io::ErrorKind::{ConnectionReset, TimedOut};
+    for behind in [None, Some(ConnectionReset), Some(TimedOut)] {
+        let keeper = Keeper::new(Policy::new(Store::fixture()));
+        let script = [Incoming::from("USER mrose\r\n"), keeper.throw()];
+        keeper.serve(&Wire::new(script.into_iter().chain(behind.map(Incoming::Fault))));
+    }
+}
+
+#[test]
+fn a_panic_is_told_though_the_session_was_to_end() {
+    let keeper = Keeper::new(Policy::new(Store::fixture()));
+    let panics = Incoming::Do(Box::new(|| panic!("within a session that was thrown out")));
+    let wire = Wire::new([LOGIN.into(), keeper.throw(), panics]);
+    wait(serve(wire.clone(), Entrance::Plain, peer(), &keeper, &Stop::new()));
+    let (_, close, error, _) = keeper.policy.report();
+    assert_eq!((close, error.as_deref()), (Close::Stopped, Some("internal error: the session panicked")));
+}
+
 #[test]
 fn nothing_is_said_where_the_service_is_asked_again() {
     for (answers, said, replies) in

@@ -95,6 +95,43 @@ fn a_network_that_fails_ends_the_session_with_its_error() {
     assert_eq!((close, error.is_some()), (Close::PeerClosed, true));
 }
 
+/// The system gives up a connection whose packets nobody acknowledges, before the deadline of the session.
+#[test]
+fn a_connection_that_the_system_gives_up_has_timed_out() {
+    let policy = Policy::new(large());
+    let wire = Wire::new([
+        "USER mrose\r\nPASS tanstaaf\r\nDELE 1\r\n".into(),
+        Incoming::Fault(ErrorKind::TimedOut),
+        "QUIT\r\n".into(),
+    ]);
+    policy.serve(&wire);
+    let (_, close, error, _) = policy.report();
+    assert_eq!((close, error), (Close::TimedOut, None));
+    assert_eq!(wire.state().now, pop3_tests::START);
+    assert_eq!(
+        (wire.state().incoming.len(), policy.seen().store.messages.len()),
+        (1, 2),
+        "nothing more is done"
+    );
+}
+
+/// The deadline and the error come at the same time.
+#[test]
+fn an_error_at_the_deadline_is_told_as_what_it_is() {
+    let policy = Policy::new(large());
+    let wire = Wire::new(["USER mrose\r\nPASS tanstaaf\r\nDELE 1\r\n".into()]);
+    let late = wire.clone();
+    wire.state().incoming.push_back(Incoming::Do(Box::new(move || {
+        let mut state = late.state();
+        state.now = state.now.after(Limits::default().idle_timeout);
+        state.incoming.push_front(Incoming::Fault(ErrorKind::ConnectionReset));
+    })));
+    policy.serve(&wire);
+    let (_, close, error, _) = policy.report();
+    assert_eq!((close, error.is_some()), (Close::PeerClosed, true));
+    assert_eq!(policy.seen().store.messages.len(), 2, "nothing is removed");
+}
+
 #[test]
 fn a_client_that_falls_silent_is_left_without_a_word() {
     let policy = Policy::new(large());

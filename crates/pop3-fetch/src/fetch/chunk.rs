@@ -201,3 +201,60 @@ impl Chunk {
         anchored
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pop3_disk::System;
+    use pop3_driver::Stop;
+    use pop3_proto::MessageNumber;
+
+    use super::super::inbox::{Inbox, To};
+    use super::*;
+
+    #[test]
+    fn what_is_certain_of_a_chunk_that_breaks_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let deliver = To::Caller(Box::new(|_| Ok(())));
+        let state = folder.path().join("state");
+        let inbox = Inbox::open(&System::shared(), deliver, &state, "u@h", false, &Stop::new()).unwrap();
+        // The messages with their listed sizes, how many were followed by another reply, and before which a refusal came.
+        let kept = |texts: &[&str], followed: usize, refused: Option<usize>, lost: bool| {
+            let tasks: Vec<Task> = texts
+                .iter()
+                .enumerate()
+                .map(|(index, text)| Task {
+                    number: MessageNumber::from_index(index).unwrap(),
+                    size: Some(text.len() as u64),
+                    id: None,
+                    total: 1,
+                })
+                .collect();
+            let mut chunk = Chunk::new(&tasks);
+            for (index, (task, text)) in tasks.iter().zip(texts).enumerate() {
+                if refused == Some(index) {
+                    chunk.refuse();
+                }
+                let mut incoming = inbox.reception().begin(task.size);
+                incoming.push(text.as_bytes()).and_then(|()| incoming.finish(false)).unwrap();
+                chunk.push(Received::new(*task, incoming, true, false));
+                if index + 1 == followed {
+                    chunk.follow();
+                }
+            }
+            chunk.keep_certain(lost);
+            chunk.came.len()
+        };
+        assert_eq!(kept(&["abc", "12345", "67890"], 3, None, false), 3);
+        assert_eq!(kept(&["abc", "12345", "67890"], 2, None, false), 2, "nothing followed the last");
+        assert_eq!(kept(&["abc", "12345", "67890"], 3, None, true), 1, "others have the size of the second");
+        assert_eq!(
+            kept(&["abc", "12345", "67890", "longer"], 4, None, true),
+            4,
+            "nothing else has that size"
+        );
+        assert_eq!(kept(&["abc", "+OK x", "67890"], 3, None, false), 1, "that may be a reply");
+        assert_eq!(kept(&["abc", "+OK x", "67890", "longer"], 4, None, true), 1);
+        assert_eq!(kept(&["12345", "67890", "12345"], 3, Some(1), false), 1, "the refusal may be another's");
+        assert_eq!(kept(&["12345", "67890", "longer"], 3, Some(1), true), 3);
+    }
+}

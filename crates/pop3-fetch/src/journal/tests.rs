@@ -190,7 +190,7 @@ fn a_file_that_is_written_anew_is_on_the_disk_before_it_takes_the_place_of_the_o
     let mut journal = Journal::open(&faults.shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
     assert_eq!(order(), anew, "the header of a new file");
     journal.intend(&[intent("a")]).unwrap();
-    // The file is open under the name that it had.
+    // It is known by the name under which it was opened.
     assert_eq!(order(), [(What::Sync, folder.path().join("state.new"))], "a note");
     journal.settle(&journal.unsure()).unwrap();
     assert_eq!(order(), anew, "a note is taken back");
