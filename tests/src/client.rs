@@ -209,6 +209,14 @@ impl Client {
                     {
                         self.before_start_tls = self.log.len();
                     }
+                    let is_body = matches!(
+                        event,
+                        ClientEvent::Entry { .. } | ClientEvent::Line(_) | ClientEvent::Data(_)
+                    );
+                    assert!(!is_body || !event.ends_reply(), "{event:?}");
+                    let is_reply = matches!(event, ClientEvent::Greeting { .. } | ClientEvent::Reply { .. });
+                    assert_eq!(event.reply().is_some(), is_reply, "{event:?}");
+                    assert!(event.entry().is_none() || is_reply || is_body, "{event:?}");
                     self.log.extend(event.quirks().iter().map(Seen::Warning));
                     Some(Seen::new(event))
                 }

@@ -5,13 +5,21 @@ use std::sync::LazyLock;
 use pop3_sasl::client::{self, Credentials};
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{self, Decision, ExchangeStep, Question};
+use pop3_sasl::server::{self, Decision, ExchangeStep, Question, TokenRefusal, TokenStatus};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 /// Keys of the only user, whose password is `pencil`. They are computed once, because that takes time.
 static KEYS: LazyLock<Vec<Keys>> = LazyLock::new(|| {
     let derive = |&hash: &Hash| Keys::derive(hash, b"pencil", &[7; 16], 4096).expect("a good password");
-    Hash::ALL.iter().map(derive).collect()
+    let keys: Vec<Keys> = Hash::ALL.iter().map(derive).collect();
+    for keys in &keys {
+        assert!(keys.verify_password(b"pencil") && !keys.verify_password(b"pencils"));
+        assert!(!keys.verify_password(b"\xff") && !format!("{keys:?}").contains("pencil"));
+        let short = Keys::new(keys.hash(), keys.salt(), keys.iterations(), &b"x"[..], &b"y"[..]);
+        assert!(short.is_err() && Keys::derive(keys.hash(), b"pencil", b"", 4096).is_err());
+        assert!(Keys::derive(keys.hash(), b"pencil", b"salt", 1).is_err());
+    }
+    keys
 });
 
 /// The first octet selects the mechanism, and the second how it is used. The rest are messages, one per line.
@@ -67,12 +75,16 @@ fn server(mechanism: Mechanism, how: u8, messages: &[&[u8]]) {
         step = match step {
             ExchangeStep::Challenge(challenge) => {
                 assert!(challenge.len() <= 1024);
+                assert!(exchange.answer(Decision::Granted).is_err() && exchange.begin(None).is_err());
                 match messages.next() {
                     Some(message) => exchange.respond(message).expect("in turn"),
                     None => exchange.cancel().expect("not over"),
                 }
             }
-            ExchangeStep::Ask(question) => exchange.answer(answer(question)).expect("asked"),
+            ExchangeStep::Ask(question) => {
+                assert!(exchange.respond(b"").is_err() && exchange.begin(None).is_err());
+                exchange.answer(answer(question, how)).expect("asked")
+            }
             ExchangeStep::Done(identity) => {
                 assert!(!mechanism.is_mutual(), "a proof out of nothing");
                 assert!(identity.acts_as().is_none_or(|name| name == "user"));
@@ -89,7 +101,10 @@ fn server(mechanism: Mechanism, how: u8, messages: &[&[u8]]) {
     assert!(exchange.begin(None).is_err() && exchange.respond(b"").is_err() && exchange.cancel().is_err());
 }
 
-fn answer(question: Question) -> Decision {
+fn answer(question: Question, how: u8) -> Decision {
+    if how & 0x80 != 0 {
+        return Decision::Unavailable;
+    }
     let granted = match question {
         Question::Password { name, authorization, password } => {
             name == "user" && authorization.is_none() && password.same_octets(b"pencil")
@@ -100,7 +115,17 @@ fn answer(question: Question) -> Decision {
             return Decision::Keys(keys.cloned());
         }
         Question::Token { name, token, .. } => {
-            name.is_none_or(|name| name == "user") && token.same_octets(b"tok")
+            let granted = name.is_none_or(|name| name == "user") && token.same_octets(b"tok");
+            if !granted && how & 8 != 0 {
+                let status =
+                    if how & 16 != 0 { TokenStatus::InsufficientScope } else { TokenStatus::InvalidToken };
+                return Decision::RefusedToken(
+                    TokenRefusal::new(status)
+                        .with_scope("mail")
+                        .with_openid_configuration("https://login.example/\"\\"),
+                );
+            }
+            granted
         }
         Question::Certificate { name } => name.is_none_or(|name| name == "user"),
         Question::Anonymous { trace } => trace.len() > 3,
@@ -120,7 +145,16 @@ fn client(mechanism: Mechanism, how: u8, challenges: &[&[u8]]) {
         .with_bindings(bindings)
         .with_plus_offered(how & 2 != 0)
         .with_iterations(1..=3);
-    let mut exchange = client::ClientExchange::new(mechanism, &credentials, &setup).expect("usable");
+    if how & 0x20 != 0 {
+        credentials = credentials.with_authorization("other").with_endpoint("mail.example", 995);
+    }
+    assert!(!format!("{credentials:?}").contains("pencil"));
+    let mut exchange = match client::ClientExchange::new(mechanism, &credentials, &setup) {
+        Ok(exchange) => exchange,
+        Err(error) => return assert!(how & 0x20 != 0 && !error.to_string().is_empty(), "{error:?}"),
+    };
+    assert_eq!(exchange.mechanism(), mechanism);
+    assert!(exchange.initial().is_none() || mechanism.is_client_first());
     if how & 4 != 0 {
         let _ = exchange.take_initial();
     }

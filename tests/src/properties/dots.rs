@@ -56,6 +56,9 @@ fn check(octets: &[u8], splits: &[&[usize]], lines: u64) {
     }
     // The same octets as if they came over the network.
     let whole = unstuff(octets, WHOLE);
+    let mut out = BytesMut::new();
+    let (consumed, is_end) = Unstuffer::default().decode_into(octets, &mut out);
+    assert_eq!((&out[..], is_end.then_some(consumed)), (&whole.0[..], whole.1));
     assert_eq!(whole, unstuff_simply(octets));
     for lengths in splits {
         assert_eq!(unstuff(octets, lengths), whole);

@@ -124,6 +124,44 @@ pub(crate) fn make(write: &mut dyn FnMut(&str, String, &[u8])) {
         b"user 0123456789abcdef0123456789abcdef\n",
         b"sirhc\n",
     ];
+    // Tokens that are refused, with a reason, and a server that cannot answer; what is offered, and an authorization.
+    let bearer = b"n,a=user,\x01host=mail.example\x01port=995\x01auth=Bearer bad\x01\x01\n\x01";
+    let token = b"user=user\x01auth=Bearer bad\x01\x01\n";
+    let refused: [(u8, u8, &[u8]); 9] = [
+        (7, 0x0d, bearer),
+        (7, 0x1d, bearer),
+        (8, 0x0d, token),
+        (8, 0x1d, token),
+        (8, 0x05, token),
+        (9, 0x85, b"\0user\0pencil\n"),
+        (9, 0x28, b"PLAIN SCRAM-SHA-256-PLUS XOAUTH2\n"),
+        (4, 0x79, b"SCRAM-SHA-256 CRAM-MD5 EXTERNAL\ne=other-error\n"),
+        (10, 0x20, b"\nx\n"),
+    ];
+    for (number, (mechanism, how, messages)) in refused.into_iter().enumerate() {
+        for target in ["sasl_client", "sasl_server"] {
+            write(target, format!("refused-{number}"), &[&[mechanism, how], messages].concat());
+        }
+    }
+    for (error, number) in [
+        "invalid-encoding",
+        "extensions-not-supported",
+        "invalid-proof",
+        "channel-bindings-dont-match",
+        "server-does-support-channel-binding",
+        "channel-binding-not-supported",
+        "unsupported-channel-binding-type",
+        "unknown-user",
+        "invalid-username-encoding",
+        "no-resources",
+        "x",
+    ]
+    .into_iter()
+    .zip(0..)
+    {
+        let messages = format!("r=abcabc,s=BwcHBw==,i=2\ne={error}\n");
+        write("sasl_client", format!("denied-{number}"), &[&[1_u8, 5], messages.as_bytes()].concat());
+    }
     for (number, messages) in sasl.into_iter().enumerate() {
         for target in ["sasl_client", "sasl_server"] {
             write(target, format!("mechanism-{number}"), &[&[number as u8, 5], messages].concat());
