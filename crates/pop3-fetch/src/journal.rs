@@ -24,8 +24,8 @@ use pop3_disk::{Disk, File, Open};
 use pop3_driver::Stop;
 
 use log::Log;
-pub(crate) use pop3_seen::{Absence, Census, Content, Day, Id, Key, Memory, SeenEntry};
-use pop3_seen::{Forgetting, Seen};
+use pop3_seen::{Absence, Forgetting, Seen};
+pub(crate) use pop3_seen::{Census, Content, Day, Id, Key, Memory, SeenEntry};
 #[cfg(test)]
 use record::Record;
 use state_file::{Header, StateFile};
@@ -207,6 +207,18 @@ impl Journal {
         let noted = self.seen.stored(messages);
         self.seen.storage_mut().is_lazy = false;
         noted
+    }
+
+    /// A message was fetched again, and its content is the one that is known. If it was missing before, the next run need
+    /// not look at it again. `size` is the listed one.
+    pub(crate) fn verified(&mut self, id: Id, size: Option<u64>) -> io::Result<()> {
+        match self.memory().known(id) {
+            Some(known) if known.absence != Absence::Never => {
+                let size = size.unwrap_or(known.size);
+                self.handed(&[(id, SeenEntry { absence: Absence::Never, size, ..known })], false)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Brings all notes to the disk.

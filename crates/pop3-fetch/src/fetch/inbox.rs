@@ -15,7 +15,7 @@ use pop3_text::reasons;
 use super::place::Place;
 use super::plan::Task;
 use super::reception::{Incoming, Reception};
-use crate::journal::{Absence, Census, Day, Id, Intent, Journal, Key, Memory, SeenEntry, Traits};
+use crate::journal::{Census, Day, Id, Intent, Journal, Key, Memory, SeenEntry, Traits};
 use crate::sink::{self, Deliver, Gathered, Handed, Noting, Part, Sealed, Sink, Turn};
 use crate::{FetchError, Target};
 
@@ -223,12 +223,7 @@ impl Inbox {
             && let Some(known) = self.journal.memory().known(id)
             && (task.id.is_none() || known.digest == digest)
         {
-            if known.absence != Absence::Never {
-                // It is the same, so the next run need not look at it again.
-                let size = task.size.unwrap_or(known.size);
-                let entry = SeenEntry { absence: Absence::Never, size, ..known };
-                self.state.named(self.journal.handed(&[(id, entry)], false))?;
-            }
+            self.state.named(self.journal.verified(id, task.size))?;
             return Ok(Kept::Known(id));
         }
         let entry = SeenEntry { digest, ..SeenEntry::new(task.size.unwrap_or(0), task.total) };

@@ -48,6 +48,31 @@ fn a_message_whose_dele_is_refused_with_quit_behind_it_stays_known() {
     }
 }
 
+/// A server that gives two messages one unique-id lists the new one first. It is taken for neither the old one nor
+/// stored, whether or not messages are deleted.
+#[test]
+fn a_message_that_takes_the_unique_id_of_a_stored_one_is_fetched_before_anything_is_deleted() {
+    for delete in [true, false] {
+        let house = House::new(Runtime::Tokio);
+        let first = ("a", "Subject: A\r\n\r\none\r\n");
+        assert_eq!(figures(&house.run(FetchOptions::new()).unwrap()), [3, 0, 0, 0, 0]);
+        house.server.deliver_first(first);
+        // The old one has moved down: it is stored again, since nobody can tell.
+        let options = FetchOptions::new().with_delete(delete);
+        let deleted = if delete { 4 } else { 0 };
+        assert_eq!(figures(&house.run(options).unwrap()), [2, if delete { 0 } else { 2 }, 0, deleted, 0]);
+        house.has_each_message_once(&[first, MAIL[0], MAIL[0], MAIL[1], MAIL[2]]);
+        // From now on, both are known.
+        if !delete {
+            assert_eq!(figures(&house.run(FetchOptions::new()).unwrap()), [0, 4, 0, 0, 0]);
+            assert_eq!(house.server.retrs(), 5);
+        }
+        house.run(FetchOptions::new().with_delete(true)).unwrap();
+        assert!(house.server.left().is_empty());
+        house.has_each_message_once(&[first, MAIL[0], MAIL[0], MAIL[1], MAIL[2]]);
+    }
+}
+
 /// An extra reply behind DELE shifts all others: the refusal of the last DELE is not seen in its place, and the `+OK`
 /// in the place of the reply to QUIT says nothing.
 #[test]

@@ -79,6 +79,11 @@ impl Server {
         self.shared.lock().unwrap().mail.push(mail);
     }
 
+    /// Lists the message before all others.
+    pub(crate) fn deliver_first(&self, mail: Mail) {
+        self.shared.lock().unwrap().mail.insert(0, mail);
+    }
+
     pub(crate) fn fail(&self, faults: Faults) {
         self.shared.lock().unwrap().faults = faults;
     }
