@@ -20,10 +20,10 @@ def uids(session: Session) -> dict[bytes, bytes]:
     return dict(line.split(b" ", 1) for line in session.lines() or [])
 
 
-def later(most: float) -> None:
-    """Lets the server work for a random while."""
+def later(most: float, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Lets the server work for a random while, at most until the process has ended."""
     end = time.perf_counter() + random.random() * most
-    while time.perf_counter() < end:
+    while time.perf_counter() < end and (process is None or process.poll() is None):
         time.sleep(0)
 
 
@@ -209,7 +209,7 @@ def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
         process = fetch(server)
         if number:
             # As long as all that is there would take.
-            later(took * len(server.files(INTRUDER.name)) / part)
+            later(took * len(server.files(INTRUDER.name)) / part, process)
             process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE)
         took = took or time.monotonic() - begun
@@ -238,7 +238,7 @@ def a_fetch_survives_a_killed_server(arena: Arena) -> str:
         begun = time.monotonic()
         process = fetch(server)
         if number:
-            later(took * len(server.files(INTRUDER.name)) / part)
+            later(took * len(server.files(INTRUDER.name)) / part, process)
             server.kill()
         _, said = process.communicate(timeout=PATIENCE)
         took = took or time.monotonic() - begun
