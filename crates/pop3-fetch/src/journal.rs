@@ -124,6 +124,8 @@ impl Journal {
         }
         let header = Header { name, account: account.to_owned(), target: target.to_owned() };
         let traits = log.traits();
+        // A run that was killed may have written the file anew, and its name may not be on the disk.
+        spot.sync_folder().map_err(failed)?;
         let file = StateFile::open(disk, spot, header, traits, log.tail).map_err(failed)?;
         let mut journal = Self { seen: Seen::new(log.memory, file), _lock: lock };
         // Write the header of a new file, or remove a torn end or an old format.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pop3_disk::System;
+use pop3_disk::{Faults, System, What};
 
 use super::record::checksum;
 use super::*;
@@ -137,4 +137,19 @@ fn a_torn_end_is_cut_off() {
         let journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
         assert_eq!((journal.memory().len(), journal.unsure().len()), (2, 1));
     }
+}
+
+/// A run that was killed behind the move of the file has not brought its name to the disk.
+#[test]
+fn the_name_of_the_file_is_brought_to_the_disk_before_anything_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let open = |disk: Arc<dyn Disk>| Journal::open(&disk, &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    drop(open(System::shared()));
+    let faults = Faults::over(System::shared());
+    open(faults.shared()).intend(&[intent("a")]).unwrap();
+    let changes = faults.changes();
+    let synced = changes.iter().position(|change| change.what == What::Sync && change.path == folder.path());
+    let noted = changes.iter().position(|change| change.what == What::Write && change.path == path);
+    assert!(synced.unwrap() < noted.unwrap(), "{changes:?}");
 }
