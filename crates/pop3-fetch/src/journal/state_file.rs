@@ -32,8 +32,8 @@ pub(super) struct StateFile {
     pub(super) is_torn: bool,
     /// Notes need not be on the disk before the next [`sync`](Self::sync).
     pub(super) is_lazy: bool,
-    /// There are such notes.
-    is_behind: bool,
+    /// The lines that are not known to be on the disk.
+    behind: Vec<u8>,
 }
 
 /// Whose file it is.
@@ -66,7 +66,7 @@ impl StateFile {
             tokens: Vec::new(),
             is_torn: false,
             is_lazy: false,
-            is_behind: false,
+            behind: Vec::new(),
         })
     }
 
@@ -108,9 +108,9 @@ impl StateFile {
 
     /// Brings the notes to the disk that are not there yet.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        if self.is_behind {
+        if !self.behind.is_empty() {
             self.sync_file()?;
-            self.is_behind = false;
+            self.behind.clear();
         }
         Ok(())
     }
@@ -145,14 +145,25 @@ impl StateFile {
         let mut appended = self.file.write_all(lines);
         if durably {
             appended = appended.and_then(|()| self.sync_file());
-            self.is_behind &= appended.is_err();
-        } else {
-            self.is_behind = true;
         }
         // If it failed, the next run must not believe these lines, and no other lines may follow them.
-        self.is_torn =
-            appended.is_err() && self.file.set_len(length).and_then(|()| self.file.sync()).is_err();
+        self.is_torn = appended.is_err() && self.cut_off(length).is_err();
+        match &appended {
+            Ok(()) if !durably => self.behind.extend_from_slice(lines),
+            Ok(()) => self.behind.clear(),
+            Err(_) => {}
+        }
         appended
+    }
+
+    /// Removes what is behind this length. A sync that failed may have lost the lines before as well, although they can
+    /// still be read: they are written once more.
+    fn cut_off(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length.saturating_sub(self.behind.len() as u64))?;
+        self.file.write_all(&self.behind)?;
+        self.file.sync()?;
+        self.behind.clear();
+        Ok(())
     }
 
     fn write_to(&self, file: &mut dyn File, notes: &mut dyn Iterator<Item = Note>) -> io::Result<()> {
@@ -226,7 +237,7 @@ impl Storage for StateFile {
         new.rename(&self.spot)?;
         self.file = file;
         self.is_torn = false;
-        self.is_behind = false;
+        self.behind.clear();
         self.is_named = false;
         self.spot.sync_folder()?;
         self.is_named = true;

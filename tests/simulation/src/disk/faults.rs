@@ -188,6 +188,13 @@ impl DiskFaults {
         if chance.per_mille(300) { faults.short(300, 300) } else { faults }
     }
 
+    /// Returns whether more than one call can fail.
+    #[must_use]
+    pub fn can_repeat(&self) -> bool {
+        self.rules.len() > 1
+            || self.rules.iter().any(|rule| matches!(rule.when, When::From(_) | When::PerMille(_)))
+    }
+
     fn with(mut self, calls: &[Call], when: When, effect: Effect) -> Self {
         self.rules.push(Rule { calls: calls.to_vec(), when, effect });
         self
