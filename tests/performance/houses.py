@@ -2,9 +2,11 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interop"))
@@ -16,15 +18,15 @@ HEADER = b"From: a@example.org\nTo: b@example.org\nSubject: %d\n\n"
 LINE = b"The quick brown fox jumps over the lazy dog, and the dog does not care.\n"
 
 
-def fill(directory, messages, octets):
-    """Makes a Maildir with so many messages of about that size."""
+def fill(directory, messages, octets, end=b"\n"):
+    """Makes a Maildir with so many messages of about that size, with these line ends."""
     for name in ("tmp", "new", "cur"):
         (directory / name).mkdir(parents=True, exist_ok=True)
-    body = LINE * (octets // len(LINE) + 1)
+    body = (LINE * (octets // len(LINE) + 1)).replace(b"\n", end)
     for number in range(1, messages + 1):
-        content = (HEADER % number + body)[: octets - 1] + b"\n"
+        content = ((HEADER % number).replace(b"\n", end) + body)[: octets - len(end)].rstrip(b"\r") + end
         # Sizes in names spare Dovecot a look at each file.
-        wire = len(content) + content.count(b"\n")
+        wire = len(content) + content.count(b"\n") - content.count(b"\r\n")
         name = f"{1700000000 + number}.M{number}.host,S={len(content)},W={wire}:2,"
         (directory / "cur" / name).write_bytes(content)
 
@@ -48,7 +50,7 @@ class Houses:
     def maildrops(self, name, count, messages, octets):
         """Makes the maildrops of the users name1, name2 and so on."""
         for number in range(1, count + 1):
-            fill(self.directory / "mail" / f"{name}{number}", messages, octets)
+            fill(self.directory / "mail" / f"{name}{number}", messages, octets, b"\r\n" if name == "crlf" else b"\n")
             self.users.append(f"{name}{number}")
 
     def serve(self, runtime, mail=None):
@@ -76,6 +78,32 @@ class Houses:
         subprocess.run(["chown", "-R", "nobody:nogroup", str(self.directory / "mail-dovecot")], check=True)
         process = subprocess.Popen(["dovecot", "-F", "-c", str(home / "dovecot.conf")], stdin=subprocess.DEVNULL, **self.log("dovecot"))
         return self.started("dovecot", process, plain, tls)
+
+    def download(self, name, server, user, messages, tls):
+        """Fetches all messages with this client and throws them away. Returns its CPU time in seconds."""
+        home = Path(tempfile.mkdtemp(dir=self.directory))
+        place = f"localhost:{server.tls}" if tls else f"127.0.0.1:{server.plain}"
+        scheme, ca = ("pop3s" if tls else "pop3"), str(self.directory / "cert.pem")
+        environment = dict(os.environ, HOME=str(home), XDG_STATE_HOME=str(home))
+        if name == "curl":
+            command = ["curl", "--silent", "--show-error", "--cacert", ca, "--user", f"{user}:{PASSWORD}"]
+            command += ["--output", "/dev/null", f"{scheme}://{place}/[1-{messages}]"]
+        elif name == "mpop":
+            host, port = place.split(":")
+            command = ["mpop", "--quiet", f"--host={host}", f"--port={port}", f"--user={user}", "--auth=user", "--keep=on"]
+            command += [f"--passwordeval=cat {self.directory / 'secret'}", f"--uidls-file={home / 'uidls'}"]
+            command += ["--delivery=mbox,/dev/null", "--received-header=off"]
+            command += ["--tls=on", "--tls-starttls=off", f"--tls-trust-file={ca}"] if tls else ["--tls=off"]
+        else:
+            command = [self.program, "fetch", f"{scheme}://{user}@{place}", "--to", "-", "--quiet", "--state", str(home / "state")]
+            command += ["--runtime", name.split()[-1], "--auth", "user", "--password-file", str(self.directory / "secret")]
+            command += ["--ca-file", ca] if tls else ["--tls", "off"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)}\n{done.stderr.decode(errors='replace')}")
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def copy(self, name):
         """Each server has the maildrops for itself, because they keep files of their own in them."""
