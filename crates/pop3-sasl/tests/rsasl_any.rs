@@ -114,7 +114,9 @@ fn answer(question: Question, own: &Account) -> Decision {
             return Decision::Keys(own.keys(hash).filter(|_| Account::is(&own.name, &name)));
         }
         Question::Certificate { name } => name.is_some_and(|name| Account::is(&own.name, &name)),
-        other => panic!("{other:?}"),
+        Question::CramMd5(_) | Question::Token { .. } | Question::Anonymous { .. } => {
+            panic!("{}: not asked here", own.mechanism)
+        }
     };
     if granted { Decision::Granted } else { Decision::Refused }
 }
