@@ -227,5 +227,7 @@ fn every_character_as_rfc_3454_has_it() {
         saslprep(&[1, 0, 0, b'a', high, middle, low, 0, 3, 1]);
         refusals.extend(prepare(&character.to_string(), StringKind::Stored).err());
     }
-    assert_eq!(refusals.len(), 3, "{refusals:?}");
+    for error in [SaslprepError::Empty, SaslprepError::Prohibited, SaslprepError::Unassigned] {
+        assert!(refusals.contains(&error), "{refusals:?}");
+    }
 }

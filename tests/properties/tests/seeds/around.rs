@@ -98,6 +98,9 @@ fn around(write: &mut dyn FnMut(&str, String, &[u8])) {
             b"a@b@example.org",
             b"\0\x03\x03\x01\x01\x05\x02\x01\x02\x01\x04\x02\x01\x02\x03\0\0\0\x01",
             b"pop://h?x#y",
+            b"pop://a%00b@h",
+            b"pop://a%0d%0aDELE@h",
+            b"pop://a;AUTH=%2BX%0A@h",
         ],
     );
     all("users", &[
