@@ -8,7 +8,7 @@
 //! step. With `--cfg pop3_loom`, loom runs it with every choice, and also with every value that a processor may return
 //! for an atomic. With neither of the two, this crate is empty.
 //!
-//! The time is simulated. It passes only when [`explore_with_time`] lets it, or at the end of a model.
+//! The time is simulated. It passes only when `explore_with_time` lets it, or at the end of a model.
 #![cfg(any(pop3_loom, pop3_shuttle))]
 
 #[cfg(pop3_loom)]
