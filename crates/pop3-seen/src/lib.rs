@@ -14,7 +14,7 @@
 //!   do it later, or give two messages the same unique-id. `Seen` tells messages with the same unique-id apart by
 //!   their order ([`Id::occurrence`]). A message that returns after it was gone counts as the same only if it has the
 //!   same size ([`SeenEntry::is_same`]), and [may not be deleted](SeenEntry::may_be_deleted) before it is fetched
-//!   again.
+//!   again. Neither may one of several messages with the same unique-id.
 //! - **A broken server sends a short list**, and everything is fetched again when the list is complete again. `Seen`
 //!   remembers messages that are missing from the list for [some days](Forgetting::after), even if the clock is
 //!   wrong.
