@@ -71,6 +71,9 @@ struct Running {
     over: bool,
     /// The sessions that the server has open.
     sessions: i64,
+    /// Who has the maildrop of an account: the number of the turn, and whether its server is alive.
+    held: BTreeMap<String, (u64, Alive)>,
+    turns: u64,
 }
 
 /// The Maildir of a user.

@@ -14,7 +14,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 
 use super::{Account, World, maildir_of};
 use crate::network::{MALLORY, SERVER};
-use crate::process::{Pool, Process};
+use crate::process::{Alive, Pool, Process};
 
 /// The ports of the server, and when TLS starts on them.
 pub(super) const PORTS: [(u16, Entrance); 2] = [(110, Entrance::Plain), (995, Entrance::Implicit)];
@@ -22,7 +22,12 @@ pub(super) const PORTS: [(u16, Entrance); 2] = [(110, Entrance::Plain), (995, En
 /// Starts a server.
 pub(super) fn start(world: &Arc<World>) -> Process {
     let process = Process::start(&world.sim, &world.server_disk);
-    let store = Users { disk: process.disk(), config: world.plan.maildir.clone(), world: Arc::clone(world) };
+    let store = Users {
+        disk: process.disk(),
+        alive: process.alive(),
+        config: world.plan.maildir.clone(),
+        world: Arc::clone(world),
+    };
     let service = Arc::new(Server { store: Arc::new(store), pool: process.pool(), world: Arc::clone(world) });
     for (port, entrance) in PORTS {
         let (listener, own) = (world.network.listen(port), process.clone());
@@ -87,6 +92,7 @@ impl Service for Server {
 /// The users and their Maildirs.
 struct Users {
     disk: Arc<dyn Disk>,
+    alive: Alive,
     config: MaildirConfig,
     world: Arc<World>,
 }
@@ -109,16 +115,50 @@ impl Store for Users {
         }
         let path = account.as_ref().map_or_else(|| PathBuf::from("/mail/mallory"), maildir_of);
         let mut inner = Maildir::open_on(&self.disk, &path, &self.config)?;
+        let held = account.as_ref().map(|account| Held::begin(&self.world, account, self.alive.clone()));
         if let Some(account) = &account {
             self.world.check_server(account, "when its maildrop was opened");
         }
         let accepted = Accepted::from(inner.take_snapshot());
-        Ok((accepted, Watched { inner, account, world: Arc::clone(&self.world) }))
+        Ok((accepted, Watched { held, inner, account, world: Arc::clone(&self.world) }))
+    }
+}
+
+/// A session has the maildrop of an account, and no other session may have it.
+struct Held {
+    world: Arc<World>,
+    name: String,
+    turn: u64,
+}
+
+impl Held {
+    fn begin(world: &Arc<World>, account: &Account, alive: Alive) -> Self {
+        let mut running = world.running();
+        running.turns += 1;
+        let turn = running.turns;
+        let before = running.held.insert(account.name.clone(), (turn, alive));
+        drop(running);
+        if before.is_some_and(|(_, other)| other.is_alive()) {
+            world.sim.fail(format!("two sessions have the maildrop of {} at once", account.name));
+        }
+        Self { world: Arc::clone(world), name: account.name.clone(), turn }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut running = self.world.running();
+        // A session of a server that was killed may end when another one has the maildrop.
+        if running.held.get(&self.name).is_some_and(|(turn, _)| *turn == self.turn) {
+            running.held.remove(&self.name);
+        }
     }
 }
 
 /// An open Maildir, whose commits are watched.
 struct Watched {
+    /// It ends before the lock does.
+    held: Option<Held>,
     inner: Maildir,
     account: Option<Account>,
     world: Arc<World>,
@@ -153,7 +193,9 @@ impl Maildrop for Watched {
     }
 
     fn commit(self, deletions: &Deletions, context: &Context) -> usize {
-        let Self { inner, account, world } = self;
+        let Self { held, inner, account, world } = self;
+        // The lock ends in here, and others may have their turn before this returns.
+        drop(held);
         if let Some(account) = &account {
             world.commit_begins(account, deletions.len());
         }
