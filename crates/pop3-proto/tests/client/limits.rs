@@ -46,8 +46,7 @@ fn the_limit_of_a_line_is_exact() {
     assert_eq!(list(b"ABCDEFG").last().unwrap(), "error LineTooLong");
 }
 
-/// SEC-08: endless listings end at the limit.
-/// The list is kept, so its lines are bounded together, too.
+/// SEC-08: the list is kept, so its lines are bounded together, too.
 #[test]
 fn the_octets_of_capabilities_are_bounded() {
     let mut config = ClientConfig::default();
@@ -61,6 +60,7 @@ fn the_octets_of_capabilities_are_bounded() {
     }
 }
 
+/// SEC-08: endless listings end at the limit.
 #[test]
 fn listings_are_bounded() {
     let mut config = ClientConfig::default();
