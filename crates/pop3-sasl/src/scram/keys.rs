@@ -285,4 +285,23 @@ mod tests {
             assert_eq!(opens(&Keys { fake: true, ..keys }), [false, false]);
         }
     }
+
+    #[test]
+    fn salts_of_fake_keys_have_the_length_that_is_asked_for_and_stay_the_same() {
+        for &hash in Hash::ALL {
+            let salt =
+                |name, octets| Keys::decoy_with_salt(hash, b"secret", name, 4096, octets).salt().to_vec();
+            for (octets, expected) in [(0, 1), (1, 1), (16, 16), (65, 65), (128, 128), (1000, 128)] {
+                let made = salt("nobody", octets);
+                assert_eq!((made.len(), &made), (expected, &salt("nobody", octets)));
+                assert!(octets < 16 || made != salt("somebody", octets));
+            }
+            // What is added does not repeat what was there.
+            let long = salt("nobody", 128);
+            assert!(
+                long.chunks_exact(16)
+                    .all(|part| long.windows(16).filter(|other| *other == part).count() == 1)
+            );
+        }
+    }
 }
