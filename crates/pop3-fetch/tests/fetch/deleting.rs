@@ -48,8 +48,8 @@ fn a_message_whose_dele_is_refused_with_quit_behind_it_stays_known() {
     }
 }
 
-/// A server that gives two messages one unique-id lists the new one first. It is taken for neither the old one nor
-/// stored, whether or not messages are deleted.
+/// A server that gives two messages one unique-id lists the new one first. It is not taken for the old one, whether or
+/// not messages are deleted.
 #[test]
 fn a_message_that_takes_the_unique_id_of_a_stored_one_is_fetched_before_anything_is_deleted() {
     for delete in [true, false] {
@@ -111,7 +111,8 @@ fn a_reply_too_many_where_quit_waits_deletes_nothing() {
         assert_eq!((house.server.left().len(), quits.try_iter().count()), (4, 0));
         assert_eq!(figures(fetch.report()), [4, 0, 0, 0, 4]);
         house.server.fail(Faults::pipelining());
-        assert_eq!(next(&house, fetch, false), [0, 0, 0, 4, 0]);
+        // The twins are compared with what is known before they are deleted.
+        assert_eq!(next(&house, fetch, false), [0, 2, 0, 4, 0]);
         house.has_each_message_once(&[MAIL[0], MAIL[1], MAIL[2], twin]);
     }
 }
