@@ -205,18 +205,17 @@ fn second_version(command: u8, family: u8, rest: &[u8]) -> Option<Header> {
         let (ips, ports) = addresses.split_at(2 * width);
         pair = (Some(half(&ips[..width], &ports[..2])), Some(half(&ips[width..], &ports[2..])));
     }
-    Some((pair.0, pair.1, fields_tell_tls(fields)))
+    Some((pair.0, pair.1, fields_tell_tls(fields)?))
 }
 
-/// Whether one of the fields tells that the client uses TLS.
-fn fields_tell_tls(mut fields: &[u8]) -> bool {
-    while let Some((&[kind, high, low], rest)) = fields.split_first_chunk() {
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        let Some((value, behind)) = rest.split_at_checked(length) else { return false };
-        if kind == 0x20 && value.first().is_some_and(|bits| bits & 1 == 1) {
-            return true;
-        }
+/// Whether one of the fields tells that the client uses TLS. None if a field is cut off.
+fn fields_tell_tls(mut fields: &[u8]) -> Option<bool> {
+    let mut tls = false;
+    while !fields.is_empty() {
+        let (&[kind, high, low], rest) = fields.split_first_chunk()?;
+        let (value, behind) = rest.split_at_checked(usize::from(u16::from_be_bytes([high, low])))?;
+        tls |= kind == 0x20 && value.first().is_some_and(|bits| bits & 1 == 1);
         fields = behind;
     }
-    false
+    Some(tls)
 }
