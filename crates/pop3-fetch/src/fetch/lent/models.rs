@@ -3,6 +3,7 @@
 use core::task::Context;
 
 use pop3_concurrency::{block_on, explore, thread::yield_now};
+use pop3_disk::System;
 
 use super::*;
 
@@ -18,7 +19,7 @@ fn adds(number: u32) -> impl FnOnce(&mut Vec<u32>) -> u32 + Send + 'static {
 #[test]
 fn the_value_comes_back_with_each_result() {
     explore(|| {
-        let mut lent = Lent::new(Vec::new());
+        let mut lent = Lent::new(&System::shared(), Vec::new());
         for number in [1, 2] {
             lent.start(adds(number));
             assert_eq!(block_on(lent.finished()), Some(number));
@@ -32,7 +33,7 @@ fn the_value_comes_back_with_each_result() {
 #[test]
 fn nothing_is_lost_by_who_gives_up() {
     explore(|| {
-        let mut lent = Lent::new(Vec::new());
+        let mut lent = Lent::new(&System::shared(), Vec::new());
         lent.start(adds(1));
         let mut seen = {
             let mut context = Context::from_waker(Waker::noop());
@@ -56,7 +57,7 @@ fn nothing_is_lost_by_who_gives_up() {
 fn who_drops_it_relies_on_the_work_being_done() {
     explore(|| {
         let done = Arc::new(std::sync::Mutex::new(false));
-        let mut lent = Lent::new(());
+        let mut lent = Lent::new(&System::shared(), ());
         let told = Arc::clone(&done);
         lent.start(move |()| {
             yield_now();
@@ -70,7 +71,7 @@ fn who_drops_it_relies_on_the_work_being_done() {
 #[test]
 fn a_panic_gives_the_value_back() {
     explore(|| {
-        let mut lent = Lent::<_, u32>::new(Vec::new());
+        let mut lent = Lent::<_, u32>::new(&System::shared(), Vec::new());
         lent.start(|value| {
             value.push(1);
             yield_now();
