@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let certificate = config.certificate.clone();
     let server = Server::bind(config, users.clone()).map_err(explain)?;
     let stop = Stop::with_grace(signals::GRACE);
-    signals::watch(&stop, &users, server.offer(), certificate)?;
+    signals::watch(&stop, &users, &server.offer(), certificate)?;
     announce(&server)?;
     server.run(options.runtime.serve, &stop)?;
     info!("stopped");
