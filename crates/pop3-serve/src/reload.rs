@@ -125,7 +125,9 @@ impl Live {
             None => DecoyKey::random()?.into(),
         };
         let ceiling = descriptors::ceiling(config.listeners.len());
-        let places = Places::new(limits(&config, ceiling));
+        let limits = limits(&config, ceiling);
+        info!(max_connections = limits.total, open_files = descriptors::limit(), "limits");
+        let places = Places::new(limits);
         let gatekeeper = Arc::new(Gatekeeper::new(users, decoy_key, config.tokens.clone())?);
         let logins = Arc::default();
         let tls = ReloadableServerConfig::new(config.certificate.as_ref().map(|one| one.config()));
@@ -219,9 +221,7 @@ fn advise(config: &ServeConfig, offer: &MechanismOffer, users: &dyn Users) {
 
 /// The limits, of which the process can keep the total.
 fn limits(config: &ServeConfig, ceiling: Option<Ceiling>) -> ConnectionLimits {
-    let total = descriptors::bound(config.limits.total, ceiling);
-    info!(max_connections = total, open_files = descriptors::limit(), "limits");
-    ConnectionLimits { total, ..config.limits }
+    ConnectionLimits { total: descriptors::bound(config.limits.total, ceiling), ..config.limits }
 }
 
 /// The policy that the settings stand for. Each field is named, so that a new one is not forgotten.
