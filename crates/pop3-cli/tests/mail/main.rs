@@ -12,6 +12,8 @@ mod bindings;
 mod certificates;
 mod changes;
 mod checks;
+mod configuration;
+mod configuration_page;
 mod conformance;
 mod crash;
 mod crowd;
