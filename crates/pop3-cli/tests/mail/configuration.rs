@@ -11,7 +11,7 @@ use crate::support::{House, PASSWORD, RUNTIMES, Raw, Server, code, errors, progr
 use crate::talk::Talk;
 
 /// What each file of these tests begins with.
-const BASE: &str = "maildrops = 'mail'\nusers = 'users'\ntls-cert = 'cert.pem'\ntls-key = 'key.pem'\n\
+pub(crate) const BASE: &str = "maildrops = 'mail'\nusers = 'users'\ntls-cert = 'cert.pem'\ntls-key = 'key.pem'\n\
     listen = ['127.0.0.1:0']\nlisten-tls = ['127.0.0.1:0']\n";
 
 /// Writes the file as an editor does.
@@ -20,7 +20,7 @@ fn write(house: &House, text: &str) {
     fs::rename(house.path("pop3.toml.new"), house.path("pop3.toml")).unwrap();
 }
 
-fn start(house: &House, text: &str, options: &[&str]) -> Server {
+pub(crate) fn start(house: &House, text: &str, options: &[&str]) -> Server {
     write(house, text);
     let mut server = program();
     server.args(["serve", "--config"]).arg(house.path("pop3.toml")).args(options);
@@ -39,7 +39,7 @@ fn reload_until(house: &House, server: &Server, text: &str, words: &str) {
     }
 }
 
-fn reload(house: &House, server: &Server, rest: &str) {
+pub(crate) fn reload(house: &House, server: &Server, rest: &str) {
     reload_until(house, server, &[BASE, rest].concat(), "reloaded the settings");
 }
 

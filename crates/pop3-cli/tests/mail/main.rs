@@ -14,6 +14,7 @@ mod changes;
 mod checks;
 mod configuration;
 mod configuration_page;
+mod configuration_tls;
 mod conformance;
 mod crash;
 mod crowd;
