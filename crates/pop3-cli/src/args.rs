@@ -310,10 +310,20 @@ fn read_url(url: &str) -> Result<Url, Failure> {
     Url::parse(&url).map_err(|error| bad(&error))
 }
 
+/// Reads a time: seconds, or a number with a unit.
 fn seconds(text: &str) -> Result<Duration, &'static str> {
-    match text.parse::<u32>() {
-        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds.into())),
-        Ok(0) | Err(_) => Err("expected a whole number of seconds, at least 1"),
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(number) if text.ends_with('m') => (number, 60),
+        Some(number) if text.ends_with('h') => (number, 60 * 60),
+        Some(number) if text.ends_with('d') => (number, 24 * 60 * 60),
+        Some(number) => (number, 1),
+        None => (text, 1),
+    };
+    match number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit)) {
+        Some(seconds @ 1..) => Ok(Duration::from_secs(seconds.into())),
+        Some(0) | None => {
+            Err("expected a whole number of seconds, at least 1, or one with a unit: 90s, 10m, 2h, 1d")
+        }
     }
 }
 
@@ -344,6 +354,16 @@ mod tests {
         assert_eq!(to("mbox:x:y"), Some(Target::Mbox("x:y".into())));
         for bad in ["", "x", "dir:", "mh:x", "DIR:x"] {
             assert_eq!(to(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, expected) in [("1", 1), ("90s", 90), ("10m", 600), ("2h", 7_200), ("1d", 86_400)] {
+            assert_eq!(seconds(text), Ok(Duration::from_secs(expected)), "{text}");
+        }
+        for bad in ["", "0", "0m", "m", "-1", "1.5", "1w", "1 m", "10ms", "4294967295m", "1\u{e9}"] {
+            assert!(seconds(bad).is_err(), "{bad}");
         }
     }
 

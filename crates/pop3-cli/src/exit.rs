@@ -82,6 +82,14 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
+/// What the parser of the command line says, without its advice, in one line.
+pub(crate) fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}
+
 impl From<pop3_connect::ConnectError> for Failure {
     fn from(error: pop3_connect::ConnectError) -> Self {
         use pop3_connect::ConnectErrorKind;

@@ -8,13 +8,16 @@ use std::sync::OnceLock;
 
 use pop3_serve::log;
 use tracing::error;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 use crate::args::Log;
 use crate::exit::Failure;
 
 static LOG: OnceLock<log::Log> = OnceLock::new();
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Keeps the log; when this is dropped, what waits is written, as far as that goes quickly.
 #[derive(Debug)]
@@ -33,9 +36,19 @@ pub(crate) fn init(options: &Log) -> Result<Logging, Failure> {
     let (lines, log) = log::start(stderr, options.format, io::stderr().is_terminal()).map_err(cant)?;
     // The first one stays.
     let _ = LOG.set(log);
-    let _ = tracing_subscriber::registry().with(options.level).with(lines).try_init();
+    let (level, handle) = reload::Layer::new(options.level);
+    let _ = LEVEL.set(handle);
+    let _ = tracing_subscriber::registry().with(level).with(lines).try_init();
     panic::set_hook(Box::new(log_panic));
     Ok(Logging(()))
+}
+
+/// Changes how much is logged from now on.
+pub(crate) fn set_level(level: LevelFilter) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only if nothing is logged at all.
+        let _ = handle.reload(level);
+    }
 }
 
 /// Waits a moment for lines that are still to be written.

@@ -8,6 +8,7 @@ mod args;
 #[cfg(feature = "tokio")]
 mod bench;
 mod check;
+mod config;
 mod conformance;
 mod demo;
 mod exit;
@@ -26,18 +27,23 @@ compile_error!("the program needs a runtime: one of the features tokio, async-st
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::{Cli, Command};
-use crate::exit::{Exit, Failure};
-use crate::tell::tell;
+use crate::args::Command;
+use crate::config::{CommandLine, Given, Refused, Settings};
+use crate::exit::{Exit, Failure, first_line};
+use crate::tell::{hand_out, tell};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return report_usage(&error).into(),
+    let line = CommandLine::of_process();
+    let ended = match line.read() {
+        Ok(Given::Run(command, settings)) => run(&command, line, settings),
+        Ok(Given::PrintConfig) => hand_out(&config::annotated()).map(|()| Exit::Done),
+        Err(Refused::CommandLine(error)) => return report_usage(&error).into(),
+        Err(Refused::File(mistakes)) => {
+            mistakes.iter().for_each(tell);
+            return Exit::Usage.into();
+        }
     };
-    match run(&cli.command) {
+    match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
             tell(&failure);
@@ -46,10 +52,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<Exit, Failure> {
+fn run(command: &Command, line: CommandLine, settings: Settings) -> Result<Exit, Failure> {
     match command {
         Command::Passwd(options) => passwd::run(options),
-        Command::Serve(options) => serve::run(options),
+        Command::Serve(options) => serve::run(options, line, settings),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),
         #[cfg(feature = "tokio")]
@@ -71,10 +77,6 @@ fn report_usage(error: &clap::Error) -> Exit {
         let _ = error.print();
         return if error.use_stderr() { Exit::Usage } else { Exit::Done };
     }
-    let text = error.render().to_string();
-    let first = text.split("\n\n").next().unwrap_or_default();
-    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    tell(Failure::usage(format!("{line} (see pop3 --help)")));
+    tell(Failure::usage(format!("{} (see pop3 --help)", first_line(error))));
     Exit::Usage
 }

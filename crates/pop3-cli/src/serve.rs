@@ -1,123 +1,64 @@
 //! `pop3 serve`: Maildirs for mail clients.
 
+mod prepare;
+mod reload;
 mod signals;
 
-use core::net::Ipv4Addr;
-use std::sync::Arc;
-
-use pop3_sasl::Mechanism;
-use pop3_serve::{
-    ConnectionLimits, DecoyKey, Entrance, ReloadableCertificate, ServeConfig, ServeErrorKind, Server, Stop,
-    TokenCommand, UsersFile, this_host,
-};
+use pop3_serve::{Entrance, Server, Stop};
 use tracing::{info, warn};
 
+use self::prepare::{Fault, Purpose, explain, prepare};
+use self::reload::Reloader;
 use crate::args::Serve;
+use crate::config::{CommandLine, Settings};
 use crate::exit::{Exit, Failure};
-use crate::password::VARIABLE;
-use crate::tell::hand_out;
+use crate::tell::{hand_out, tell};
 
 /// Serves until a signal ends it.
-pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
+pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Result<Exit, Failure> {
+    if options.check_config {
+        return match prepare(options, &mut None, Purpose::Check) {
+            Ok(_) => hand_out("ok\n").map(|()| Exit::Done),
+            Err(faults) => Ok(report(&settings, &faults)),
+        };
+    }
     let _log = crate::logging::init(&options.log)?;
-    let users = Arc::new(UsersFile::load(&options.users)?);
-    if let Some(warning) = users.warning() {
+    let mut made = None;
+    let prepared = match prepare(options, &mut made, Purpose::Serve) {
+        Ok(prepared) => prepared,
+        Err(faults) => return Ok(report(&settings, &faults)),
+    };
+    if let Some(warning) = prepared.users.warning() {
         warn!("{warning}");
     }
     pop3_serve::raise_open_files();
-    let config = config(options)?;
-    let certificate = config.certificate.clone();
-    let server = Server::bind(config, users.clone()).map_err(explain)?;
+    let server = Server::bind(prepared.config, prepared.users).map_err(explain)?;
     let stop = Stop::with_grace(signals::GRACE);
-    signals::watch(&stop, &users, server.offer(), certificate)?;
+    let (handle, started) = (server.handle(), settings.clone());
+    signals::watch(&stop, Reloader { line, handle, started, current: settings, made })?;
     announce(&server)?;
     server.run(options.runtime.serve, &stop)?;
     info!("stopped");
     Ok(Exit::Done)
 }
 
-/// The settings that the options stand for.
-fn config(options: &Serve) -> Result<ServeConfig, Failure> {
-    let mut config = ServeConfig::new(&options.maildrops);
-    let host = options.hostname.clone().unwrap_or_else(this_host);
-    config.certificate = certificate(options, &host)?.map(Arc::new);
-    config.host = Some(host);
-    for &address in &options.listen {
-        config = config.listen(address);
-    }
-    for &address in &options.listen_tls {
-        config = config.listen_tls(address);
-    }
-    if config.listeners.is_empty() {
-        config = config.listen((Ipv4Addr::LOCALHOST, 1110).into());
-        if config.certificate.is_some() {
-            config = config.listen_tls((Ipv4Addr::LOCALHOST, 1995).into());
+/// Tells all faults.
+fn report(settings: &Settings, faults: &[Fault]) -> Exit {
+    lines(settings, faults).iter().for_each(tell);
+    faults.first().map_or(Exit::Usage, |fault| fault.failure.exit())
+}
+
+/// A line for each fault: those of the configuration file with their places, in its order, then all others.
+fn lines(settings: &Settings, faults: &[Fault]) -> Vec<String> {
+    let (mut of_file, mut others) = (Vec::new(), Vec::new());
+    for fault in faults {
+        match settings.mistake(fault.option, &fault.failure.message()) {
+            Some(mistake) => of_file.push(mistake),
+            None => others.push(fault.failure.to_string()),
         }
     }
-    config.mechanisms = options.auth_mechanisms.clone();
-    config.channel_binding = options.channel_binding;
-    config.apop = options.apop;
-    config.utf8 = options.utf8;
-    config.insecure_auth = options.allow_insecure_auth;
-    config.decoy_key = decoy_key(options)?.map(Arc::new);
-    config.tokens = options
-        .token_command
-        .as_ref()
-        .map(|command| TokenCommand::new(command, options.token_timeout).hiding(VARIABLE).into());
-    config.proxies.clone_from(&options.proxy_from);
-    config.xclient_proxies.clone_from(&options.xclient_from);
-    config.login_delay = options.login_delay;
-    config.expire = options.expire;
-    config.enforce_expiry = options.expire_enforce;
-    config.implementation.clone_from(&options.implementation);
-    config.idle_timeout = options.idle_timeout;
-    config.login_timeout = options.login_timeout;
-    config.limits = ConnectionLimits::new(
-        options.max_connections,
-        options.max_connections_per_ip,
-        options.max_connections_per_user,
-    );
-    Ok(config)
-}
-
-/// The key of salts, from its file, which is made where there is none; `None` where that can't be.
-fn decoy_key(options: &Serve) -> Result<Option<DecoyKey>, Failure> {
-    let default = || DecoyKey::default_path(&options.users);
-    let path = options.decoy_key.clone().unwrap_or_else(default);
-    match DecoyKey::load_or_make(&path) {
-        Err(error) if error.kind() == ServeErrorKind::NotMade => {
-            warn!("{error}; choose another file with --decoy-key");
-            Ok(None)
-        }
-        key => Ok(Some(key?)),
-    }
-}
-
-fn certificate(options: &Serve, host: &str) -> Result<Option<ReloadableCertificate>, Failure> {
-    let certificate = if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        ReloadableCertificate::from_files(chain, key)?
-    } else if options.tls_self_signed {
-        info!("the certificate is self-signed and lasts as long as this process");
-        ReloadableCertificate::self_signed(host)?
-    } else if options.listen_tls.is_empty() && options.tls_client_ca.is_none() {
-        return Ok(None);
-    } else {
-        let option = if options.listen_tls.is_empty() { "--tls-client-ca" } else { "--listen-tls" };
-        return Err(Failure::usage(format!(
-            "{option} needs a certificate: --tls-cert and --tls-key, or --tls-self-signed"
-        )));
-    };
-    match &options.tls_client_ca {
-        Some(authorities) => Ok(Some(certificate.with_client_authorities(authorities)?)),
-        None => Ok(Some(certificate)),
-    }
-}
-
-/// The failure, which names the option that is missing.
-fn explain(error: pop3_serve::ServeError) -> Failure {
-    let ServeErrorKind::Unsupported(mechanism) = error.kind() else { return error.into() };
-    let option = if mechanism == Mechanism::External { "--tls-client-ca" } else { "--token-command" };
-    Failure::usage(format!("{} needs {option}", mechanism.name()))
+    of_file.sort();
+    of_file.iter().map(ToString::to_string).chain(others).collect()
 }
 
 /// Says on standard output where clients can connect. What reads it may go on when it reads `ready`.

@@ -21,6 +21,8 @@ mod end_point;
 mod handshake;
 mod info;
 #[cfg(feature = "rustls")]
+mod reloadable;
+#[cfg(feature = "rustls")]
 mod settings;
 
 #[cfg(feature = "rustls")]
@@ -28,6 +30,8 @@ pub use connector::Connector;
 #[cfg(feature = "rustls")]
 pub use handshake::ServerHandshake;
 pub use info::{Certificate, TlsInfo};
+#[cfg(feature = "rustls")]
+pub use reloadable::ReloadableServerConfig;
 #[cfg(feature = "rustls")]
 pub use rustls;
 #[cfg(feature = "ring")]
@@ -50,11 +54,28 @@ pub enum Role {
     /// The server (feature `rustls`).
     #[cfg(feature = "rustls")]
     Server(std::sync::Arc<rustls::ServerConfig>),
+    /// The server, with settings that can be replaced while it listens (feature `rustls`).
+    #[cfg(feature = "rustls")]
+    ReloadableServer(ReloadableServerConfig),
     /// The client (feature `rustls`).
     #[cfg(feature = "rustls")]
     Client(Connector),
     /// No handshake is possible.
     None,
+}
+
+#[cfg(feature = "rustls")]
+impl Role {
+    /// Returns the settings for a handshake of the server that begins now. Returns `None` for a client, or if no
+    /// handshake is possible.
+    #[must_use]
+    pub fn server_config(&self) -> Option<std::sync::Arc<rustls::ServerConfig>> {
+        match self {
+            Self::Server(config) => Some(std::sync::Arc::clone(config)),
+            Self::ReloadableServer(config) => config.get(),
+            Self::Client(_) | Self::None => None,
+        }
+    }
 }
 
 /// The error of a transport that cannot do a handshake.

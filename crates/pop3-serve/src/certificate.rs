@@ -14,8 +14,8 @@ use rustls_pki_types::PrivateKeyDer;
 
 use crate::error::ServeError;
 
-/// A server certificate that can be reloaded while it is in use.
-#[derive(Debug)]
+/// A server certificate that can be reloaded while it is in use. All clones share the certificate.
+#[derive(Clone, Debug)]
 pub struct ReloadableCertificate {
     files: Option<(PathBuf, PathBuf)>,
     current: Arc<Current>,

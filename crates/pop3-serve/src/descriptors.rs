@@ -46,11 +46,24 @@ pub fn raise() -> Option<u64> {
     }
 }
 
-/// The most connections of which all can log in within the limit; no more than wanted. Call it when all that is
-/// open for long is open. Each thread has so many `listeners`.
-pub(super) fn bound(wanted: u32, limit: Option<u64>, listeners: usize) -> u32 {
-    let Some(limit) = limit else { return wanted };
-    let most = most(limit, open() + of_a_thread(listeners) * threads(listeners) as u64);
+/// The most connections of which all can log in within a limit of open files.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ceiling {
+    limit: u64,
+    most: u32,
+}
+
+/// The ceiling for this process, if there is a limit. Call it when all that is open for long is open, and no connection
+/// is. Each thread has so many `listeners`.
+pub(super) fn ceiling(listeners: usize) -> Option<Ceiling> {
+    let limit = limit()?;
+    let others = open() + of_a_thread(listeners) * threads(listeners) as u64;
+    Some(Ceiling { limit, most: most(limit, others) })
+}
+
+/// The most connections below the ceiling; no more than wanted.
+pub(super) fn bound(wanted: u32, ceiling: Option<Ceiling>) -> u32 {
+    let Some(Ceiling { limit, most }) = ceiling else { return wanted };
     if most >= wanted {
         return wanted;
     }

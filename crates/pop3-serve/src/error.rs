@@ -30,6 +30,8 @@ pub enum ServeErrorKind {
     System,
     /// The server cannot listen on an address, or a listener has failed.
     Network,
+    /// The server is stopping, so its settings cannot be [reloaded](crate::ServerHandle::reload).
+    Stopping,
 }
 
 impl ServeError {

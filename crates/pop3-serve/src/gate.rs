@@ -2,11 +2,11 @@
 
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use core::net::{IpAddr, Ipv4Addr};
 use std::io;
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use pop3_driver::backend::{LoginAttempt, Proof};
@@ -17,11 +17,12 @@ use tracing::{error, info, warn};
 
 use super::brake::{Attempt, Brake};
 use super::external;
-use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
-use super::workers::{Bounds, Client, Undone, Workers};
+use super::tokens::{Question, TokenCommand, Verdict};
+use super::workers::{Client, Undone, Workers};
 use crate::error::ServeError;
 use crate::throttle::{LONGEST_WAIT, TooMany};
 use crate::users::{DecoyKey, LoggedIn, UserName, Users, check};
+use threads::{TOKENS, hashes, start};
 
 /// Checks all kinds of credentials, slows down guessing, and logs refused logins.
 ///
@@ -32,18 +33,19 @@ use crate::users::{DecoyKey, LoggedIn, UserName, Users, check};
 /// A [`Server`](crate::Server) has its own gatekeeper. Create one yourself for a backend with another mail store.
 #[derive(Debug)]
 pub struct Gatekeeper {
-    users: Arc<dyn Users>,
-    decoy_key: Arc<DecoyKey>,
+    sources: RwLock<Arc<Sources>>,
     hashes: Workers,
-    tokens: Option<Tokens>,
+    /// The threads that wait for the token command, as soon as there is one.
+    tokens: OnceLock<Workers>,
     brake: Brake,
 }
 
-/// The command that checks tokens, and the threads that wait for it.
+/// What credentials are checked against. A reload replaces it; what counts guesses stays.
 #[derive(Debug)]
-struct Tokens {
-    command: Arc<TokenCommand>,
-    workers: Workers,
+struct Sources {
+    users: Arc<dyn Users>,
+    decoy_key: Arc<DecoyKey>,
+    tokens: Option<Arc<TokenCommand>>,
 }
 
 /// Why nobody is let in.
@@ -78,29 +80,58 @@ impl Gatekeeper {
         decoy_key: Arc<DecoyKey>,
         tokens: Option<Arc<TokenCommand>>,
     ) -> Result<Self, ServeError> {
-        let start = |bounds| {
-            let cant =
-                |error| ServeError::system(format!("can't start the threads that check logins: {error}"));
-            Workers::start(bounds).map_err(cant)
-        };
-        let tokens = match tokens {
-            Some(command) => Some(Tokens { command, workers: start(TOKENS)? }),
-            None => None,
-        };
-        Ok(Self { users, decoy_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
+        let needs_tokens = tokens.is_some();
+        let sources = RwLock::new(Arc::new(Sources { users, decoy_key, tokens }));
+        let (tokens, brake) = (OnceLock::new(), Brake::new());
+        let gatekeeper = Self { sources, hashes: start(hashes())?, tokens, brake };
+        if needs_tokens {
+            gatekeeper.start_tokens()?;
+        }
+        Ok(gatekeeper)
+    }
+
+    /// Starts the threads that wait for a token command, unless they run already.
+    pub(super) fn start_tokens(&self) -> Result<(), ServeError> {
+        if self.tokens.get().is_none() {
+            // Another caller may have been faster. Its threads stay, and these end.
+            let _ = self.tokens.set(start(TOKENS)?);
+        }
+        Ok(())
+    }
+
+    /// Replaces what is checked against, for the logins that begin from now on. Failures and tries that were counted
+    /// stay counted. `None` for the key keeps the old one. Call [`start_tokens`](Self::start_tokens) before, if there
+    /// is a token command.
+    pub(super) fn replace(
+        &self,
+        users: Arc<dyn Users>,
+        decoy_key: Option<Arc<DecoyKey>>,
+        tokens: Option<Arc<TokenCommand>>,
+    ) {
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        let tokens = tokens.map(|command| match &sources.tokens {
+            Some(old) => Arc::new(command.succeeding(old)),
+            None => command,
+        });
+        let decoy_key = decoy_key.unwrap_or_else(|| Arc::clone(&sources.decoy_key));
+        *sources = Arc::new(Sources { users, decoy_key, tokens });
     }
 
     /// Returns the source of the users.
     #[must_use]
-    pub fn users(&self) -> &dyn Users {
-        &*self.users
+    pub fn users(&self) -> Arc<dyn Users> {
+        Arc::clone(&self.sources().users)
+    }
+
+    fn sources(&self) -> Arc<Sources> {
+        Arc::clone(&self.sources.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Starts no further checks, and refuses those that are waiting.
     pub fn close(&self) {
         self.hashes.close();
-        if let Some(tokens) = &self.tokens {
-            tokens.workers.close();
+        if let Some(tokens) = self.tokens.get() {
+            tokens.close();
         }
     }
 
@@ -157,10 +188,11 @@ impl Gatekeeper {
     ) -> Result<Keys, Rejection> {
         let guess = self.attempt(peer)?;
         let turn = Turn { client: client(peer, &guess), until };
-        let costly = self.users.profile().makes_keys(hash);
-        let (name, decoy_key) = (name.to_owned(), Arc::clone(&self.decoy_key));
+        let sources = self.sources();
+        let costly = sources.users.profile().makes_keys(hash);
+        let (name, decoy_key) = (name.to_owned(), Arc::clone(&sources.decoy_key));
         let look_up = move |users: &dyn Users| check::scram_keys(users, name.as_bytes(), hash, &decoy_key);
-        let keys = self.ask(turn, costly, look_up).await;
+        let keys = self.ask(&sources.users, turn, costly, look_up).await;
         guess.left_open();
         keys.map_err(|refused| match refused {
             Refused::Undone(undone) => not_tried(peer, undone),
@@ -198,7 +230,7 @@ impl Gatekeeper {
                 let prove = move |users: &dyn Users| {
                     check::digest(users, &attempt.name, |secret| attempt.prove(secret))
                 };
-                self.ask(turn, false, prove).await?
+                self.ask(&self.users(), turn, false, prove).await?
             }
             // The user may have been removed in the meantime.
             Proof::Scram => self.find(name, turn).await?,
@@ -217,23 +249,24 @@ impl Gatekeeper {
     /// The user whose password this is.
     async fn password(&self, attempt: &Arc<LoginAttempt>, turn: Turn) -> Result<Option<LoggedIn>, Refused> {
         let attempt = Arc::clone(attempt);
-        let costly = self.users.profile().computes_hashes();
+        let users = self.users();
+        let costly = users.profile().computes_hashes();
         let verify = move |users: &dyn Users| {
             let Proof::Password(password) = &attempt.proof else { return Ok(None) };
             check::password(users, &attempt.name, password.expose())
         };
-        self.ask(turn, costly, verify).await
+        self.ask(&users, turn, costly, verify).await
     }
 
     /// The user of this name, if there is one.
     async fn find(&self, name: &[u8], turn: Turn) -> Result<Option<LoggedIn>, Refused> {
         let name = name.to_owned();
-        self.ask(turn, false, move |users| check::name(users, &name)).await
+        self.ask(&self.users(), turn, false, move |users| check::name(users, &name)).await
     }
 
     async fn anonymous(&self, turn: Turn) -> Result<LoggedIn, Refused> {
         let name = UserName::parse(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
-        self.ask(turn, false, |users| check::vouched(name, users)).await
+        self.ask(&self.users(), turn, false, |users| check::vouched(name, users)).await
     }
 
     async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
@@ -244,23 +277,22 @@ impl Gatekeeper {
             Ok(name) => check::vouched(name, users).map(Ok),
             Err(why) => Ok(Err(why)),
         };
-        self.ask(turn, false, owner).await?.map_err(Refused::Credentials)
+        self.ask(&self.users(), turn, false, owner).await?.map_err(Refused::Credentials)
     }
 
     /// Has the users asked; by a worker, where that takes long.
     async fn ask<T: Send + 'static>(
         &self,
+        users: &Arc<dyn Users>,
         turn: Turn,
         costly: bool,
         question: impl FnOnce(&dyn Users) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Refused> {
-        let users = Arc::clone(&self.users);
+        let may_block = users.may_block();
+        let users = Arc::clone(users);
         let work = move || question(&*users);
-        let answer = if costly || self.users.may_block() {
-            self.hashes.run(turn.client, turn.until, work).await?
-        } else {
-            work()
-        };
+        let answer =
+            if costly || may_block { self.hashes.run(turn.client, turn.until, work).await? } else { work() };
         answer.map_err(|error| {
             error!(%error, "the users could not be looked up");
             Refused::Fault
@@ -269,14 +301,16 @@ impl Gatekeeper {
 
     async fn token(&self, attempt: &Arc<LoginAttempt>, peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
         let wrong = Refused::Credentials;
-        let tokens = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
+        let cant = "tokens can't be checked";
+        let command = self.sources().tokens.clone().ok_or(wrong(cant))?;
+        let workers = self.tokens.get().ok_or(wrong(cant))?;
         let name = &attempt.name;
         let asked = UserName::parse(name);
         if asked.is_none() && !name.is_empty() {
             return Err(wrong("the name is not a valid user name"));
         }
         let (session, peer) = (peer.session, ip(peer));
-        let (command, attempt, name) = (Arc::clone(&tokens.command), Arc::clone(attempt), asked.clone());
+        let (attempt, name) = (Arc::clone(attempt), asked.clone());
         let ask = move || {
             let Proof::Token(token) = &attempt.proof else { return Ok(Verdict::Bad) };
             let mechanism = mechanism(&attempt);
@@ -284,7 +318,7 @@ impl Gatekeeper {
             let name = name.as_ref().map_or("", UserName::as_str);
             command.ask(&Question { mechanism, name, peer, token })
         };
-        let verdict = tokens.workers.run(turn.client, turn.until, ask).await?;
+        let verdict = workers.run(turn.client, turn.until, ask).await?;
         let said = match verdict {
             Ok(Verdict::Good(said)) => said,
             Ok(Verdict::Bad) => return Err(wrong("the token is invalid")),
@@ -348,30 +382,6 @@ fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
         Undone::Closed => Rejection::temporary("the server is shutting down"),
     }
 }
-
-/// The workers that compute hashes: one for each processor, as each takes memory too.
-fn hashes() -> Bounds {
-    let threads = thread::available_parallelism().map_or(2, usize::from);
-    Bounds {
-        name: "hash",
-        threads,
-        // Of several one is kept for others.
-        running_of_one: threads.saturating_sub(1).max(1),
-        waiting_of_one: 32,
-        waiting: 512,
-        yielding: true,
-    }
-}
-
-/// The workers that wait for token commands.
-const TOKENS: Bounds = Bounds {
-    name: "tokens",
-    threads: MOST,
-    running_of_one: MOST_OF_ONE,
-    waiting_of_one: 32,
-    waiting: 256,
-    yielding: false,
-};
 
 const WRONG: &str = "unknown name or wrong secret";
 

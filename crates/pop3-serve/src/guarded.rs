@@ -170,7 +170,8 @@ mod tests {
         let users = UsersFile::load(&users).unwrap();
         let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(ConnectionLimits::new(9, 9, 9));
-        let store = Arc::new(MailStore::new(mail.clone(), gatekeeper, MechanismOffer::default(), places));
+        let store =
+            Arc::new(MailStore::new(mail.clone(), gatekeeper.into(), MechanismOffer::default(), places));
 
         // The time of the directories has ticks. Some systems can't open anything on the spot.
         let eager = MaildirConfig::new().with_settle_time(Duration::ZERO);

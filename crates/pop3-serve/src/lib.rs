@@ -47,6 +47,11 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Reloading
+//!
+//! [`Server::handle`] returns a [`ServerHandle`], with which the settings and the users can be replaced while the server
+//! runs.
+//!
 //! # Users
 //!
 //! [`Users`] is the source of the users: a [`UsersFile`], a [`Table`] in memory, or your own database, which only has
@@ -95,6 +100,7 @@
 mod announced;
 mod brake;
 mod certificate;
+mod check;
 mod config;
 mod delays;
 mod descriptors;
@@ -108,6 +114,7 @@ pub mod log;
 mod offer;
 mod places;
 mod policy;
+mod reload;
 mod server;
 mod source;
 mod store;
@@ -119,6 +126,7 @@ mod workers;
 mod written;
 
 pub use certificate::ReloadableCertificate;
+pub use check::BadSetting;
 pub use config::{ConnectionLimits, ServeConfig};
 pub use descriptors::raise as raise_open_files;
 pub use error::{ServeError, ServeErrorKind};
@@ -127,6 +135,7 @@ pub use listeners::ServerRuntime;
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
+pub use reload::{NotChanged, ServerHandle};
 pub use server::Server;
 pub use tokens::TokenCommand;
 pub use users::{

@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
 use crate::error::{ServeError, ServeErrorKind};
-use crate::policy::{On, Policy};
+use crate::policy::{Current, On};
 
 /// The runtime that serves the connections. Each variant needs the feature of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Listeners {
     pub(super) fn serve(
         self,
         runtime: ServerRuntime,
-        policy: Policy,
+        policy: Arc<Current>,
         role: &Role,
         stop: &Stop,
     ) -> Result<(), ServeError> {
@@ -105,7 +105,7 @@ impl Listeners {
 
     /// On the runtime of tokio that this is awaited on.
     #[cfg(feature = "tokio")]
-    pub(super) async fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+    pub(super) async fn serve_tokio(self, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
         let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
         let listeners = converted(self.0.into_iter().map(|(entrance, listener, _)| (entrance, listener)))?;
         serve_all(listeners, &service, role, stop).await
@@ -114,7 +114,7 @@ impl Listeners {
     #[cfg(any(feature = "async-std", feature = "smol"))]
     async fn serve_futures<R: pop3_async_std::Runtime>(
         self,
-        policy: Policy,
+        policy: Arc<Current>,
         pool: pop3_async_std::Pool<R>,
         role: &Role,
         stop: &Stop,
@@ -140,7 +140,7 @@ impl Listeners {
     }
 
     #[cfg(feature = "threads")]
-    fn serve_std(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+    fn serve_std(self, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
         let service = Arc::new(On { policy, pool: pop3_std::Pool::default() });
         thread::scope(|scope| {
             let listeners = self.0.into_iter().map(|(entrance, listener, _)| {

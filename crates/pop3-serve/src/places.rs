@@ -22,7 +22,6 @@ use table::Table;
 /// a password and who has logged in keeps his place.
 #[derive(Debug)]
 pub(crate) struct Places {
-    most: ConnectionLimits,
     now: Mutex<Table>,
 }
 
@@ -72,7 +71,14 @@ impl UserGuard {
 
 impl Places {
     pub(crate) fn new(most: ConnectionLimits) -> Arc<Self> {
-        Arc::new(Self { most, now: Mutex::default() })
+        Arc::new(Self { now: Mutex::new(Table::new(most)) })
+    }
+
+    /// Changes the limits. Places that are held count on. If there are more than the new total, those that have not
+    /// logged in give up theirs.
+    pub(crate) fn set_limits(&self, most: ConnectionLimits) {
+        let surplus = self.now().set_limits(most);
+        surplus.into_iter().for_each(|end| end.stop());
     }
 
     /// The most connections that have given up their place and are not closed yet. Each still has a descriptor.
@@ -86,7 +92,7 @@ impl Places {
 
     /// Gives a place to a connection, if need be that of another. `end` is thrown when it has to give it up.
     pub(crate) fn admit(self: &Arc<Self>, from: Caller, end: &Stop) -> Result<Place, Refusal> {
-        let (id, victim) = self.now().admit(&self.most, from, end)?;
+        let (id, victim) = self.now().admit(from, end)?;
         let place = Place { places: Arc::clone(self), id };
         end_now(victim);
         Ok(place)
@@ -94,7 +100,7 @@ impl Places {
 
     /// Counts a session of the user, if there may be one more.
     pub(crate) fn log_in(self: &Arc<Self>, user: &UserName) -> Result<UserGuard, Refusal> {
-        self.now().log_in(&self.most, user)?;
+        self.now().log_in(user)?;
         Ok(UserGuard { places: Arc::clone(self), user: user.clone() })
     }
 
@@ -114,7 +120,7 @@ fn end_now(victim: Option<Stop>) {
 impl Place {
     /// Counts the connection for a client from now on, whom a proxy has named.
     pub(crate) fn speaks_for(&self, client: IpAddr) -> Result<(), Refusal> {
-        let victim = self.places.now().speaks_for(&self.places.most, self.id, client)?;
+        let victim = self.places.now().speaks_for(self.id, client)?;
         end_now(victim);
         Ok(())
     }
@@ -179,7 +185,7 @@ mod tests {
     fn take(limits: &Arc<Places>, from: Caller) -> Result<(Place, Stop), Refusal> {
         let end = Stop::new();
         let place = limits.admit(from, &end);
-        limits.now().assert_consistent(&limits.most);
+        limits.now().assert_consistent();
         place.map(|place| (place, end))
     }
 
@@ -273,6 +279,34 @@ mod tests {
         places.push(take(&limits, client(8)).unwrap());
         assert_eq!(lost(&places), [0, 4]);
         drop(places);
+        assert!(limits.now().is_empty(), "{limits:?}");
+    }
+
+    #[test]
+    fn new_limits_hold_for_those_who_come_and_take_nothing_from_those_who_are_in() {
+        let limits = limits(6, 6);
+        let places: Vec<_> = [1, 1, 1, 2, 2, 3].map(|last| take(&limits, client(last)).unwrap()).into();
+        for place in &places[3..5] {
+            place.0.check().unwrap().succeeded();
+        }
+        let alice = UserName::parse(b"alice").unwrap();
+        let session = limits.log_in(&alice).unwrap();
+        limits.set_limits(ConnectionLimits::new(3, 1, 2));
+        // Two are logged in. Of the others, the source with the most has given up its oldest.
+        assert_eq!(lost(&places), [0, 1, 2]);
+        limits.now().assert_consistent();
+        assert_eq!(take(&limits, client(2)).unwrap_err(), Refusal::Address);
+        let second = limits.log_in(&alice).unwrap();
+        assert_eq!(limits.log_in(&alice).unwrap_err(), Refusal::User);
+        limits.set_limits(ConnectionLimits::new(1, 1, 1));
+        // Who is logged in stays, beyond the limit.
+        assert_eq!(lost(&places), [0, 1, 2, 5]);
+        assert_eq!(limits.admit(client(4), &Stop::new()).unwrap_err(), Refusal::Total);
+        drop(second);
+        assert_eq!(limits.log_in(&alice).unwrap_err(), Refusal::User);
+        limits.set_limits(ConnectionLimits::new(9, 9, 9));
+        let more = take(&limits, client(2)).unwrap();
+        drop((places, session, more));
         assert!(limits.now().is_empty(), "{limits:?}");
     }
 

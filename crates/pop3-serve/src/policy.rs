@@ -3,7 +3,7 @@
 use core::future::pending;
 use core::net::SocketAddr;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ipnet::IpNet;
 use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt};
@@ -23,8 +23,8 @@ use super::guarded::Guarded;
 use super::store::MailStore;
 use crate::places::{self, Caller, Places, Refusal};
 
-/// The policy of a server, whatever the runtime.
-#[derive(Clone, Debug)]
+/// The policy of a server, whatever the runtime. A connection keeps that with which it was accepted.
+#[derive(Debug)]
 pub(super) struct Policy {
     pub(super) config: Arc<ServerConfig>,
     pub(super) store: Arc<MailStore>,
@@ -39,26 +39,59 @@ pub(super) struct Policy {
     pub(super) trust_all: bool,
 }
 
+/// The policy for connections that are accepted now.
+#[derive(Debug)]
+pub(super) struct Current(RwLock<Arc<Policy>>);
+
+impl Current {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self(RwLock::new(Arc::new(policy)))
+    }
+
+    pub(super) fn get(&self) -> Arc<Policy> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set(&self, policy: Policy) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+}
+
 /// The policy on a runtime, which has a pool for calls that block.
 #[derive(Debug)]
 pub(super) struct On<P> {
-    pub(super) policy: Policy,
+    pub(super) policy: Arc<Current>,
     pub(super) pool: P,
+}
+
+/// The place of a connection, and the policy that holds for it to its end.
+#[derive(Debug)]
+struct Seat {
+    place: places::Place,
+    policy: Arc<Policy>,
+}
+
+impl Policy {
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        contains(&self.proxies, peer)
+    }
 }
 
 impl<P: BlockingPool> Service for On<P> {
     type Backend = Counted<Guarded<P>>;
 
     fn expects_proxy(&self, peer: &Peer) -> bool {
-        contains(&self.policy.proxies, peer)
+        let seat: Option<Arc<Seat>> = peer.place.get();
+        seat.is_some_and(|seat| seat.policy.expects_proxy(peer))
     }
 
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
         // A client without an address shares none, so the limit for an address does not apply.
-        let shared = peer.ip().is_none() || self.expects_proxy(peer);
+        let policy = self.policy.get();
+        let shared = peer.ip().is_none() || policy.expects_proxy(peer);
         let from = if shared { Caller::Proxy(ip(peer)) } else { Caller::Client(ip(peer)) };
-        let place = self.policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
-        Ok(Place::new(Arc::new(place)))
+        let place = policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
+        Ok(Place::new(Arc::new(Seat { place, policy })))
     }
 
     fn accept_failed(&self, error: &io::Error) {
@@ -66,20 +99,19 @@ impl<P: BlockingPool> Service for On<P> {
     }
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
-        let policy = &self.policy;
         // Accepting has given it one.
-        let place: Arc<places::Place> =
-            peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
+        let seat: Arc<Seat> = peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
         if let Some(address) = peer.ip() {
-            place.speaks_for(address).map_err(|refusal| turned_away(peer, refusal))?;
+            seat.place.speaks_for(address).map_err(|refusal| turned_away(peer, refusal))?;
         }
+        let policy = Arc::clone(&seat.policy);
         let login_timeout = policy.config.limits.login_timeout;
         let backend = Guarded::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone(), login_timeout);
         // A proxy that terminates TLS is on a network that the operator trusts.
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
         let config = policy.store.config(&policy.config);
-        let welcome = Welcome::new(config, Counted { backend, place })
+        let welcome = Welcome::new(config, Counted { backend, seat })
             .with_trusted(trusted)
             .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
@@ -143,7 +175,7 @@ fn is_local(peer: &Peer) -> bool {
 #[derive(Debug)]
 pub(super) struct Counted<B> {
     backend: B,
-    place: Arc<places::Place>,
+    seat: Arc<Seat>,
 }
 
 /// Who has lost the place is not checked any more. It is pending, as the session is about to end.
@@ -171,7 +203,7 @@ impl<B: Backend> Backend for Counted<B> {
         hash: Hash,
         context: &Context,
     ) -> Result<Option<Keys>, Rejection> {
-        let _check = check(&self.place).await;
+        let _check = check(&self.seat.place).await;
         self.backend.scram_keys(name, hash, context).await
     }
 
@@ -188,7 +220,7 @@ impl<B: Backend> Backend for Counted<B> {
         attempt: LoginAttempt,
         context: &Context,
     ) -> Result<Admission, Rejection> {
-        let check = check(&self.place).await;
+        let check = check(&self.seat.place).await;
         let admission = self.backend.authenticate(attempt, context).await?;
         check.succeeded();
         Ok(admission)
@@ -221,6 +253,24 @@ mod tests {
     use pop3_driver::server::Proxy;
 
     use super::*;
+    use crate::users::{DecoyKey, Table};
+    use crate::{Gatekeeper, MechanismOffer};
+
+    fn policy(places: Arc<Places>) -> Policy {
+        let (users, key) = (Arc::new(Table::parse(b"").unwrap()), DecoyKey::random().unwrap().into());
+        let gatekeeper = Gatekeeper::new(users, key, None).unwrap();
+        let offer = MechanismOffer::default();
+        let store = MailStore::new("mail".into(), gatekeeper.into(), offer, Arc::clone(&places));
+        Policy {
+            config: ServerConfig::default().into(),
+            store: store.into(),
+            places,
+            apop_host: None,
+            proxies: Vec::new(),
+            xclient_proxies: Vec::new(),
+            trust_all: false,
+        }
+    }
 
     /// A backend with every message on the spot, and what it was told to expect.
     struct Ready(Vec<MessageNumber>);
@@ -259,8 +309,9 @@ mod tests {
     fn calls_on_the_spot_reach_the_store() {
         let places = Places::new(crate::ConnectionLimits::new(9, 9, 9));
         let caller = Caller::Client([127, 0, 0, 1].into());
-        let place = Arc::new(places.admit(caller, &Stop::new()).unwrap());
-        let mut counted = Counted { backend: Ready(Vec::new()), place };
+        let place = places.admit(caller, &Stop::new()).unwrap();
+        let seat = Arc::new(Seat { place, policy: policy(places).into() });
+        let mut counted = Counted { backend: Ready(Vec::new()), seat };
         counted.expect(&[MessageNumber::FIRST]);
         assert_eq!(counted.backend.0, [MessageNumber::FIRST]);
         assert!(counted.try_fetch(MessageNumber::FIRST, Extent::Whole).is_some());

@@ -1,26 +1,18 @@
 //! A server: bound, then serving.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::sync::Arc;
 
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
 use pop3_driver::{OnStop, Stop};
-use pop3_proto::server::{Language, ServerConfig};
-use tracing::{info, warn};
 
-use crate::announced::Announced;
 use crate::config::ServeConfig;
-use crate::descriptors;
 use crate::error::ServeError;
-use crate::gate::Gatekeeper;
 use crate::listeners::{Listeners, ServerRuntime};
 use crate::offer::MechanismOffer;
-use crate::places::Places;
-use crate::policy::Policy;
-use crate::store::MailStore;
-use crate::users::{DecoyKey, Users};
+use crate::reload::{Live, ServerHandle};
+use crate::users::Users;
 
 /// A POP3 server whose listeners are bound. Clients can connect, and are served once it [runs](Self::run).
 ///
@@ -50,9 +42,8 @@ use crate::users::{DecoyKey, Users};
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
-    policy: Policy,
+    live: Arc<Live>,
     role: Role,
-    offer: MechanismOffer,
 }
 
 impl Server {
@@ -63,32 +54,12 @@ impl Server {
     /// # Errors
     /// Returns an error if a setting cannot be used, an address cannot be bound, or the system provides no threads.
     pub fn bind(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
-        if !config.maildrops.is_dir() {
-            let folder = config.maildrops.display();
-            return Err(ServeError::unusable(format!(
-                "the directory of the maildrops {folder} does not exist or is not a directory; create it"
-            )));
-        }
-        if config.idle_timeout < Duration::from_secs(600) {
-            warn!("the idle timeout is below the 600 seconds that RFC 1939 requires");
-        }
-        let implicit = config.listeners.iter().any(|(entrance, _)| *entrance == Entrance::Implicit);
-        let role = match &config.certificate {
-            Some(certificate) => Role::Server(certificate.config()),
-            None if implicit => return Err(ServeError::unusable("a listener for TLS needs a certificate")),
-            None => Role::None,
-        };
-        let offer = MechanismOffer::new(&config)?;
+        config.checked()?;
         let listeners = Listeners::bind(&config.listeners)?;
         listeners.warn();
-        if let Some(advice) = offer.advice(&users.profile()) {
-            warn!("{advice}");
-        }
-        let open_files = descriptors::limit();
-        let most = descriptors::bound(config.limits.total, open_files, config.listeners.len());
-        info!(max_connections = most, open_files, "limits");
-        let policy = policy(config, users, offer.clone(), &role, most)?;
-        Ok(Self { listeners, policy, role, offer })
+        let live = Live::new(config, users)?;
+        let role = Role::ReloadableServer(live.tls().clone());
+        Ok(Self { listeners, live: live.into(), role })
     }
 
     /// Returns the addresses on which it listens, in the order of the settings. A port 0 is replaced by the port
@@ -99,8 +70,14 @@ impl Server {
 
     /// Returns the mechanisms that AUTH offers.
     #[must_use]
-    pub const fn offer(&self) -> &MechanismOffer {
-        &self.offer
+    pub fn offer(&self) -> MechanismOffer {
+        self.handle().offer()
+    }
+
+    /// Returns a handle with which the settings can be replaced while the server runs.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle::new(Arc::clone(&self.live))
     }
 
     /// Serves on a runtime of its own. Blocks until the switch is stopped and the busy sessions have ended.
@@ -108,8 +85,8 @@ impl Server {
     /// # Errors
     /// Returns an error if the runtime cannot be started, or if a listener fails permanently.
     pub fn run(self, runtime: ServerRuntime, stop: &Stop) -> Result<(), ServeError> {
-        let _close = close_on_stop(&self.policy, stop);
-        self.listeners.serve(runtime, self.policy, &self.role, stop)
+        let _close = close_on_stop(&self.live, stop);
+        self.listeners.serve(runtime, self.live.policy(), &self.role, stop)
     }
 
     /// Serves on the current tokio runtime until the switch is stopped and the busy sessions have ended. Listeners
@@ -119,58 +96,14 @@ impl Server {
     /// Returns an error if a listener fails permanently.
     #[cfg(feature = "tokio")]
     pub async fn serve(self, stop: &Stop) -> Result<(), ServeError> {
-        let _close = close_on_stop(&self.policy, stop);
-        let served = self.listeners.serve_tokio(self.policy, &self.role, stop).await;
+        let _close = close_on_stop(&self.live, stop);
+        let served = self.listeners.serve_tokio(self.live.policy(), &self.role, stop).await;
         served.map_err(|error| crate::listeners::failed(&error))
     }
 }
 
 /// At the end, who waits for a check is told so at once, and its session ends.
-fn close_on_stop(policy: &Policy, stop: &Stop) -> OnStop {
-    let store = Arc::clone(&policy.store);
-    stop.on_stop(move || store.gatekeeper().close())
-}
-
-fn policy(
-    config: ServeConfig,
-    users: Arc<dyn Users>,
-    offer: MechanismOffer,
-    role: &Role,
-    most: u32,
-) -> Result<Policy, ServeError> {
-    let mut session = ServerConfig::default();
-    session.starttls = matches!(role, Role::Server(_));
-    session.limits.login_timeout = config.login_timeout;
-    session.limits.idle_timeout = config.idle_timeout;
-    if let Some(host) = &config.host {
-        session.greeting = format!("{host} POP3 server ready");
-    }
-    if let Some(text) = &config.implementation {
-        session.implementation = Some(text.clone());
-    }
-    if config.utf8 {
-        session.utf8 = true;
-        session.utf8_user = true;
-        session.languages.push(Language::english());
-        session.languages.push(Language::german());
-    }
-    let places = Places::new(crate::ConnectionLimits { total: most, ..config.limits });
-    let decoy_key = match config.decoy_key {
-        Some(key) => key,
-        None => DecoyKey::random()?.into(),
-    };
-    let gatekeeper = Gatekeeper::new(users, decoy_key, config.tokens)?;
-    let announced = Announced { login_delay: config.login_delay, expire: config.expire };
-    let store = MailStore::new(config.maildrops, gatekeeper, offer, Arc::clone(&places))
-        .with_announced(announced, config.enforce_expiry)
-        .with_utf8(config.utf8);
-    Ok(Policy {
-        config: session.into(),
-        store: store.into(),
-        places,
-        apop_host: config.apop.then(|| config.host.unwrap_or_else(|| "localhost".to_owned())),
-        proxies: config.proxies,
-        xclient_proxies: config.xclient_proxies,
-        trust_all: config.insecure_auth,
-    })
+fn close_on_stop(live: &Arc<Live>, stop: &Stop) -> OnStop {
+    let live = Arc::clone(live);
+    stop.on_stop(move || live.close())
 }

@@ -28,7 +28,7 @@ use crate::users::{LoggedIn, User, UserName};
 #[derive(Debug)]
 pub(super) struct MailStore {
     folder: PathBuf,
-    gatekeeper: Gatekeeper,
+    gatekeeper: Arc<Gatekeeper>,
     places: Arc<Places>,
     offer: MechanismOffer,
     announced: Announced,
@@ -36,10 +36,22 @@ pub(super) struct MailStore {
     enforce_expiry: bool,
     /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
     utf8: bool,
-    delays: LoginDelays,
+    logins: Arc<LastLogins>,
     /// The settings of the last session.
     config: Mutex<Option<Arc<ServerConfig>>>,
+}
+
+/// When each user has logged in last, by one clock. It outlives a reload of the settings.
+#[derive(Debug)]
+pub(super) struct LastLogins {
+    delays: LoginDelays,
     clock: Clock,
+}
+
+impl Default for LastLogins {
+    fn default() -> Self {
+        Self { delays: LoginDelays::default(), clock: Clock::start() }
+    }
 }
 
 /// A user's Maildir, open.
@@ -63,7 +75,7 @@ impl MailStore {
     /// Announces nothing, and removes what clients delete only.
     pub(super) fn new(
         folder: PathBuf,
-        gatekeeper: Gatekeeper,
+        gatekeeper: Arc<Gatekeeper>,
         offer: MechanismOffer,
         places: Arc<Places>,
     ) -> Self {
@@ -75,10 +87,14 @@ impl MailStore {
             announced: Announced::default(),
             enforce_expiry: false,
             utf8: false,
-            delays: LoginDelays::default(),
+            logins: Arc::default(),
             config: Mutex::default(),
-            clock: Clock::start(),
         }
+    }
+
+    /// Sets what is known of former logins.
+    pub(super) fn with_last_logins(self, logins: Arc<LastLogins>) -> Self {
+        Self { logins, ..self }
     }
 
     /// Sets what is announced, and whether messages that have expired are removed.
@@ -108,7 +124,7 @@ impl MailStore {
     /// Refuses who comes too soon after his last login.
     fn check_delay(&self, user: &UserName, own: Option<&User>) -> Result<(), Rejection> {
         let delay = self.announced.login_delay_of(own);
-        match self.delays.wait(user, delay, self.clock.now()) {
+        match self.logins.delays.wait(user, delay, self.logins.clock.now()) {
             Some(wait) => Err(too_soon(user, wait)),
             None => Ok(()),
         }
@@ -117,6 +133,11 @@ impl MailStore {
     /// Who checks credentials.
     pub(super) fn gatekeeper(&self) -> &Gatekeeper {
         &self.gatekeeper
+    }
+
+    /// The mechanisms that the operator wants.
+    pub(super) const fn offer(&self) -> &MechanismOffer {
+        &self.offer
     }
 
     /// What AUTH offers.
@@ -195,7 +216,8 @@ impl MailStore {
         place: UserGuard,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let delay = self.announced.login_delay_of(own);
-        self.delays.log_in(&user, delay, self.clock.now()).map_err(|wait| too_soon(&user, wait))?;
+        let LastLogins { delays, clock } = &*self.logins;
+        delays.log_in(&user, delay, clock.now()).map_err(|wait| too_soon(&user, wait))?;
         let summary = maildir.summary();
         debug!(
             user = user.as_str(),
@@ -336,7 +358,8 @@ mod tests {
         let users = UsersFile::load(&users).unwrap();
         let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(ConnectionLimits::new(9, 9, 9));
-        let store = MailStore::new(folder.path().join("mail"), gatekeeper, MechanismOffer::default(), places);
+        let store =
+            MailStore::new(folder.path().join("mail"), gatekeeper.into(), MechanismOffer::default(), places);
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
             let user = UserName::parse(name.as_bytes()).unwrap();
@@ -350,6 +373,6 @@ mod tests {
             assert!(rejection.delay() >= BUSY_DELAY && !rejection.is_of_credentials(), "{name}");
         }
         // Without a delay between logins, nobody's last login is remembered.
-        assert!(store.delays.is_empty());
+        assert!(store.logins.delays.is_empty());
     }
 }

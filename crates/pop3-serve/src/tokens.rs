@@ -83,6 +83,12 @@ impl TokenCommand {
         self
     }
 
+    /// The same command in place of another one: what that has left behind is counted on.
+    pub(super) fn succeeding(&self, old: &Self) -> Self {
+        let (command, hidden) = (self.command.clone(), self.hidden.clone());
+        Self { command, timeout: self.timeout, hidden, open: Arc::clone(&old.open) }
+    }
+
     /// Runs the command and waits for its end. It gets the token on standard input, followed by a line
     /// end, and the rest in its environment, where others may see it.
     pub(super) fn ask(&self, question: &Question<'_>) -> Result<Verdict, Fault> {

@@ -35,20 +35,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
     #[cfg(feature = "rustls")]
     pub(super) async fn handshake(self, role: &Role) -> io::Result<(Self, Option<TlsInfo>)> {
         let Self::Plain(stream) = self else { return Err(unavailable()) };
-        let (stream, tls): (TlsStream<S>, _) = match role {
-            Role::Server(config) => {
-                let own = ServerHandshake::new(config);
-                let stream = TlsAcceptor::from(own.config()).accept(stream).await?;
-                let tls = own.finish(stream.get_ref().1);
-                (TlsStream::Server(stream), tls)
-            }
-            Role::Client(connector) => {
-                let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
-                let stream = handshake.await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
-                (TlsStream::Client(stream), tls)
-            }
-            Role::None | _ => return Err(unavailable()),
+        let (stream, tls): (TlsStream<S>, _) = if let Role::Client(connector) = role {
+            let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
+            let stream = handshake.await?;
+            let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
+            (TlsStream::Client(stream), tls)
+        } else {
+            let own = ServerHandshake::new(&*role.server_config().ok_or_else(unavailable)?);
+            let stream = TlsAcceptor::from(own.config()).accept(stream).await?;
+            let tls = own.finish(stream.get_ref().1);
+            (TlsStream::Server(stream), tls)
         };
         Ok((Self::Tls(Box::new(stream)), tls))
     }

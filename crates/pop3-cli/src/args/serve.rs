@@ -15,6 +15,16 @@ use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {
+    /// Read options from this file in TOML, in which apop = true means --apop; options on the command line
+    /// win, and --apop=false turns off a switch of the file; read again at SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Check the options and the files that they name, report each mistake on a line of its own, and exit
+    #[arg(long)]
+    pub(crate) check_config: bool,
+    /// Print a configuration file with all options and their defaults, and exit
+    #[arg(long)]
+    pub(crate) print_config: bool,
     /// The directory of the maildrops: DIR/USER is the Maildir of USER
     #[arg(long, value_name = "DIR")]
     pub(crate) maildrops: PathBuf,

@@ -1,14 +1,14 @@
-//! SIGTERM and SIGINT end the server, SIGHUP has it read its files again.
+//! SIGTERM and SIGINT end the server, SIGHUP has it read its options and files again.
 
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
-use std::sync::Arc;
 use std::{panic, process, thread};
 
-use pop3_serve::{MechanismOffer, ReloadableCertificate, Stop, Users as _, UsersFile};
+use pop3_serve::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{error, info, warn};
 
+use super::reload::Reloader;
 use crate::exit::Failure;
 use crate::interrupt::on_signals;
 use crate::logging;
@@ -20,18 +20,12 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(1);
 
 /// Starts a thread that waits for signals.
-pub(super) fn watch(
-    stop: &Stop,
-    users: &Arc<UsersFile>,
-    offer: &MechanismOffer,
-    certificate: Option<Arc<ReloadableCertificate>>,
-) -> Result<(), Failure> {
-    let (stop, users, offer) = (stop.clone(), Arc::clone(users), offer.clone());
+pub(super) fn watch(stop: &Stop, mut reloader: Reloader) -> Result<(), Failure> {
+    let stop = stop.clone();
     on_signals([SIGTERM, SIGINT, SIGHUP], move |signal| {
         if signal == SIGHUP {
             // Whatever is wrong with the files, the signals to end must be heard.
-            let read = || read_again(&users, &offer, certificate.as_deref());
-            if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
+            if panic::catch_unwind(AssertUnwindSafe(|| reloader.reload())).is_err() {
                 error!("the files could not be reloaded");
             }
         } else if stop.is_stopped() {
@@ -48,23 +42,4 @@ pub(super) fn watch(
             info!("stopping");
         }
     })
-}
-
-/// Reads the users and the certificate again; what can't be read stays as it was.
-fn read_again(users: &UsersFile, offer: &MechanismOffer, certificate: Option<&ReloadableCertificate>) {
-    match users.reload() {
-        Ok(count) => {
-            info!("reloaded the users file: {count} users");
-            if let Some(advice) = offer.advice(&users.profile()) {
-                warn!("{advice}; pop3 passwd makes keys");
-            }
-        }
-        Err(failure) => error!("the old users are kept: {failure}"),
-    }
-    if let Some(certificate) = certificate {
-        match certificate.reload() {
-            Ok(()) => info!("reloaded the certificate"),
-            Err(failure) => error!("the old certificate is kept: {failure}"),
-        }
-    }
 }

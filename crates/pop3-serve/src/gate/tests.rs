@@ -5,6 +5,7 @@ use std::fs;
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
 use pop3_driver::wait;
 use pop3_proto::{ResponseCode, Secret, apop};
@@ -57,6 +58,27 @@ fn a_refused_client_is_delayed_too() {
     assert!(turned_away.iter().all(|rejection| rejection.delay() >= LONGEST_WAIT));
     let keys = wait(keeper.scram_keys("alice", Hash::Sha256, &peer(), until())).unwrap_err();
     assert!(keys.delay() >= LONGEST_WAIT);
+}
+
+// SEC-02: a reload must not make guesses free.
+#[test]
+fn failures_are_counted_on_behind_a_reload() {
+    let keeper = gatekeeper(None);
+    let wrong = || refused(&keeper, of("alice", password("wrong")), &peer()).delay();
+    for _ in 0..3 {
+        let _ = wrong();
+        let users = Table::parse(USERS.as_bytes()).unwrap();
+        keeper.start_tokens().unwrap();
+        let command = TokenCommand::new("exit 1", Duration::from_secs(60));
+        keeper.replace(Arc::new(users), None, Some(command.into()));
+    }
+    assert!(wrong() >= Duration::from_secs(8));
+    // The command of the new settings is asked.
+    let token = of("bob", Proof::Token(Secret::new(b"x".to_vec())));
+    assert!(refused(&keeper, token, &peer()).is_of_credentials());
+    // It holds for who has begun to log in before.
+    keeper.replace(Arc::new(Table::parse(b"alice:{PLAIN}other\n").unwrap()), None, None);
+    assert!(refused(&keeper, of("alice", password("secret")), &peer()).is_of_credentials());
 }
 
 // SEC-02: each kind of credentials is counted, so that no other kind makes up for it.

@@ -19,7 +19,7 @@ use tracing::warn;
 
 use super::{Listeners, converted, serve_all};
 use crate::descriptors;
-use crate::policy::{On, Policy};
+use crate::policy::{Current, On};
 
 /// The listeners of one thread.
 type Share = Vec<(Entrance, TcpListener)>;
@@ -40,7 +40,7 @@ const LEAST_BLOCKING: usize = 128;
 impl Listeners {
     /// Serves on runtimes of tokio that are made for it: one for each processor, up to a limit, if the system divides
     /// the connections among several listeners, otherwise one with several threads.
-    pub(super) fn run_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+    pub(super) fn run_tokio(self, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
         let threads = descriptors::threads(self.0.len());
         match self.shares(threads) {
             Ok(shares) => serve_shares(shares, policy, role, stop),
@@ -117,7 +117,7 @@ fn one_more(_: SocketAddr) -> io::Result<TcpListener> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-fn serve_shares(shares: Vec<Share>, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+fn serve_shares(shares: Vec<Share>, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
     let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
     let blocking = (BLOCKING / shares.len().max(1)).max(LEAST_BLOCKING);
     let worker = |share| Worker::new(share, blocking);

@@ -15,6 +15,7 @@ use crate::users::UserName;
 /// Who has a place. Whoever calls has the lock.
 #[derive(Debug, Default)]
 pub(super) struct Table {
+    most: ConnectionLimits,
     /// The number of the next connection: an older one has a lower one.
     next: u64,
     /// Connections that have a place.
@@ -58,24 +59,34 @@ struct Held {
 type Victim = Option<Stop>;
 
 impl Table {
-    pub(super) fn admit(
-        &mut self,
-        most: &ConnectionLimits,
-        from: Caller,
-        end: &Stop,
-    ) -> Result<(u64, Victim), Refusal> {
+    pub(super) fn new(most: ConnectionLimits) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// Changes the limits. Returns the switches of those that lose their places.
+    pub(super) fn set_limits(&mut self, most: ConnectionLimits) -> Vec<Stop> {
+        self.most = most;
+        let mut surplus = Vec::new();
+        while self.present > most.total {
+            let Some(&(_, Reverse(oldest), _)) = self.ranks.last() else { break };
+            surplus.extend(self.lose(oldest));
+        }
+        surplus
+    }
+
+    pub(super) fn admit(&mut self, from: Caller, end: &Stop) -> Result<(u64, Victim), Refusal> {
         let (source, limited) = match from {
             Caller::Client(address) => (Source::from(address), true),
             Caller::Proxy(address) => (Source::from(address), false),
         };
-        let victim = if limited && self.places_of(source) >= most.per_address {
+        let victim = if limited && self.places_of(source) >= self.most.per_address {
             Some(self.own_oldest(source).ok_or(Refusal::Address)?)
-        } else if self.present >= most.total {
+        } else if self.present >= self.most.total {
             Some(self.oldest_of_the_most(source).ok_or(Refusal::Total)?)
         } else {
             None
         };
-        let victim = self.take_from(most, victim, source)?;
+        let victim = self.take_from(victim, source)?;
         let id = self.next;
         self.next += 1;
         self.present += 1;
@@ -85,24 +96,19 @@ impl Table {
     }
 
     /// Moves a connection to the source of a client.
-    pub(super) fn speaks_for(
-        &mut self,
-        most: &ConnectionLimits,
-        id: u64,
-        client: IpAddr,
-    ) -> Result<Victim, Refusal> {
+    pub(super) fn speaks_for(&mut self, id: u64, client: IpAddr) -> Result<Victim, Refusal> {
         let source = Source::from(client);
         let Some(connection) = self.connections.get(&id) else { return Ok(None) };
         let (before, waiting) = (connection.source, connection.state == State::Waiting);
         if before == source || connection.state == State::Lost {
             return Ok(None);
         }
-        let victim = if self.places_of(source) >= most.per_address {
+        let victim = if self.places_of(source) >= self.most.per_address {
             Some(self.own_oldest(source).ok_or(Refusal::Address)?)
         } else {
             None
         };
-        let victim = self.take_from(most, victim, source)?;
+        let victim = self.take_from(victim, source)?;
         self.exit(before, id);
         self.enter(source, id, waiting);
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -138,12 +144,12 @@ impl Table {
         }
     }
 
-    pub(super) fn log_in(&mut self, most: &ConnectionLimits, user: &UserName) -> Result<(), Refusal> {
-        let count = self.users.entry(user.clone()).or_default();
-        if *count >= most.per_user {
+    pub(super) fn log_in(&mut self, user: &UserName) -> Result<(), Refusal> {
+        let count = self.users.get(user).copied().unwrap_or_default();
+        if count >= self.most.per_user {
             return Err(Refusal::User);
         }
-        *count += 1;
+        self.users.insert(user.clone(), count + 1);
         Ok(())
     }
 
@@ -167,9 +173,11 @@ impl Table {
             && self.users.is_empty()
     }
 
-    /// Compares the counts with the connections, and with the limits.
+    /// Compares the counts with the connections, and with the limits. Call it when nothing has been beyond the limits
+    /// since they were lowered.
     #[cfg(test)]
-    pub(super) fn assert_consistent(&self, most: &ConnectionLimits) {
+    pub(super) fn assert_consistent(&self) {
+        let most = &self.most;
         let (lost, present): (Vec<_>, Vec<_>) =
             self.connections.iter().partition(|(_, connection)| connection.state == State::Lost);
         assert_eq!((self.leaving as usize, self.present as usize), (lost.len(), present.len()), "{self:?}");
@@ -212,25 +220,25 @@ impl Table {
     /// Takes its place from a connection, unless too many are on their way out: each of them still has its
     /// descriptor. Half of that room is left to newcomers whose source has nothing else without a login: those
     /// who come back as fast as they lose their places would fill it.
-    fn take_from(
-        &mut self,
-        most: &ConnectionLimits,
-        victim: Option<u64>,
-        newcomer: Source,
-    ) -> Result<Victim, Refusal> {
+    fn take_from(&mut self, victim: Option<u64>, newcomer: Source) -> Result<Victim, Refusal> {
         let Some(id) = victim else { return Ok(None) };
-        let room = Places::most_leaving(most.total);
+        let room = Places::most_leaving(self.most.total);
         let is_first = self.sources.get(&newcomer).is_none_or(|held| held.waiting.is_empty());
         if self.leaving >= if is_first { room } else { room / 2 } {
             return Err(Refusal::Total);
         }
-        let Some(connection) = self.connections.get_mut(&id) else { return Ok(None) };
+        Ok(self.lose(id))
+    }
+
+    /// The connection loses its place.
+    fn lose(&mut self, id: u64) -> Victim {
+        let connection = self.connections.get_mut(&id)?;
         connection.state = State::Lost;
         let (source, end) = (connection.source, connection.end.clone());
         self.present -= 1;
         self.leaving += 1;
         self.exit(source, id);
-        Ok(Some(end))
+        Some(end)
     }
 
     /// Returns whether the connection still has its place.

@@ -65,11 +65,11 @@ impl DecoyKey {
         Self::load(path)?.ok_or_else(vanished)
     }
 
-    pub(super) fn expose(&self) -> &[u8] {
-        self.0.expose()
-    }
-
-    fn load(path: &Path) -> Result<Option<Self>, ServeError> {
+    /// Reads the key from a file. Returns `None` if there is no file.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, contains no key, or can be read by others than its owner.
+    pub fn load(path: &Path) -> Result<Option<Self>, ServeError> {
         let wrong = |why: &str| {
             ServeError::unusable(format!(
                 "{} can't be used as decoy key: \
@@ -97,6 +97,10 @@ impl DecoyKey {
         let octets = octets.filter(|octets| octets.len() == OCTETS && rest == b"\n");
         let octets = octets.ok_or_else(|| wrong("it does not contain 64 hexadecimal digits; remove it"))?;
         Ok(Some(Self(Secret::new(octets))))
+    }
+
+    pub(super) fn expose(&self) -> &[u8] {
+        self.0.expose()
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {

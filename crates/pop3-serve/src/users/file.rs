@@ -39,6 +39,12 @@ impl UsersFile {
         Ok(count)
     }
 
+    /// Returns the number of users.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.table().len()
+    }
+
     /// Returns a warning about unwise contents of the file, as one line, if there is a reason.
     #[must_use]
     pub fn warning(&self) -> Option<String> {

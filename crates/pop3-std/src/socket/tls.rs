@@ -16,23 +16,18 @@ impl Tls {
         timed: &mut Timed<S>,
         role: &Role,
     ) -> io::Result<(Self, Option<TlsInfo>)> {
-        match role {
-            Role::Server(config) => {
-                let own = ServerHandshake::new(config);
-                let mut tls = ServerConnection::new(own.config()).map_err(io::Error::other)?;
-                complete(&mut tls, timed)?;
-                let info = own.finish(&tls);
-                Ok((Self(tls.into()), info))
-            }
-            Role::Client(connector) => {
-                let tls = ClientConnection::new(connector.config(), connector.name());
-                let mut tls = tls.map_err(io::Error::other)?;
-                complete(&mut tls, timed)?;
-                let info = TlsInfo::of_client(&tls, connector.server_name());
-                Ok((Self(tls.into()), info))
-            }
-            Role::None | _ => Err(unavailable()),
+        if let Role::Client(connector) = role {
+            let tls = ClientConnection::new(connector.config(), connector.name());
+            let mut tls = tls.map_err(io::Error::other)?;
+            complete(&mut tls, timed)?;
+            let info = TlsInfo::of_client(&tls, connector.server_name());
+            return Ok((Self(tls.into()), info));
         }
+        let own = ServerHandshake::new(&*role.server_config().ok_or_else(unavailable)?);
+        let mut tls = ServerConnection::new(own.config()).map_err(io::Error::other)?;
+        complete(&mut tls, timed)?;
+        let info = own.finish(&tls);
+        Ok((Self(tls.into()), info))
     }
 
     pub(super) fn receive<S: Stream>(

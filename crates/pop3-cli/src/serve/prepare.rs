@@ -1,0 +1,218 @@
+//! What the options of `pop3 serve` stand for, with the files that they name.
+
+use core::net::Ipv4Addr;
+use std::sync::Arc;
+
+use pop3_sasl::Mechanism;
+use pop3_serve::{
+    ConnectionLimits, DecoyKey, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind, TokenCommand,
+    UsersFile, this_host,
+};
+use tracing::{info, warn};
+
+use crate::args::Serve;
+use crate::exit::Failure;
+use crate::password::VARIABLE;
+
+/// What a server needs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) config: ServeConfig,
+    pub(super) users: Arc<UsersFile>,
+}
+
+/// What is wrong, and the option that it is about.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) option: &'static str,
+    pub(super) failure: Failure,
+}
+
+/// A self-signed certificate, which stays while the name of the host does.
+#[derive(Clone, Debug)]
+pub(super) struct SelfSigned {
+    host: String,
+    certificate: ReloadableCertificate,
+}
+
+/// What is prepared, and whether files may be made for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Serve,
+    Check,
+}
+
+/// Reads all files. `made` is the self-signed certificate of the server that runs, if there is one.
+///
+/// # Errors
+/// All that is wrong.
+pub(super) fn prepare(
+    options: &Serve,
+    made: &mut Option<SelfSigned>,
+    purpose: Purpose,
+) -> Result<Prepared, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut note = |fault| faults.push(fault);
+    let users = UsersFile::load(&options.users).map_err(|error| note(Fault::new("users", error))).ok();
+    let host = options.hostname.clone().unwrap_or_else(this_host);
+    let certificate = certificate(options, &host, made);
+    let has_certificate = certificate.is_ok();
+    let certificate = certificate.map_err(&mut note).ok().flatten();
+    let mut config = config(options, host, certificate);
+    for bad in config.check() {
+        let (option, without_certificate) = match bad.setting {
+            "mechanisms" => ("auth-mechanisms", false),
+            "listen_tls" => ("listen-tls", false),
+            other => (other, true),
+        };
+        if has_certificate || without_certificate {
+            note(Fault { option, failure: explain(bad.error) });
+        }
+    }
+    // It is only made for a server that begins.
+    let may_make = purpose == Purpose::Serve && faults.is_empty();
+    match decoy_key(options, may_make) {
+        Ok(key) => config.decoy_key = key.map(Arc::new),
+        Err(fault) => faults.push(fault),
+    }
+    match users {
+        Some(users) if faults.is_empty() => Ok(Prepared { config, users: users.into() }),
+        _ => Err(faults),
+    }
+}
+
+impl Fault {
+    fn new(option: &'static str, failure: impl Into<Failure>) -> Self {
+        Self { option, failure: failure.into() }
+    }
+}
+
+/// The settings that the options stand for.
+fn config(options: &Serve, host: String, certificate: Option<ReloadableCertificate>) -> ServeConfig {
+    let mut config = ServeConfig::new(&options.maildrops);
+    config.certificate = certificate.map(Arc::new);
+    config.host = Some(host);
+    for &address in &options.listen {
+        config = config.listen(address);
+    }
+    for &address in &options.listen_tls {
+        config = config.listen_tls(address);
+    }
+    if config.listeners.is_empty() {
+        config = config.listen((Ipv4Addr::LOCALHOST, 1110).into());
+        if config.certificate.is_some() {
+            config = config.listen_tls((Ipv4Addr::LOCALHOST, 1995).into());
+        }
+    }
+    config.mechanisms = options.auth_mechanisms.clone();
+    config.channel_binding = options.channel_binding;
+    config.apop = options.apop;
+    config.utf8 = options.utf8;
+    config.insecure_auth = options.allow_insecure_auth;
+    config.tokens = options
+        .token_command
+        .as_ref()
+        .map(|command| TokenCommand::new(command, options.token_timeout).hiding(VARIABLE).into());
+    config.proxies.clone_from(&options.proxy_from);
+    config.xclient_proxies.clone_from(&options.xclient_from);
+    config.login_delay = options.login_delay;
+    config.expire = options.expire;
+    config.enforce_expiry = options.expire_enforce;
+    config.implementation.clone_from(&options.implementation);
+    config.idle_timeout = options.idle_timeout;
+    config.login_timeout = options.login_timeout;
+    config.limits = ConnectionLimits::new(
+        options.max_connections,
+        options.max_connections_per_ip,
+        options.max_connections_per_user,
+    );
+    config
+}
+
+/// The key of salts, from its file, which may be made where there is none; `None` where that can't be.
+fn decoy_key(options: &Serve, may_make: bool) -> Result<Option<DecoyKey>, Fault> {
+    let default = || DecoyKey::default_path(&options.users);
+    let path = options.decoy_key.clone().unwrap_or_else(default);
+    let fault = |error| Fault::new("decoy-key", error);
+    if !may_make {
+        return DecoyKey::load(&path).map_err(fault);
+    }
+    match DecoyKey::load_or_make(&path) {
+        Err(error) if error.kind() == ServeErrorKind::NotMade => {
+            warn!("{error}; choose another file with --decoy-key");
+            Ok(None)
+        }
+        key => key.map(Some).map_err(fault),
+    }
+}
+
+fn certificate(
+    options: &Serve,
+    host: &str,
+    made: &mut Option<SelfSigned>,
+) -> Result<Option<ReloadableCertificate>, Fault> {
+    let certificate = if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
+        ReloadableCertificate::from_files(chain, key).map_err(|error| Fault::new("tls-cert", error))?
+    } else if options.tls_self_signed {
+        self_signed(host, made).map_err(|error| Fault::new("tls-self-signed", error))?
+    } else if options.listen_tls.is_empty() && options.tls_client_ca.is_none() {
+        return Ok(None);
+    } else {
+        let option = if options.listen_tls.is_empty() { "tls-client-ca" } else { "listen-tls" };
+        let needs = "needs a certificate: --tls-cert and --tls-key, or --tls-self-signed";
+        return Err(Fault::new(option, Failure::usage(format!("--{option} {needs}"))));
+    };
+    match &options.tls_client_ca {
+        Some(authorities) => certificate
+            .with_client_authorities(authorities)
+            .map(Some)
+            .map_err(|error| Fault::new("tls-client-ca", error)),
+        None => Ok(Some(certificate)),
+    }
+}
+
+fn self_signed(host: &str, made: &mut Option<SelfSigned>) -> Result<ReloadableCertificate, ServeError> {
+    if let Some(made) = made.as_ref().filter(|made| made.host == host) {
+        return Ok(made.certificate.clone());
+    }
+    info!("the certificate is self-signed and lasts as long as this process");
+    let certificate = ReloadableCertificate::self_signed(host)?;
+    *made = Some(SelfSigned { host: host.to_owned(), certificate: certificate.clone() });
+    Ok(certificate)
+}
+
+/// The failure, which names the option that is missing.
+pub(super) fn explain(error: ServeError) -> Failure {
+    let ServeErrorKind::Unsupported(mechanism) = error.kind() else { return error.into() };
+    let option = if mechanism == Mechanism::External { "--tls-client-ca" } else { "--token-command" };
+    Failure::usage(format!("{} needs {option}", mechanism.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn a_self_signed_certificate_stays_while_the_host_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let users = folder.path().join("users");
+        std::fs::write(&users, "").unwrap();
+        let mut made = None;
+        let mut chain = |host: &str| {
+            let line = ["pop3", "serve", "--tls-self-signed", "--hostname", host, "--maildrops"];
+            let line = line.map(Into::into).into_iter().chain([folder.path().into(), "--users".into()]);
+            let line = line.chain([users.clone().into_os_string()]);
+            let Ok(Cli { command: Command::Serve(serve) }) = Cli::try_parse_from(line) else {
+                panic!("not serve")
+            };
+            let prepared = prepare(&serve, &mut made, Purpose::Check).unwrap();
+            prepared.config.certificate.unwrap().chain()
+        };
+        let first = chain("a.example");
+        assert_eq!(chain("a.example"), first);
+        assert_ne!(chain("b.example"), first);
+    }
+}

@@ -1,0 +1,79 @@
+//! SIGHUP has the server read its options and files again.
+
+use pop3_serve::ServerHandle;
+use tracing::{error, info, warn};
+
+use super::lines;
+use super::prepare::{Purpose, SelfSigned, explain, prepare};
+use crate::args::{Command, Serve};
+use crate::config::{CommandLine, Given, NEEDS_RESTART, Refused, Settings};
+use crate::exit::first_line;
+use crate::logging;
+
+/// What is read again, and for which server.
+#[derive(Debug)]
+pub(super) struct Reloader {
+    pub(super) line: CommandLine,
+    pub(super) handle: ServerHandle,
+    /// The options with which the server began.
+    pub(super) started: Settings,
+    /// The options that were read last.
+    pub(super) current: Settings,
+    pub(super) made: Option<SelfSigned>,
+}
+
+impl Reloader {
+    /// Reads everything again. If anything is wrong, nothing changes, and each mistake is logged.
+    pub(super) fn reload(&mut self) {
+        let read = match self.line.read() {
+            Ok(Given::Run(Command::Serve(options), settings)) => self.replace(&options, settings),
+            Ok(_) => Err(vec!["this is not the command line of a server".to_owned()]),
+            Err(Refused::CommandLine(error)) => Err(vec![first_line(&error)]),
+            Err(Refused::File(mistakes)) => Err(mistakes.iter().map(ToString::to_string).collect()),
+        };
+        for mistake in read.err().unwrap_or_default() {
+            error!("the old settings are kept: {mistake}");
+        }
+    }
+
+    fn replace(&mut self, options: &Serve, settings: Settings) -> Result<(), Vec<String>> {
+        let mut made = self.made.clone();
+        let prepared =
+            prepare(options, &mut made, Purpose::Serve).map_err(|faults| lines(&settings, &faults))?;
+        let (users, has_certificate) = (prepared.users, prepared.config.certificate.is_some());
+        let warning = users.warning();
+        let count = users.count();
+        let not_changed =
+            self.handle.reload(prepared.config, users).map_err(|error| vec![explain(error).message()])?;
+        self.made = made;
+        logging::set_level(options.log.level);
+        info!("reloaded the users file: {count} users");
+        if let Some(warning) = warning {
+            warn!("{warning}");
+        }
+        if has_certificate {
+            info!("reloaded the certificate");
+        }
+        if let Some(file) = settings.file() {
+            let changed: Vec<_> = settings.differences(&self.current).collect();
+            let changed = if changed.is_empty() { "none".to_owned() } else { changed.join(", ") };
+            info!(file = %file.display(), changed, "reloaded the settings");
+        }
+        for one in not_changed {
+            needs_restart(&one.setting.replace('_', "-"), &one.current, &one.wanted);
+        }
+        // The listeners are told by the server, which knows their defaults.
+        let others = settings.differences(&self.started);
+        for option in others.filter(|option| NEEDS_RESTART.contains(option) && !option.starts_with("listen"))
+        {
+            needs_restart(option, &self.started.value(option), &settings.value(option));
+        }
+        self.current = settings;
+        Ok(())
+    }
+}
+
+fn needs_restart(option: &str, current: &str, wanted: &str) {
+    let [current, wanted] = [current, wanted].map(|value| if value.is_empty() { "none" } else { value });
+    warn!("{option} needs a restart: it is still {current}, not {wanted}");
+}

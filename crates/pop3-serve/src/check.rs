@@ -1,0 +1,61 @@
+//! What can be seen of the settings without doing anything.
+
+use std::collections::HashSet;
+
+use pop3_driver::server::Entrance;
+
+use crate::config::ServeConfig;
+use crate::error::ServeError;
+use crate::offer::MechanismOffer;
+
+/// A setting that cannot be used, found by [`ServeConfig::check`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BadSetting {
+    /// The name of the field of [`ServeConfig`], or `listen` or `listen_tls` for the listeners without and with TLS from
+    /// the first octet.
+    pub setting: &'static str,
+    /// Why it cannot be used.
+    pub error: ServeError,
+}
+
+impl ServeConfig {
+    /// Checks the settings without binding a listener or changing anything: the directory of the maildrops exists, each
+    /// mechanism can be checked, no address is there twice, and listeners for TLS have a certificate.
+    ///
+    /// Returns all faults. [`Server::bind`](crate::Server::bind) and [`ServerHandle::reload`](crate::ServerHandle::reload)
+    /// return the first one as their error.
+    #[must_use]
+    pub fn check(&self) -> Vec<BadSetting> {
+        let unusable = |setting, text: String| BadSetting { setting, error: ServeError::unusable(text) };
+        let mut bad = Vec::new();
+        if !self.maildrops.is_dir() {
+            let folder = self.maildrops.display();
+            bad.push(unusable(
+                "maildrops",
+                format!(
+                    "the directory of the maildrops {folder} does not exist or is not a directory; create it"
+                ),
+            ));
+        }
+        let is_implicit = |(entrance, _): &(Entrance, _)| *entrance == Entrance::Implicit;
+        if self.certificate.is_none() && self.listeners.iter().any(is_implicit) {
+            bad.push(unusable("listen_tls", "a listener for TLS needs a certificate".to_owned()));
+        }
+        bad.extend(MechanismOffer::new(self).err().map(|error| BadSetting { setting: "mechanisms", error }));
+        let mut seen = HashSet::new();
+        for listener in self.listeners.iter().filter(|(_, address)| address.port() != 0) {
+            let address = listener.1;
+            if !seen.insert(address) {
+                let setting = if is_implicit(listener) { "listen_tls" } else { "listen" };
+                bad.push(unusable(setting, format!("there are two listeners on {address}; remove one")));
+            }
+        }
+        bad
+    }
+
+    /// The first fault as an error.
+    pub(crate) fn checked(&self) -> Result<(), ServeError> {
+        self.check().into_iter().next().map_or(Ok(()), |bad| Err(bad.error))
+    }
+}

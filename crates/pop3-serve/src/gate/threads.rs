@@ -1,0 +1,40 @@
+//! The threads that check credentials.
+
+use std::thread;
+
+use crate::error::ServeError;
+use crate::tokens::{MOST, MOST_OF_ONE};
+use crate::workers::{Bounds, Workers};
+
+/// Starts threads.
+///
+/// # Errors
+/// When the system gives none.
+pub(super) fn start(bounds: Bounds) -> Result<Workers, ServeError> {
+    Workers::start(bounds)
+        .map_err(|error| ServeError::system(format!("can't start the threads that check logins: {error}")))
+}
+
+/// The workers that compute hashes: one for each processor, as each takes memory too.
+pub(super) fn hashes() -> Bounds {
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    Bounds {
+        name: "hash",
+        threads,
+        // Of several one is kept for others.
+        running_of_one: threads.saturating_sub(1).max(1),
+        waiting_of_one: 32,
+        waiting: 512,
+        yielding: true,
+    }
+}
+
+/// The workers that wait for token commands.
+pub(super) const TOKENS: Bounds = Bounds {
+    name: "tokens",
+    threads: MOST,
+    running_of_one: MOST_OF_ONE,
+    waiting_of_one: 32,
+    waiting: 256,
+    yielding: false,
+};
