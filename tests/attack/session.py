@@ -76,6 +76,18 @@ class Session:
         self._ended = not got
         return bool(got)
 
+    def gather(self, octets: int) -> bool:
+        """Reads until so many octets wait to be taken as lines and messages. False if the connection ends before."""
+        parts, size = [self._buffer], len(self._buffer)
+        while size < octets:
+            self._buffer = b""
+            if not self.more():
+                break
+            parts.append(self._buffer)
+            size += len(self._buffer)
+        self._buffer = b"".join(parts)
+        return size >= octets
+
     def line(self) -> bytes:
         """The next line, without its end. Empty at the end of the connection."""
         while b"\n" not in self._buffer:
