@@ -100,10 +100,7 @@ def clear_text_behind_stls_is_not_believed(arena: Arena) -> str:
 
 def ends(session: Session) -> bytes:
     """All that the server sends when nothing more will come."""
-    try:
-        session.socket.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
+    session.half_close()
     return session.rest()
 
 

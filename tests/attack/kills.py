@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import socket
 import threading
 import time
+from collections.abc import Iterator
 
 from arena import INTRUDER, Arena, Ours, counted, letter, wire
 from basics import PATIENCE, Failed, attack, must
@@ -114,6 +117,7 @@ class Visitors:
     def __init__(self, server: Ours, count: int) -> None:
         self.server, self.faults, self.served = server, [], 0
         self._lock, self._over, self._dying = threading.Lock(), threading.Event(), threading.Event()
+        self._open: set[Session] = set()
         self._threads = [threading.Thread(target=self._visits, args=(number,)) for number in range(count)]
 
     def start(self) -> None:
@@ -130,7 +134,7 @@ class Visitors:
                 self._dying.wait(0.01)
 
     def _visit(self, number: int) -> None:
-        with self.server.raw(number) as session:
+        with self.server.raw(number) as session, self._known(session):
             session.line()
             reply = session.log_in(f"u{number}", INTRUDER.password)
             if reply.startswith(b"+OK"):
@@ -141,6 +145,16 @@ class Visitors:
                     self.served += 1
             elif b"[AUTH]" in reply:
                 self.faults.append(f"u{number}: {reply!r}")
+
+    @contextlib.contextmanager
+    def _known(self, session: Session) -> Iterator[None]:
+        with self._lock:
+            self._open.add(session)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(session)
 
     def all_served(self) -> None:
         """Waits until a session has ended that began after now, or one has failed."""
@@ -160,7 +174,12 @@ class Visitors:
         self._dying.set()
         self._over.set()
         for thread in self._threads:
-            thread.join()
+            # Who was about to connect when the server died may wait for a greeting: nothing tells that nobody is there.
+            while thread.is_alive():
+                with self._lock:
+                    for session in self._open:
+                        session.half_close(socket.SHUT_RDWR)
+                thread.join(0.1)
 
 
 def reload(server: Ours, text: str, wait: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -161,6 +162,11 @@ class Session:
             self.socket = (context or trusting()).wrap_socket(self.socket, server_hostname="localhost")
         except TimeoutError as late:
             raise Failed(f"no handshake for {PATIENCE:.0f} s") from late
+
+    def half_close(self, how: int = socket.SHUT_WR) -> None:
+        """Ends one direction, or both. The server may have been faster."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(how)
 
     def reset(self) -> None:
         """Ends the connection with RST."""
