@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import selectors
 import signal
 import ssl
 import subprocess
@@ -17,11 +15,12 @@ from pathlib import Path
 
 from basics import PATIENCE, Bounds, Failed, must
 from log_lines import judge_log
-from net import Processes
+from maildir import make_maildir
+from net import HOST, Processes
+from serve import listening, serve_command
 from session import Session, connect
 from watch import Watch, figures, given_up, judged, resting
 
-HOST = "127.0.0.1"
 # Comes from an address of its own, like a client that has nothing to do with the attack.
 HONEST = "127.200.200.200"
 # For attacks that need their connections for as long as they take, on any machine.
@@ -155,6 +154,7 @@ class Server:
 class Foreign(Server):
     """A server that was there before, of which nothing but the outside can be seen, and its process, if its id is given."""
 
+    login_timeout = 60.0
     watch: Watch | None = None
 
     def begin(self, pid: int | None) -> None:
@@ -193,8 +193,7 @@ class Ours(Server):
 
     def deliver(self, user: str, messages: list[bytes], first: int = 1) -> None:
         """Puts the messages into the user's Maildir, in this order."""
-        for sub in ("cur", "new", "tmp"):
-            (self.maildir(user) / sub).mkdir(parents=True, exist_ok=True)
+        make_maildir(self.maildir(user))
         for number, message in enumerate(messages, first):
             (self.maildir(user) / "new" / f"{1_700_000_000 + number}.M{number}.attack").write_bytes(message)
 
@@ -218,26 +217,11 @@ class Ours(Server):
         """Starts the server on ports of its own choice, and waits for its line `ready`."""
         self.process = self.processes.start(self.command, self.log, stdout=subprocess.PIPE)
         self.pid = self.process.pid
-        ports = self._listening()
+        try:
+            ports = listening(self.process, self.log, PATIENCE)
+        except RuntimeError as failure:
+            raise Failed(str(failure)) from failure
         self.plain, self.tls = ports["pop3"], ports.get("pop3s")
-
-    def _listening(self) -> dict[str, int]:
-        stdout = self.process.stdout
-        assert stdout is not None
-        text, ports, end = b"", {}, time.monotonic() + PATIENCE
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            while b"ready\n" not in text:
-                left = end - time.monotonic()
-                got = os.read(stdout.fileno(), 4096) if left > 0 and selector.select(left) else b""
-                must(got, f"the server does not start: {text!r} {self.said()[-1500:]}")
-                text += got
-        stdout.close()
-        for line in text.decode().splitlines():
-            words = line.split()
-            if len(words) == 3 and words[0] == "listening":
-                ports.setdefault(words[1], int(words[2].rpartition(":")[2]))
-        return ports
 
     def begin(self) -> None:
         """Starts, serves one client, and remembers what the process takes then."""
@@ -363,9 +347,8 @@ class OurArena(Arena):
         """
         home = self.work / f"{self.runtime}-{len(list(self.work.iterdir()))}"
         home.mkdir()
-        command = [str(self.program), "serve", "--maildrops", str(home / "maildrops"), "--users", str(home / "users"),
-                   "--listen", f"{HOST}:{port}", "--listen-tls", f"{HOST}:0", "--tls-cert", str(self.work / "cert.pem"),
-                   "--tls-key", str(self.work / "key.pem"), "--hostname", "localhost", "--runtime", self.runtime, *options]
+        command = serve_command(self.program, self.runtime, home / "maildrops", home / "users", self.work / "cert.pem", self.work / "key.pem",
+                                "--hostname", "localhost", *options, port=port)
         server = Ours(self.processes, command, home, self.runtime)
         self.servers.append(server)
         server.patient = self.long

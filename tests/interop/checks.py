@@ -207,7 +207,7 @@ class ServerChecks:
 
     def login_soon(self, mode: str) -> poplib.POP3:
         """Logs in as soon as the previous session has ended. A server may need a moment to notice that."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while True:
             try:
                 return poplib_session(self.server, self.login, mode)
