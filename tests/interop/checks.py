@@ -363,7 +363,7 @@ class FetchChecks:
         fetcher = self.fetcher(self.directory())
         compare(self.expected(messages), fetcher.run(self.peer, self.login, mode, "--delete"))
         # Courier answers QUIT before it removes anything.
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while self.peer.stored("alice") and time.monotonic() < deadline:
             time.sleep(0.01)
         expect(f"{self.peer.stored('alice')} messages are left", self.peer.stored("alice") == 0)
