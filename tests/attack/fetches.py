@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import signal
 import subprocess
 import time
-from collections import Counter
 
 from arena import HOST, INTRUDER, Arena, Ours, letter, wire
 from basics import PATIENCE, Failed, attack, must
@@ -17,24 +17,30 @@ from net import free_ports
 PART, TRIES = 40, 10
 
 
+def digest(message: bytes) -> bytes:
+    return hashlib.sha256(message).digest()
+
+
 class Mail:
     """Mail that comes again and again, and what has arrived of it in the target of `pop3 fetch`."""
 
     def __init__(self, server: Ours) -> None:
         self.server = server
         self.target, self.password = server.home / "target", server.home / "password"
-        self.sent: Counter[bytes] = Counter()
+        # Hashes of the messages, no two of which are the same, and of what is in the files that have arrived.
+        self.sent: set[bytes] = set()
         self.arrived: dict[str, bytes] = {}
+        self.whole: set[bytes] = set()
         # When the last fetch began: what had arrived, and what the server had.
         self.before = self.more = 0
         self.password.touch(0o600)
         self.password.write_text(INTRUDER.password + "\n")
 
     def deliver(self) -> None:
-        first = self.sent.total()
+        first = len(self.sent)
         new = [letter(INTRUDER.name, number, 300_000 if number % 20 == 10 else 2000) for number in range(first, first + PART)]
         self.server.deliver(INTRUDER.name, new, first=first)
-        self.sent.update(wire(message) for message in new)
+        self.sent.update(digest(wire(message)) for message in new)
 
     def fetch(self) -> subprocess.Popen[bytes]:
         """Begins to fetch."""
@@ -49,10 +55,11 @@ class Mail:
         # In `tmp` there may be parts.
         names = set(os.listdir(self.target)) - {"tmp"} if self.target.exists() else set()
         for name in names - self.arrived.keys():
-            self.arrived[name] = (self.target / name).read_bytes()
-            must(self.arrived[name] in self.sent, "a message has arrived in part")
-        twice = sum(times > 1 for times in Counter(self.arrived.values()).values())
-        must(not twice, f"{twice} messages have arrived twice")
+            message = digest((self.target / name).read_bytes())
+            must(message in self.sent, "a message has arrived in part")
+            must(message not in self.whole, "messages have arrived twice")
+            self.whole.add(message)
+            self.arrived[name] = message
 
     def follow(self, process: subprocess.Popen[bytes]) -> None:
         """Waits until some of the messages that the server had, or all, have arrived, or the fetch has ended. Then a little longer."""
@@ -72,8 +79,8 @@ class Mail:
             raise Failed(f"fetch has not ended in {PATIENCE:.0f} s") from late
         must(process.returncode in codes, f"fetch ended with {process.returncode}: {said[-300:]!r}")
         self.look()
-        left = {wire(message) for message in self.server.stored(INTRUDER.name)}
-        must(set(self.arrived.values()) | left == set(self.sent), "a message is neither on the server nor in the target")
+        left = {digest(wire(message)) for message in self.server.stored(INTRUDER.name)}
+        must(self.whole | left == self.sent, "a message is neither on the server nor in the target")
         return process.returncode
 
     def finish(self) -> None:
@@ -83,8 +90,9 @@ class Mail:
             must(time.monotonic() < end, "no fetch succeeds any more")
         # What had arrived is still the same.
         self.arrived.clear()
+        self.whole.clear()
         self.look()
-        must(len(self.arrived) == self.sent.total(), "a message is missing")
+        must(self.whole == self.sent, "a message is missing")
         must(not self.server.stored(INTRUDER.name), "messages are left on the server")
 
 
@@ -104,7 +112,7 @@ def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
         within += mail.before < len(mail.arrived) and bool(server.files(INTRUDER.name))
         tried += 1
     mail.finish()
-    return f"{killed} kills, {within} within a fetch, {mail.sent.total()} messages"
+    return f"{killed} kills, {within} within a fetch, {len(mail.sent)} messages"
 
 
 @attack("a crash, `kill -9`", "kills the server while `pop3 fetch --delete` runs, again and again",
