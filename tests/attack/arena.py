@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
+import math
 import re
-import selectors
 import signal
 import ssl
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from basics import PATIENCE, Bounds, Failed, must
-from net import Processes
+from log_lines import judge_log
+from maildir import make_maildir
+from net import HOST, Processes
+from serve import listening, serve_command
 from session import Session, connect
-from watch import Watch, judged
+from watch import Watch, figures, given_up, judged, resting
 
-HOST = "127.0.0.1"
 # Comes from an address of its own, like a client that has nothing to do with the attack.
 HONEST = "127.200.200.200"
-# A line of the log in the text format: time, level, and fields in which nothing is outside its quotes.
-LINE = re.compile(r'20\d\d-\d\d-\d\dT[\d:.]+Z +(?:ERROR|WARN|INFO|DEBUG)[ \w,.:;()/\'-]*(?: ?\w+=(?:"(?:[^"\\]|\\.)*"|[^" ]*))*')
-STOP_SECONDS = 20
+# For attacks that need their connections for as long as they take, on any machine.
+KEPT = ("--login-timeout", "86400", "--idle-timeout", "86400")
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,6 @@ def wire(message: bytes) -> bytes:
     return message.replace(b"\n", b"\r\n")
 
 
-def json_line(line: str) -> bool:
-    """Whether it is one JSON object, with the fields that each line of the log has, and none twice."""
-
-    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a field comes twice")
-        return dict(pairs)
-
-    try:
-        return {"timestamp", "level", "message"} <= json.loads(line, object_pairs_hook=once).keys()
-    except ValueError:
-        return False
-
-
 def letter(user: str, number: int, octets: int = 300) -> bytes:
     """A message that only this user has."""
     head = f"From: a@example.org\nSubject: {number} for {user}\nMessage-ID: <{number}.{user}@example.org>\n\n".encode()
@@ -67,6 +53,8 @@ class Server:
     """A server under attack."""
 
     pid: int | None = None
+    # After so many seconds, it may end a connection without a login.
+    login_timeout = math.inf
 
     def __init__(self, host: str, plain: int, tls: int | None, owner: Account, intruder: Account | None) -> None:
         self.host, self.plain, self.tls = host, plain, tls
@@ -93,32 +81,45 @@ class Server:
 
     def session(self, source: int | str | None = 0, tls: bool = False, window: int | None = None) -> Session:
         """A connection on which the server has greeted."""
-        session = self.raw(source, tls, window)
-        try:
-            if tls:
-                session.secure()
-            greeting = session.line()
-        except ssl.SSLError as error:
+        while True:
+            begun = time.monotonic()
+            session = self.raw(source, tls, window)
+            try:
+                if tls:
+                    session.secure()
+                greeting = session.line()
+            except ssl.SSLError as error:
+                session.close()
+                raise Failed(f"no TLS: {error}") from error
+            except BaseException:
+                session.close()
+                raise
+            if greeting.startswith(b"+OK"):
+                return session
             session.close()
-            raise Failed(f"no TLS: {error}") from error
-        except BaseException:
-            session.close()
-            raise
-        if not greeting.startswith(b"+OK"):
-            session.close()
-            raise Failed(f"the greeting is {greeting!r}")
-        return session
+            if greeting or not self.late(begun):
+                raise Failed(f"the greeting is {greeting!r}")
+
+    def late(self, begun: float) -> bool:
+        """Whether this client was so slow that the server may have ended its connection. Then it tries again."""
+        return self.login_timeout <= time.monotonic() - begun < PATIENCE
+
+    def given_up(self, ready: Callable[[float], object], *others: int) -> bool:
+        """Waits until `ready` holds (False), or the server does nothing more for it, and neither do the other processes (True)."""
+        return given_up(ready, self.pid, *others)
 
     def logged_in(self, account: Account, source: int | str | None = 0, window: int | None = None, patient: bool = False) -> Session:
         """A session of this user. If patient, waits until the session before it has ended."""
         end = time.monotonic() + PATIENCE
         while True:
+            begun = time.monotonic()
             session = self.session(source, window=window)
             reply = session.log_in(account.name, account.password)
             if reply.startswith(b"+OK"):
                 return session
             session.close()
-            if not patient or time.monotonic() > end:
+            again = patient or (not reply and self.late(begun))
+            if not again or time.monotonic() > end:
                 raise Failed(f"{account.name} cannot log in: {reply!r}")
 
     def honest(self) -> None:
@@ -153,6 +154,7 @@ class Server:
 class Foreign(Server):
     """A server that was there before, of which nothing but the outside can be seen, and its process, if its id is given."""
 
+    login_timeout = 60.0
     watch: Watch | None = None
 
     def begin(self, pid: int | None) -> None:
@@ -180,7 +182,7 @@ class Ours(Server):
         super().__init__(HOST, 0, None, OWNER, INTRUDER)
         self.processes, self.command, self.home, self.runtime = processes, command, home, runtime
         self.log = home / "log"
-        self._began = 0.0
+        self.login_timeout = float(command[command.index("--login-timeout") + 1]) if "--login-timeout" in command else 60.0
 
     @property
     def maildrops(self) -> Path:
@@ -191,8 +193,7 @@ class Ours(Server):
 
     def deliver(self, user: str, messages: list[bytes], first: int = 1) -> None:
         """Puts the messages into the user's Maildir, in this order."""
-        for sub in ("cur", "new", "tmp"):
-            (self.maildir(user) / sub).mkdir(parents=True, exist_ok=True)
+        make_maildir(self.maildir(user))
         for number, message in enumerate(messages, first):
             (self.maildir(user) / "new" / f"{1_700_000_000 + number}.M{number}.attack").write_bytes(message)
 
@@ -202,32 +203,25 @@ class Ours(Server):
         return sorted(found, key=lambda path: int(path.name.split(".")[0]) if path.name[0].isdigit() else 0)
 
     def stored(self, user: str) -> list[bytes]:
-        return [path.read_bytes() for path in self.files(user)]
+        """The user's messages, at a moment in which no session moves or removes any."""
+        while True:
+            files = self.files(user)
+            try:
+                found = [path.read_bytes() for path in files]
+            except FileNotFoundError:
+                continue
+            if self.files(user) == files:
+                return found
 
     def start(self) -> None:
         """Starts the server on ports of its own choice, and waits for its line `ready`."""
         self.process = self.processes.start(self.command, self.log, stdout=subprocess.PIPE)
         self.pid = self.process.pid
-        ports = self._listening()
+        try:
+            ports = listening(self.process, self.log, PATIENCE)
+        except RuntimeError as failure:
+            raise Failed(str(failure)) from failure
         self.plain, self.tls = ports["pop3"], ports.get("pop3s")
-
-    def _listening(self) -> dict[str, int]:
-        stdout = self.process.stdout
-        assert stdout is not None
-        text, ports, end = b"", {}, time.monotonic() + PATIENCE
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            while b"ready\n" not in text:
-                left = end - time.monotonic()
-                got = os.read(stdout.fileno(), 4096) if left > 0 and selector.select(left) else b""
-                must(got, f"the server does not start: {text!r} {self.said()[-1500:]}")
-                text += got
-        stdout.close()
-        for line in text.decode().splitlines():
-            words = line.split()
-            if len(words) == 3 and words[0] == "listening":
-                ports.setdefault(words[1], int(words[2].rpartition(":")[2]))
-        return ports
 
     def begin(self) -> None:
         """Starts, serves one client, and remembers what the process takes then."""
@@ -243,18 +237,23 @@ class Ours(Server):
 
     @staticmethod
     def _settled(pid: int) -> Watch:
+        """A watch that begins when the process does nothing any more."""
         watch = Watch(pid)
-        for _ in range(40):
+        for _ in range(200):
             time.sleep(0.05)
-            now = watch.until(0, 0, 0)
+            now = figures(pid)
+            must(now, "the server has died")
             assert now is not None
-            if now == watch.before:
+            if now == watch.before and resting(pid):
                 break
             watch.before = now
         return watch
 
-    def said(self) -> str:
-        return self.log.read_text(errors="surrogateescape")
+    def said(self, since: int = 0) -> str:
+        """What is in the log, from this octet on."""
+        with self.log.open(errors="surrogateescape") as log:
+            log.seek(since)
+            return log.read()
 
     def sessions(self, **wanted: str) -> list[dict[str, str]]:
         """The log's lines about sessions that have ended, those with these fields."""
@@ -272,20 +271,13 @@ class Ours(Server):
         cost = judged(self.watch, bounds, self.opened, self.runtime == "std", True, self.patient) if bounds else ""
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(STOP_SECONDS)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired as late:
             raise Failed("the server does not end on SIGTERM") from late
         must(code == 0, f"the server has ended with {code}")
-        self.judge_log()
+        judge_log(self.said(), "json" in self.command)
         must(not self._strangers(), f"files outside of the maildrops: {self._strangers()}")
         return cost
-
-    def judge_log(self) -> None:
-        """No line of the log is anything but the server's own, whatever a client has sent."""
-        in_json = "json" in self.command
-        for line in self.said().split("\n")[:-1]:
-            must(json_line(line) if in_json else LINE.fullmatch(line), f"not a line of the log: {line[:300]!r}")
-            must("panicked" not in line, f"a panic: {line[:300]!r}")
 
     def _strangers(self) -> list[str]:
         known = {"log", "maildrops", "users", "outside", "target", "state", "password"}
@@ -355,9 +347,8 @@ class OurArena(Arena):
         """
         home = self.work / f"{self.runtime}-{len(list(self.work.iterdir()))}"
         home.mkdir()
-        command = [str(self.program), "serve", "--maildrops", str(home / "maildrops"), "--users", str(home / "users"),
-                   "--listen", f"{HOST}:{port}", "--listen-tls", f"{HOST}:0", "--tls-cert", str(self.work / "cert.pem"),
-                   "--tls-key", str(self.work / "key.pem"), "--hostname", "localhost", "--runtime", self.runtime, *options]
+        command = serve_command(self.program, self.runtime, home / "maildrops", home / "users", self.work / "cert.pem", self.work / "key.pem",
+                                "--hostname", "localhost", *options, port=port)
         server = Ours(self.processes, command, home, self.runtime)
         self.servers.append(server)
         server.patient = self.long

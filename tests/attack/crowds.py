@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 
-from arena import INTRUDER, Account, Arena, Ours, Server, letter, wire
+from arena import INTRUDER, KEPT, Account, Arena, Ours, Server, letter, wire
 from basics import PATIENCE, Failed, attack, must
 from session import Session, trusting
 
@@ -46,8 +46,9 @@ def hello() -> bytes:
     return outgoing.read()
 
 
-def limits(count: int) -> tuple[str, ...]:
-    return ("--max-connections", str(count), "--max-connections-per-ip", str(count))
+def limits(count: int, timeouts: tuple[str, ...] = KEPT) -> tuple[str, ...]:
+    """Options for so many connections."""
+    return ("--max-connections", str(count), "--max-connections-per-ip", str(count), *timeouts)
 
 
 @attack("anyone who connects, and users", "thousands of sessions that log in and then do nothing",
@@ -200,7 +201,7 @@ def connections_that_come_and_go_leave_nothing(arena: Arena) -> str:
 @attack("anyone who connects", "connections that stay silent, or keep talking, without a login",
         "they end after the login timeout, however busy they are", "ours")
 def connections_without_a_login_end_in_time(arena: Arena) -> str:
-    server: Server = arena.serve("--login-timeout", "3", *limits(3000))
+    server: Server = arena.serve(*limits(3000, ("--login-timeout", "3")))
     count = arena.many(30, 300)
     with held() as sessions:
         sessions += [server.session(number) for number in range(count)]

@@ -37,11 +37,7 @@ def cut(session: Session, how: str) -> None:
         session.reset()
     elif how == "half":
         # The client still reads.
-        try:
-            session.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            # The server was faster.
-            pass
+        session.half_close()
         session.rest()
         session.close()
     else:

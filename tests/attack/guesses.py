@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from arena import OWNER, Arena, Ours, Server
+from arena import KEPT, OWNER, Arena, Ours, Server
 from basics import Failed, attack, must
 from crowds import held
 from session import Session
@@ -32,7 +32,7 @@ def refused(session: Session, name: str) -> tuple[list[bytes], float]:
 @attack("someone who guesses passwords", "wrong passwords for one account from a thousand addresses at once",
         "the owner logs in from elsewhere while they wait")
 def guesses_from_many_addresses_leave_the_owner_in(arena: Arena) -> str:
-    server = arena.serve("--max-connections", "3000", hashed=True)
+    server = arena.serve("--max-connections", "3000", *KEPT, hashed=True)
     if not server.loopback:
         count = 20
     else:
@@ -153,7 +153,7 @@ def mann_whitney(one: list[float], other: list[float]) -> float:
         "no refusal comes before its time, which hides the work; in the long run, the times do not tell names apart")
 def names_are_not_told_by_time(arena: Arena) -> str:
     server = arena.serve("--max-connections", "3000", "--max-connections-per-ip", "3000", hashed=True)
-    rounds = arena.many(6, 60) if server.loopback else 5
+    rounds = max(10, arena.many(10, 60)) if server.loopback else 5
     times: dict[bool, list[float]] = {True: [], False: []}
     lock = threading.Lock()
 

@@ -100,10 +100,7 @@ def clear_text_behind_stls_is_not_believed(arena: Arena) -> str:
 
 def ends(session: Session) -> bytes:
     """All that the server sends when nothing more will come."""
-    try:
-        session.socket.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
+    session.half_close()
     return session.rest()
 
 
@@ -202,8 +199,8 @@ def renegotiation_is_refused(arena: Arena) -> str:
         assert client.stdin and client.stdout
         try:
             # It takes R as a command if nothing else is in its input, and says so. A handshake that is refused may leave it
-            # waiting for ever. A slow server may seem to refuse, but no other way round.
-            while asked < 20 and select.select([client.stdout], [], [], 2 if asked else PATIENCE)[0]:
+            # waiting for ever.
+            while asked < 20 and not server.given_up(lambda seconds: select.select([client.stdout], [], [], seconds)[0], client.pid):
                 got = os.read(client.stdout.fileno(), 65536)
                 if not got:
                     break

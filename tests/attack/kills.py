@@ -1,16 +1,18 @@
-"""`kill -9` at any time: of the server, and of `pop3 fetch`."""
+"""`kill -9` of the server at any time."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import signal
-import subprocess
+import socket
 import threading
 import time
+from collections.abc import Iterator
 
-from arena import HOST, INTRUDER, Arena, Ours, counted, letter, wire
+from arena import INTRUDER, Arena, Ours, counted, letter, wire
 from basics import PATIENCE, Failed, attack, must
-from net import free_ports
 from session import Session
 
 
@@ -20,26 +22,36 @@ def uids(session: Session) -> dict[bytes, bytes]:
     return dict(line.split(b" ", 1) for line in session.lines() or [])
 
 
-def later(most: float, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Lets the server work for a random while, at most until the process has ended."""
+def later(most: float) -> None:
+    """Lets the server work for a random while."""
     end = time.perf_counter() + random.random() * most
-    while time.perf_counter() < end and (process is None or process.poll() is None):
+    while time.perf_counter() < end:
         time.sleep(0)
+
+
+def fewer(server: Ours, most: int) -> None:
+    """Waits until the intruder has no more than so many messages."""
+    end = time.monotonic() + PATIENCE
+    while sum(len(os.listdir(server.maildir(INTRUDER.name) / sub)) for sub in ("cur", "new")) > most:
+        must(time.monotonic() < end, "the server does not remove what is marked")
 
 
 @attack("a crash, `kill -9`", "kills the server while it sends messages, and begins it again",
         "no client receives a terminator that was not sent; all mail is there, and no lock", "ours")
 def a_server_killed_while_it_sends_loses_nothing(arena: Arena) -> str:
-    mail = [letter(INTRUDER.name, number, 1_000_000) for number in range(1, 6)]
+    # More than the system keeps between server and client.
+    size = 3_000_000
+    mail = [letter(INTRUDER.name, number, size) for number in range(1, 6)]
     server = arena.serve(mail={INTRUDER.name: mail})
     assert isinstance(server, Ours)
     whole, rounds = 0, arena.many(3, 100)
     for number in range(rounds):
-        with server.logged_in(INTRUDER, number) as session:
+        with server.logged_in(INTRUDER, number, window=16384) as session:
             before = uids(session)
             session.send(b"DELE 5\r\n" + b"".join(b"RETR %d\r\n" % one for one in range(1, 5)))
             session.line()
-            later(0.02)
+            # At any point: nothing is sent yet, or a part, or nearly all.
+            session.gather(random.randrange(4 * size))
             server.kill()
             for one in range(4):
                 if not session.line().startswith(b"+OK"):
@@ -56,10 +68,10 @@ def a_server_killed_while_it_sends_loses_nothing(arena: Arena) -> str:
     return f"{rounds} kills, {whole} messages came whole"
 
 
-@attack("a crash, `kill -9`", "kills the server at a random moment behind QUIT, while it removes many messages, and begins it again",
+@attack("a crash, `kill -9`", "kills the server behind QUIT, while it removes many messages or just after its answer, and begins it again",
         "what was not marked is untouched, what was marked is whole or gone, gone if QUIT was answered, and no lock is left", "ours")
 def a_server_killed_in_a_commit_keeps_what_was_not_marked(arena: Arena) -> str:
-    count, rounds = 400, arena.many(4, 100)
+    count, rounds = 800, arena.many(6, 100)
     mail = [letter(INTRUDER.name, number) for number in range(1, count + 1)]
     server = arena.serve()
     assert isinstance(server, Ours)
@@ -74,7 +86,11 @@ def a_server_killed_in_a_commit_keeps_what_was_not_marked(arena: Arena) -> str:
             for _ in range(1, count + 1, 2):
                 must(session.line().startswith(b"+OK"), "DELE is refused")
             session.send(b"QUIT\r\n")
-            later(0.015)
+            # At any point: right behind the answer, at once, and when some of the messages are gone.
+            if number % 4 == 0:
+                session.gather(1)
+            elif number % 4 != 1:
+                fewer(server, count - random.randrange(1, count // 2))
             server.kill()
             reply = session.line()
         stored = server.stored(INTRUDER.name)
@@ -95,160 +111,117 @@ def a_server_killed_in_a_commit_keeps_what_was_not_marked(arena: Arena) -> str:
     return f"{rounds} kills, {within} within the removals, {answered} behind the answer"
 
 
+class Visitors:
+    """Users who log in, fetch their message and leave, again and again, each in a thread of its own."""
+
+    def __init__(self, server: Ours, count: int) -> None:
+        self.server, self.faults, self.served = server, [], 0
+        self._lock, self._over, self._dying = threading.Lock(), threading.Event(), threading.Event()
+        self._open: set[Session] = set()
+        self._threads = [threading.Thread(target=self._visits, args=(number,)) for number in range(count)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def _visits(self, number: int) -> None:
+        while not self._over.is_set():
+            try:
+                self._visit(number)
+            except (OSError, Failed) as error:
+                if not self._dying.is_set():
+                    self.faults.append(f"u{number}: {error}")
+                self._dying.wait(0.01)
+
+    def _visit(self, number: int) -> None:
+        with self.server.raw(number) as session, self._known(session):
+            session.line()
+            reply = session.log_in(f"u{number}", INTRUDER.password)
+            if reply.startswith(b"+OK"):
+                session.good("RETR 1")
+                must(session.message() == wire(letter(f"u{number}", 1)), "a wrong message")
+                session.good("QUIT")
+                with self._lock:
+                    self.served += 1
+            elif b"[AUTH]" in reply:
+                self.faults.append(f"u{number}: {reply!r}")
+
+    @contextlib.contextmanager
+    def _known(self, session: Session) -> Iterator[None]:
+        with self._lock:
+            self._open.add(session)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(session)
+
+    def all_served(self) -> None:
+        """Waits until a session has ended that began after now, or one has failed."""
+        before, end = self.served, time.monotonic() + PATIENCE
+        while self.served <= before + len(self._threads) and not self.faults:
+            must(time.monotonic() < end, "nobody is served any more")
+            time.sleep(0.01)
+
+    def killed(self) -> None:
+        """Kills the server, which is no fault of a session, and ends the visits."""
+        self._dying.set()
+        self.server.process.send_signal(signal.SIGHUP)
+        self.server.kill()
+        self.end()
+
+    def end(self) -> None:
+        self._dying.set()
+        self._over.set()
+        for thread in self._threads:
+            # Who was about to connect when the server died may wait for a greeting: nothing tells that nobody is there.
+            while thread.is_alive():
+                with self._lock:
+                    for session in self._open:
+                        session.half_close(socket.SHUT_RDWR)
+                thread.join(0.1)
+
+
+def reload(server: Ours, text: str, wait: bool) -> None:
+    """Replaces the users file, as an editor does, and sends SIGHUP. If asked, waits until the server says that it has read the file."""
+    new, begun = server.home / "users.new", server.log.stat().st_size
+    new.touch(0o600)
+    new.write_text(text)
+    new.rename(server.home / "users")
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + PATIENCE
+    while wait and not any(said in server.said(begun) for said in ("reloaded the users file", "the old users are kept")):
+        must(time.monotonic() < end, "the server does not say that it has read the users file")
+        time.sleep(0.01)
+
+
 @attack("a crash, `kill -9`", "SIGHUP again and again under load, with users files that are broken or cut, and then a kill",
         "sessions go on, logins with the last good file work, and the next start finds all in place", "ours")
 def reloads_under_load_and_a_kill_change_nothing(arena: Arena) -> str:
     server = arena.serve(crowd=8, mail={f"u{number}": [letter(f"u{number}", 1)] for number in range(8)})
     assert isinstance(server, Ours)
-    rounds, users = arena.many(2, 30), server.home / "users"
+    rounds, users, served = arena.many(2, 30), server.home / "users", 0
     good = users.read_text()
-    over, faults, served = threading.Event(), [], [0]
-    dying = threading.Event()
-
-    def visit(number: int) -> None:
-        while not over.is_set():
-            try:
-                with Session(server.raw(number).socket) as session:
-                    session.line()
-                    reply = session.log_in(f"u{number}", INTRUDER.password)
-                    if reply.startswith(b"+OK"):
-                        session.good("RETR 1")
-                        must(session.message() == wire(letter(f"u{number}", 1)), "a wrong message")
-                        session.good("QUIT")
-                        served[0] += 1
-                    elif b"[AUTH]" in reply:
-                        faults.append(f"u{number}: {reply!r}")
-            except (OSError, Failed) as error:
-                if not dying.is_set():
-                    faults.append(f"u{number}: {error}")
-                dying.wait(0.01)
-
+    # The last line is cut behind the name.
+    texts = (good, "no users at all", good[: good.rindex(":")])
     for _ in range(rounds):
-        threads = [threading.Thread(target=visit, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for number in range(arena.many(30, 60)):
-            # An editor that replaces the file, a broken one, and one that is cut.
-            text = (good, "no users at all", good[: len(good) // 2])[number % 3]
-            broken = text == good[: len(good) // 2]
-            if not broken:
-                (server.home / "users.new").touch(0o600)
-                (server.home / "users.new").write_text(text)
-                (server.home / "users.new").rename(users)
-            server.process.send_signal(signal.SIGHUP)
-            later(0.02)
-        before = served[0]
-        end = time.monotonic() + PATIENCE
-        while served[0] < before + 8 and not faults:
-            must(time.monotonic() < end, "nobody is served any more")
-            time.sleep(0.01)
-        dying.set()
-        server.process.send_signal(signal.SIGHUP)
-        server.kill()
-        over.set()
-        for thread in threads:
-            thread.join()
-        must(not faults, f"{len(faults)} sessions have failed: {faults[:3]}")
+        visitors = Visitors(server, 8)
+        visitors.start()
+        try:
+            # Faster than the server reads them.
+            for number in range(arena.many(20, 50)):
+                reload(server, texts[number % 3], wait=False)
+                later(0.02)
+            # And each of them for so long that it is used.
+            for text in (*texts, good):
+                reload(server, text, wait=True)
+                visitors.all_served()
+            visitors.killed()
+        finally:
+            visitors.end()
+        must(not visitors.faults, f"{len(visitors.faults)} sessions have failed: {visitors.faults[:3]}")
+        served += visitors.served
         users.write_text(good)
-        over.clear()
-        dying.clear()
         server.start()
         server.honest()
-    return f"{rounds} kills, {served[0]} sessions"
-
-
-def fetch(server: Ours) -> subprocess.Popen[bytes]:
-    """Begins to fetch the intruder's mail."""
-    word = server.home / "password"
-    if not word.exists():
-        word.touch(0o600)
-        word.write_text(INTRUDER.password + "\n")
-    program, runtime = server.command[0], server.runtime
-    command = [program, "fetch", f"pop3://{INTRUDER.name}@{HOST}:{server.plain}", "--to", f"dir:{server.home / 'target'}", "--tls", "off",
-               "--password-file", str(word), "--state", str(server.home / "state"), "--delete", "--quiet", "--runtime", runtime]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def finish(server: Ours) -> None:
-    """Fetches until all is there. Another session may still be ending."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        process = fetch(server)
-        try:
-            _, said = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired as late:
-            process.kill()
-            raise Failed(f"fetch has not ended in {PATIENCE:.0f} s") from late
-        if process.returncode == 0:
-            return
-        must(process.returncode in (3, 6) and time.monotonic() < end, f"fetch ended with {process.returncode}: {said[-300:]!r}")
-
-
-def arrived(server: Ours, mail: list[bytes]) -> list[bytes]:
-    target = server.home / "target"
-    got = [path.read_bytes() for path in target.rglob("*") if path.is_file() and path.parent.name != "tmp"] if target.exists() else []
-    twice = [message for message, times in counted(got).items() if times > 1]
-    must(not twice, f"{len(twice)} messages have arrived twice")
-    must(counted(got) <= counted([wire(message) for message in mail]), "a message has arrived in part")
-    return got
-
-
-@attack("a crash, `kill -9`", "kills `pop3 fetch --delete` at random moments, again and again, while new mail comes",
-        "no message is lost, doubled or cut at any time; the last run has each message exactly once", "ours")
-def a_killed_fetch_has_each_message_once(arena: Arena) -> str:
-    server = arena.serve()
-    assert isinstance(server, Ours)
-    rounds, part, mail = arena.many(5, 100), 40, []
-    killed, took = 0, 0.0
-    for number in range(rounds + 1):
-        new = [letter(INTRUDER.name, one, 300_000 if one % 20 == 10 else 2000) for one in range(number * part, (number + 1) * part)]
-        server.deliver(INTRUDER.name, new, first=number * part)
-        mail += new
-        # The first one shows how long it takes.
-        begun = time.monotonic()
-        process = fetch(server)
-        if number:
-            # As long as all that is there would take.
-            later(took * len(server.files(INTRUDER.name)) / part, process)
-            process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
-        took = took or time.monotonic() - begun
-        killed += process.returncode == -signal.SIGKILL
-        # Whatever is not there is still on the server.
-        got, left = arrived(server, mail), [wire(message) for message in server.stored(INTRUDER.name)]
-        must(set(got) | set(left) == {wire(message) for message in mail}, "a message is neither on the server nor in the target")
-    finish(server)
-    must(len(arrived(server, mail)) == len(mail), "a message is missing")
-    must(not server.stored(INTRUDER.name), "messages are left on the server")
-    return f"{killed} kills, {len(mail)} messages"
-
-
-@attack("a crash, `kill -9`", "kills the server while `pop3 fetch --delete` runs, again and again",
-        "the fetch reports it, and a later one has each message exactly once", "ours")
-def a_fetch_survives_a_killed_server(arena: Arena) -> str:
-    # The state file of a fetch names the port, which stays the same.
-    server = arena.serve(port=free_ports(1)[0])
-    assert isinstance(server, Ours)
-    rounds, part, mail = arena.many(4, 50), 40, []
-    codes, took = [], 0.0
-    for number in range(rounds + 1):
-        new = [letter(INTRUDER.name, one, 300_000 if one % 20 == 10 else 2000) for one in range(number * part, (number + 1) * part)]
-        server.deliver(INTRUDER.name, new, first=number * part)
-        mail += new
-        begun = time.monotonic()
-        process = fetch(server)
-        if number:
-            later(took * len(server.files(INTRUDER.name)) / part, process)
-            server.kill()
-        _, said = process.communicate(timeout=PATIENCE)
-        took = took or time.monotonic() - begun
-        codes.append(process.returncode)
-        must(process.returncode in (0, 3, 6), f"fetch ended with {process.returncode}: {said[-300:]!r}")
-        got, left = arrived(server, mail), [wire(message) for message in server.stored(INTRUDER.name)]
-        must(set(got) | set(left) == {wire(message) for message in mail}, "a message is neither on the server nor in the target")
-        if number:
-            server.start()
-    finish(server)
-    must(len(arrived(server, mail)) == len(mail), "a message is missing")
-    must(not server.stored(INTRUDER.name), "messages are left on the server")
-    return f"{rounds} kills, exit codes {sorted(set(codes))}"
+    return f"{rounds} kills, {served} sessions"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -76,6 +77,18 @@ class Session:
         self._ended = not got
         return bool(got)
 
+    def gather(self, octets: int) -> bool:
+        """Reads until so many octets wait to be taken as lines and messages. False if the connection ends before."""
+        parts, size = [self._buffer], len(self._buffer)
+        while size < octets:
+            self._buffer = b""
+            if not self.more():
+                break
+            parts.append(self._buffer)
+            size += len(self._buffer)
+        self._buffer = b"".join(parts)
+        return size >= octets
+
     def line(self) -> bytes:
         """The next line, without its end. Empty at the end of the connection."""
         while b"\n" not in self._buffer:
@@ -149,6 +162,11 @@ class Session:
             self.socket = (context or trusting()).wrap_socket(self.socket, server_hostname="localhost")
         except TimeoutError as late:
             raise Failed(f"no handshake for {PATIENCE:.0f} s") from late
+
+    def half_close(self, how: int = socket.SHUT_WR) -> None:
+        """Ends one direction, or both. The server may have been faster."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(how)
 
     def reset(self) -> None:
         """Ends the connection with RST."""

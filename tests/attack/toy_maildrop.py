@@ -14,6 +14,8 @@ from pathlib import Path
 
 WEAK = set(filter(None, os.environ.get("TOY", "").split(",")))
 LEAKED: list[object] = []
+# Longer than the battery attacks.
+NEVER = 86400
 
 
 def log(text: str) -> None:
@@ -169,9 +171,9 @@ class Connection:
 
     def do_quit(self, _: bytes) -> None:
         lost = [number for number in self.marked if not self.messages[number - 1].exists()]
-        if "answers-first" in WEAK:
+        if "answers-first" in WEAK and self.marked:
             self.say(b"+OK bye")
-            time.sleep(0.05)
+            time.sleep(NEVER)
         self.remove()
         self.say(b"-ERR not all were there" if lost else b"+OK bye")
         raise End

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from toy_maildrop import LEAKED, WEAK, Connection, End, log, quoted
+from toy_maildrop import LEAKED, NEVER, WEAK, Connection, End, log, quoted
 
 LINE, DISCARDED, REFUSAL, BAD = 1024, 65536, b"-ERR [AUTH] wrong name or password", 10
 one_at_a_time, all_wait = threading.Lock(), threading.Lock()
@@ -38,6 +38,9 @@ class Server:
         rows = [line.partition(":{PLAIN}") for line in Path(self.options.users).read_text().splitlines()]
         if all(row[1] for row in rows) or "trusts-reload" in WEAK:
             self.users = {row[0].encode(): row[2].encode() for row in rows}
+            log("reloaded the users file")
+        else:
+            log("the old users are kept")
 
     def accept(self, listener: socket.socket, implicit: bool) -> None:
         while True:
@@ -105,14 +108,14 @@ class Session(Connection):
             left = self.deadline - time.monotonic()
             if left <= 0 and "waits-for-ever" not in WEAK:
                 raise End
-            self.socket.settimeout(60 if "waits-for-ever" in WEAK else left)
+            self.socket.settimeout(NEVER if "waits-for-ever" in WEAK else left)
         else:
-            self.socket.settimeout(600)
+            self.socket.settimeout(NEVER)
         try:
             got = self.socket.recv(16384)
         except ssl.SSLError:
             if "hangs" in WEAK:
-                time.sleep(30)
+                time.sleep(NEVER)
             raise
         if not got:
             if "removes-at-the-end" in WEAK:
@@ -237,7 +240,7 @@ class Session(Connection):
         self.failures += 1
         if "no-delay" not in WEAK:
             with all_wait if "all-wait" in WEAK else threading.Lock():
-                time.sleep(1.01 * 2 ** (self.failures - 1))
+                time.sleep(NEVER if "all-wait" in WEAK else 1.01 * 2 ** (self.failures - 1))
         self.say(fixed)
         if self.failures >= 3 and "no-delay" not in WEAK:
             raise End

@@ -24,8 +24,8 @@ USER = "fetcher"
 
 
 @dataclass
-class AuthChecks:
-    """Everything that is checked about the logins of one server. Clients have their own users and run in parallel."""
+class Logins:
+    """What all checks of logins to a server need."""
 
     report: Report
     server: object
@@ -33,6 +33,12 @@ class AuthChecks:
     credentials: Callable[[str], Credentials]
     work: Path
     relays: Relays
+
+
+@dataclass
+class AuthChecks(Logins):
+    """Everything that is checked about the logins of one server. Clients have their own users and run in parallel."""
+
     offered: tuple[str, ...]
     clients: list[LoginClient]
     bindings: tuple[str, ...] = ()
@@ -203,22 +209,16 @@ class FetchAuthChecks:
 
 def wait_for(look: Callable[[], list[str]]) -> list[str]:
     """What a server logs after a session has ended."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
 
 
 @dataclass
-class ProxyChecks:
+class ProxyChecks(Logins):
     """Logins through a proxy: the server must log the address of the client, and that there was a proxy."""
 
-    report: Report
-    server: object
-    label: str
-    credentials: Callable[[str], Credentials]
-    work: Path
-    relays: Relays
     proxy: object
 
     def everything(self, clients: list[LoginClient], mechanisms: tuple[str, ...]) -> None:

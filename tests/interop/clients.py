@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from maildir import make_maildir
 from net import HOST
 
 MODES = ("plain", "stls", "tls")
@@ -175,29 +176,32 @@ poll localhost via {HOST} protocol {'APOP' if login.apop else 'POP3'} port {port
 # mpop
 
 
-def fetch_mpop(server: Server, login: Login, mode: str, directory: Path) -> list[bytes]:
-    mail = directory / "mail"
-    for sub in ("cur", "new", "tmp"):
-        (mail / sub).mkdir(parents=True)
-    word = secret_file(directory / "password", login.password + "\n")
-    rc = secret_file(directory / "mpoprc", f"""
+def mpop_settings(server: Server, mode: str, user: str, password: str, ca: Path, directory: Path, more: str) -> Path:
+    """The settings of mpop for an account. It delivers to `mail` in the directory."""
+    make_maildir(directory / "mail")
+    word = secret_file(directory / "password", password + "\n")
+    return secret_file(directory / "mpoprc", f"""
 account default
 host {HOST}
 port {server.tls if mode == 'tls' else server.plain}
-user {login.user}
+user {user}
 passwordeval "cat {word}"
-auth {'apop' if login.apop else 'user'}
 tls {'off' if mode == 'plain' else 'on'}
 tls_starttls {'on' if mode == 'stls' else 'off'}
-tls_trust_file {login.ca}
+tls_trust_file {ca}
 timeout 120
 keep on
-received_header off
 uidls_file {directory / 'uidls'}
-delivery maildir {mail}
+delivery maildir {directory / 'mail'}
+{more}
 """)
+
+
+def fetch_mpop(server: Server, login: Login, mode: str, directory: Path) -> list[bytes]:
+    more = f"auth {'apop' if login.apop else 'user'}\nreceived_header off"
+    rc = mpop_settings(server, mode, login.user, login.password, login.ca, directory, more)
     run_client(["mpop", "--file", str(rc), "--quiet"])
-    return files_of(mail)
+    return files_of(directory / "mail")
 
 
 # What the clients do to the messages

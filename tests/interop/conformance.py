@@ -12,12 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,18 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 sys.dont_write_bytecode = True
 
 import corpus  # noqa: E402
 import cyrus  # noqa: E402
 import peers  # noqa: E402
 import popa3d  # noqa: E402
+from certificates import by_authority  # noqa: E402
 from clients import Failed, secret_file  # noqa: E402
 from net import HOST, Processes  # noqa: E402
-from ours import RUNTIMES, start_serve  # noqa: E402
+from ours import start_serve  # noqa: E402
+from serve import RUNTIMES  # noqa: E402
+from stage import ROOT, no_program, perform, program  # noqa: E402
 
-ROOT = HERE.parent.parent
 PASSWORD = "secret-Pa55 word"
 USERS = {"alice": PASSWORD, "empty": PASSWORD}
 SECONDS = 400
@@ -69,21 +67,6 @@ def messages() -> list[corpus.Message]:
     known = {message.name: message for message in corpus.awkward() + corpus.odd()}
     made = [known[name] for name in WANTED]
     return made + [corpus.Message("parts", PARTS), corpus.Message("twin", known["plain-lf"].stored)]
-
-
-def make_certificates(directory: Path) -> tuple[Path, Path, Path]:
-    """A certificate authority, and its certificate for localhost and 127.0.0.1."""
-    (directory / "extensions").write_text(
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n"
-        "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
-    )
-    for command in (
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=conformance-authority",
-        "req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost",
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile extensions -out cert.pem",
-    ):
-        subprocess.run(["openssl", *command.split()], cwd=directory, check=True, capture_output=True)
-    return directory / "ca.pem", directory / "cert.pem", directory / "key.pem"
 
 
 @dataclass
@@ -292,31 +275,25 @@ def main() -> int:
     parser.add_argument("--runtime", action="append", choices=RUNTIMES, help="only this runtime (may be repeated)")
     parser.add_argument("--update-docs", action="store_true", help="write docs/conformance-runs.md")
     arguments = parser.parse_args()
-    program = Path(os.environ.get("POP3") or ROOT / "target/release/pop3").resolve()
-    if not os.access(program, os.X_OK):
-        print(f"FAIL  no program {program}; cargo build --release -p pop3-cli --all-features, or set POP3")
+    if reason := no_program():
+        print(f"FAIL  {reason}")
         return 1
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    processes = Processes()
     report = Report()
-    work = Path(tempfile.mkdtemp(prefix="pop3-conformance-"))
-    try:
-        ca, cert, key = make_certificates(work)
-        runner = Runner(program, work, ca)
+
+    def checks(work: Path, processes: Processes) -> None:
+        ca, cert, key = by_authority(work)
+        runner = Runner(program(), work, ca)
         runtimes = arguments.runtime or list(RUNTIMES)
         # The slow ones first: a server that delays its replies determines the total time.
         jobs = [] if arguments.ours else others(runner, processes, cert, key, ca)
         jobs += [] if arguments.others else ours(runner, processes, work, cert, key, runtimes)
         runs = in_parallel(report, jobs)
         for runtime in [] if arguments.others else runtimes:
-            try_client(report, program, work, cert, key, ca, runtime)
+            try_client(report, program(), work, cert, key, ca, runtime)
         if arguments.update_docs and not report.failed:
             update_docs(runs)
-    finally:
-        processes.stop()
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"conformance: {report.passed} passed, {report.failed} failed", flush=True)
-    return 1 if report.failed or not report.passed else 0
+
+    return perform("conformance", report, checks)
 
 
 if __name__ == "__main__":

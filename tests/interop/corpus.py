@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+# It can be run as a program.
+sys.path.append(str(Path(__file__).resolve().parent.parent / "common"))
+
+from maildir import make_maildir  # noqa: E402
+
 LONG_LINE = 100_000
 LARGE = 20 * 1024 * 1024
 SMALL_COUNT = 1000
@@ -152,10 +157,7 @@ def small(count: int = SMALL_COUNT) -> list[Message]:
 
 def write_maildir(directory: Path, messages: list[Message], owner: tuple[int, int] | None = None) -> None:
     """Creates a Maildir with the messages, alternately in `new` and in `cur`, and gives it to the owner."""
-    for sub in ("", "cur", "new", "tmp"):
-        (directory / sub).mkdir(parents=True, exist_ok=True, mode=0o700)
-        if owner:
-            os.chown(directory / sub, *owner)
+    make_maildir(directory, owner)
     for number, message in enumerate(messages):
         write_message(directory, message, number, owner)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import corpus
-from net import HOST, Processes, free_ports, wait_for_port
+from net import HOST, Processes, free_ports, wait_for_ports
 from peers import ACCOUNTS, Peer
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "EXTERNAL", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -26,14 +26,8 @@ class Cyrus(Peer):
     anonymous: str = "anonymous"
 
     def mechanisms_used(self, user: str, mark: int) -> list[str]:
-        """The mechanisms by which the user has logged in since the log had this length."""
-        with self.log.open(encoding="utf-8", errors="replace") as log:
-            log.seek(mark)
-            found = re.findall(rf"login: \S+ {re.escape(user)} ([A-Za-z0-9-]+)\S* User logged in", log.read())
+        found = self.logged(mark, rf"login: \S+ {re.escape(user)} ([A-Za-z0-9-]+)\S* User logged in")
         return ["USER" if one == "plaintext" else one for one in found]
-
-    def check_refusal(self, _said: str) -> None:
-        """The reply texts of Cyrus are not checked."""
 
     def fill(self, user: str, messages: list[corpus.Message]) -> None:
         """Puts the messages into the user's mailbox, which must be new."""
@@ -105,8 +99,7 @@ EVENTS {{
         ["chroot", str(root), "/usr/lib/cyrus/bin/master", "-C", "/etc/imapd.conf", "-M", "/etc/cyrus.conf",
          "-p", "/run/cyrus/master.pid"], peer.log,
     )
-    for port in (plain, tls):
-        wait_for_port(port, process, peer.log)
+    wait_for_ports((plain, tls), process, peer.log)
     return peer
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from net import HOST
 
 # A server that has not replied after this time hangs.
-REPLY_SECONDS = 30
+REPLY_SECONDS = 120
 CLOSED = "closed"
 MULTI_LINE = (b"CAPA", b"RETR", b"TOP")
 # These have a multi-line reply only without an argument.

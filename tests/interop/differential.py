@@ -14,10 +14,7 @@ unpacked under target/interop, which takes root.
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import shutil
-import signal
 import ssl
 import sys
 import tempfile
@@ -29,23 +26,24 @@ from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 sys.dont_write_bytecode = True
 
 import peers  # noqa: E402
+from certificates import by_authority  # noqa: E402
 from checks import Report  # noqa: E402
 from clients import Failed  # noqa: E402
-from conformance import make_certificates  # noqa: E402
 from contest import Contest, Differs, Score  # noqa: E402
 from differences import CAPA_LISTED, NAMES, explain  # noqa: E402
 from dovecot import GID, UID, start_dovecot  # noqa: E402
 from examples import EXAMPLES, control, example  # noqa: E402
 from net import Processes  # noqa: E402
-from ours import RUNTIMES, start_serve  # noqa: E402
+from ours import start_serve  # noqa: E402
+from serve import RUNTIMES  # noqa: E402
 from spoiled import CHANGES, DAMAGES, Spoiled  # noqa: E402
+from stage import ROOT, no_program, perform, program  # noqa: E402
 from stories import PASSWORD, Story, story, user_of  # noqa: E402
 
-ROOT = HERE.parent.parent
 PAGE = ROOT / "docs/differences.md"
 # How many stories are played at a time. They mostly wait: after a failed login, for seconds.
 AT_ONCE = 16
@@ -172,29 +170,19 @@ def main() -> int:
     arguments = parser.parse_args()
     first, _, last = arguments.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
-    program = Path(os.environ.get("POP3") or ROOT / "target/release/pop3").resolve()
-    if not os.access(program, os.X_OK):
-        print(f"FAIL  no program {program}; cargo build --release -p pop3-cli --all-features, or set POP3")
+    if reason := no_program():
+        print(f"FAIL  {reason}")
         return 1
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    processes = Processes()
     report = Report()
-    work = Path(tempfile.mkdtemp(prefix="pop3-differential-"))
-    work.chmod(0o755)
-    try:
+
+    def checks(work: Path, processes: Processes) -> None:
         root = None if Path("/usr/sbin/dovecot").exists() else peers.unpack(ROOT / "target/interop/peers")
-        place = Place(processes, program, work, root, *make_certificates(work))
+        place = Place(processes, program(), work, root, *by_authority(work))
         check_table(report)
         for runtime in arguments.runtime or RUNTIMES:
             Differential(place, report, runtime, seeds).everything(not arguments.no_planted)
-    except peers.Missing as reason:
-        print(f"FAIL  differential: {reason}", flush=True)
-        return 1
-    finally:
-        processes.stop()
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"differential: {report.passed} passed, {report.failed} failed", flush=True)
-    return 1 if report.failed or not report.passed else 0
+
+    return perform("differential", report, checks)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from net import HOST, Processes, free_ports, wait_for_port
+from dovecot_settings import NO_PENALTIES, settings
+from net import Processes, free_ports, wait_for_ports
 
 UID = GID = 1000
 
@@ -41,28 +42,19 @@ def start_dovecot(processes: Processes, root: Path | None, work: Path, users: li
     for path in (*([] if root else [work]), home):
         path.chmod(0o755)
     (home / "users").chmod(0o644)
-    (home / "dovecot.conf").write_text(CONFIGURATION.format(home=inside, plain=plain, tls=tls, host=HOST, uid=UID, gid=GID))
+    (home / "dovecot.conf").write_text(settings(
+        f"{inside}/run", f"{inside}/dovecot.log", str(inside), plain, tls, NO_PENALTIES + USERS.format(home=inside, uid=UID, gid=GID), LOGIN,
+    ))
     log = home / "dovecot.log"
     log.write_text("")
     chroot = ["chroot", str(root)] if root else []
     process = processes.start([*chroot, "/usr/sbin/dovecot", "-F", "-c", str(inside / "dovecot.conf")], work / "dovecot.out")
-    for port in (plain, tls):
-        wait_for_port(port, process, log)
+    wait_for_ports((plain, tls), process, log)
     return Dovecot(plain, tls, home, log)
 
 
-CONFIGURATION = """\
-base_dir = {home}/run
-state_dir = {home}/run
-log_path = {home}/dovecot.log
-protocols = pop3
-listen = {host}
-ssl = yes
-ssl_cert = <{home}/cert.pem
-ssl_key = <{home}/key.pem
-disable_plaintext_auth = no
+USERS = """\
 auth_mechanisms = plain login
-auth_failure_delay = 0
 first_valid_uid = 500
 mail_location = maildir:{home}/mail/%u
 mail_max_userip_connections = 0
@@ -75,25 +67,12 @@ userdb {{
   driver = static
   args = uid={uid} gid={gid} home={home}/mail/%u
 }}
-service anvil {{
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service pop3-login {{
-  service_count = 0
-  process_min_avail = 1
-  inet_listener pop3 {{
-    port = {plain}
-  }}
-  inet_listener pop3s {{
-    port = {tls}
-    ssl = yes
-  }}
-}}
 service pop3 {{
   service_count = 0
   client_limit = 100
   process_min_avail = 1
 }}
 """
+LOGIN = """\
+  service_count = 0
+  process_min_avail = 1"""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients import CLIENT_SECONDS, Failed, Server, curl_url, poplib_session, secret_file
+from clients import CLIENT_SECONDS, Failed, Server, curl_url, mpop_settings, poplib_session, secret_file
 from net import HOST
 
 HERE = Path(__file__).resolve().parent
@@ -86,29 +86,12 @@ def by_curl(server: Server, who: Credentials, mechanism: str, mode: str, directo
 
 def by_mpop(server: Server, who: Credentials, mechanism: str, mode: str, directory: Path,
             program: tuple[str, ...] = ("mpop",)) -> int:
-    mail = directory / "mail"
-    for sub in ("cur", "new", "tmp"):
-        (mail / sub).mkdir(parents=True)
-    word = secret_file(directory / "password", secret_for(mechanism, who) + "\n")
-    rc = secret_file(directory / "mpoprc", f"""
-account default
-host {HOST}
-port {server.tls if mode == 'tls' else server.plain}
-user {who.user}
-passwordeval "cat {word}"
-auth {mechanism.lower() or 'on'}
-tls on
-tls_starttls {'on' if mode == 'stls' else 'off'}
-tls_trust_file {who.ca}
-{f'tls_cert_file {who.cert}' if mechanism == 'EXTERNAL' else ''}
-{f'tls_key_file {who.key}' if mechanism == 'EXTERNAL' else ''}
-timeout 60
-keep on
-uidls_file {directory / 'uidls'}
-delivery maildir {mail}
-""")
+    more = f"auth {mechanism.lower() or 'on'}"
+    if mechanism == "EXTERNAL":
+        more += f"\ntls_cert_file {who.cert}\ntls_key_file {who.key}"
+    rc = mpop_settings(server, mode, who.user, secret_for(mechanism, who), who.ca, directory, more)
     outcome([*program, "--file", str(rc), "--quiet"], lambda code, said: code == 77 and "authentication failed" in said)
-    return len(os.listdir(mail / "new"))
+    return len(os.listdir(directory / "mail/new"))
 
 
 def by_fetchmail(server: Server, who: Credentials, mechanism: str, mode: str, directory: Path) -> int:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import corpus
-from clients import Failed, Login, files_of, secret_file
+from clients import Failed, Login, files_of, run_client, secret_file
 from net import HOST, START_SECONDS, Processes
 from peers import Peer
+from serve import listening, serve_command
 
-RUNTIMES = ("tokio", "async-std", "smol", "std")
-STOP_SECONDS = 5
-FETCH_SECONDS = 300
+# It ends 4 s after SIGTERM at the latest, if it has a processor.
+STOP_SECONDS = 60
 
 
 @dataclass
@@ -87,14 +85,10 @@ def start_serve(processes: Processes, program: Path, work: Path, runtime: str, u
         corpus.write_maildir(maildrops / user, [])
     words = secret_file(home / "users", lines)
     log = home / "log"
-    process = processes.start(
-        [str(program), "serve", "--maildrops", str(maildrops), "--users", str(words), "--listen", f"{HOST}:0",
-         "--listen-tls", f"{HOST}:0", "--tls-cert", str(cert), "--tls-key", str(key), "--runtime", runtime,
-         "--hostname", "localhost", *options],
-        log, stdout=subprocess.PIPE,
-    )
-    ports = _listening(process, log)
+    command = serve_command(program, runtime, maildrops, words, cert, key, "--hostname", "localhost", *options)
+    process = processes.start(command, log, stdout=subprocess.PIPE)
     try:
+        ports = listening(process, log, START_SECONDS)
         return Serve(runtime, ports["pop3"], ports["pop3s"], maildrops, log, process)
     except KeyError as missing:
         raise Failed(f"pop3 serve named no listener for {missing}") from missing
@@ -106,28 +100,6 @@ def passwd(program: Path, user: str, password: str) -> str:
     if done.returncode:
         raise Failed(f"pop3 passwd ended with {done.returncode}: {done.stderr}")
     return done.stdout
-
-
-def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, int]:
-    """Reads `listening SERVICE ADDRESS` lines up to `ready`."""
-    assert process.stdout is not None
-    ports: dict[str, int] = {}
-    text = b""
-    deadline = time.monotonic() + START_SECONDS
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while b"ready\n" not in text:
-            left = deadline - time.monotonic()
-            got = os.read(process.stdout.fileno(), 4096) if left > 0 and selector.select(left) else b""
-            if not got:
-                said = log.read_text(errors="replace")[-2000:]
-                raise Failed(f"pop3 serve did not become ready; stdout {text!r}, stderr {said}")
-            text += got
-    for line in text.decode().splitlines():
-        words = line.split()
-        if len(words) == 3 and words[0] == "listening":
-            ports[words[1]] = int(words[2].rpartition(":")[2])
-    return ports
 
 
 @dataclass
@@ -151,14 +123,7 @@ class Fetch:
             "--tls", {"plain": "off", "stls": "starttls", "tls": "implicit"}[mode], "--ca-file", str(login.ca),
             "--state", str(self.directory / "state"), "--timeout", "60", "--runtime", self.runtime, "--quiet", *options,
         ]
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=FETCH_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired as late:
-            raise Failed(f"pop3 fetch was not done after {FETCH_SECONDS} s") from late
-        if done.returncode not in codes:
-            raise Failed(f"pop3 fetch ended with {done.returncode}: {done.stderr.decode(errors='replace')[-1000:]}")
+        run_client(command, accept=codes)
         unfinished = files_of(target / "tmp") if (target / "tmp").exists() else []
         if unfinished:
             raise Failed(f"{len(unfinished)} unfinished files are left under tmp/")

@@ -19,7 +19,8 @@ from pathlib import Path
 import corpus
 import debian
 from debian import Missing
-from net import HOST, Processes, free_ports, wait_for_port
+from dovecot_settings import NO_PENALTIES, settings
+from net import HOST, Processes, free_ports, wait_for_ports
 from tokens import start_introspection
 
 PACKAGES = """
@@ -102,6 +103,19 @@ class Peer:
         """How many messages the user's Maildir contains."""
         return sum(len(os.listdir(self.maildir(user) / sub)) for sub in ("cur", "new"))
 
+    def logged(self, mark: int, pattern: str) -> list[str]:
+        """What the group of the pattern is wherever it matches, since the log had this length."""
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(mark)
+            return re.findall(pattern, log.read())
+
+    def mechanisms_used(self, user: str, mark: int) -> list[str]:
+        """The mechanisms by which the user has logged in since the log had this length."""
+        raise NotImplementedError
+
+    def check_refusal(self, _said: str) -> None:
+        """The reply texts of other servers are not checked."""
+
 
 @dataclass
 class Dovecot(Peer):
@@ -110,14 +124,8 @@ class Dovecot(Peer):
     anonymous: str = "anonymous"
 
     def mechanisms_used(self, user: str, mark: int) -> list[str]:
-        """The mechanisms by which the user has logged in since the log had this length."""
-        with self.log.open(encoding="utf-8", errors="replace") as log:
-            log.seek(mark)
-            found = re.findall(rf"Login: user=<{re.escape(user)}>, method=([^,\s]+)", log.read())
+        found = self.logged(mark, rf"Login: user=<{re.escape(user)}>, method=([^,\s]+)")
         return ["USER", "PLAIN"] * ("PLAIN" in found) + found
-
-    def check_refusal(self, _said: str) -> None:
-        """The reply texts of Dovecot are not checked."""
 
 
 # The mechanisms that both Dovecot 2.3 and we support.
@@ -144,22 +152,13 @@ username_attribute = username
 active_attribute = active
 active_value = true
 """)
-    (root / "etc/dovecot/interop.conf").write_text(f"""
-base_dir = /run/dovecot-{os.getpid()}
-log_path = /var/log/dovecot.log
-protocols = pop3
-listen = {HOST}
-ssl = yes
-ssl_cert = </etc/tls/cert.pem
-ssl_key = </etc/tls/key.pem
-disable_plaintext_auth = no
+    more = f"""\
 ssl_ca = </etc/tls/ca.pem
 ssl_verify_client_cert = yes
 ssl_require_crl = no
 auth_ssl_username_from_cert = yes
 auth_mechanisms = {' '.join(DOVECOT_MECHANISMS).lower()} apop
 auth_anonymous_username = anonymous
-auth_failure_delay = 0
 first_valid_uid = {UID}
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 100
@@ -182,26 +181,14 @@ userdb {{
   driver = static
   args = uid={UID} gid={GID} home=/home/dovecot/%u
 }}
-service anvil {{
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service pop3-login {{
-  inet_listener pop3 {{
-    port = {plain}
-  }}
-  inet_listener pop3s {{
-    port = {tls}
-    ssl = yes
-  }}
-}}
-""")
+"""
+    (root / "etc/dovecot/interop.conf").write_text(
+        settings(f"/run/dovecot-{os.getpid()}", "/var/log/dovecot.log", "/etc/tls", plain, tls, NO_PENALTIES + more)
+    )
     process = processes.start(
         ["chroot", str(root), "/usr/sbin/dovecot", "-F", "-c", "/etc/dovecot/interop.conf"], peer.log
     )
-    for port in (plain, tls):
-        wait_for_port(port, process, peer.log)
+    wait_for_ports((plain, tls), process, peer.log)
     return peer
 
 
@@ -250,8 +237,8 @@ def start_courier(processes: Processes, root: Path, users: dict[str, str], cert:
         [*listen, str(tls), "/usr/bin/couriertls", "-server", "-tcpd", "-user=courier", *serve], peer.log,
         env=environment | {"POP3_STARTTLS": "NO", "POP3_TLS": "1"},
     )
-    wait_for_port(plain, on_plain, peer.log)
-    wait_for_port(tls, on_tls, peer.log)
+    wait_for_ports([plain], on_plain, peer.log)
+    wait_for_ports([tls], on_tls, peer.log)
     if daemon.poll() is not None:
         raise RuntimeError(f"authdaemond ended:\n{peer.log.read_text(errors='replace')}")
     return peer

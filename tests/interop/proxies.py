@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from net import HOST, Processes, free_ports, wait_for_port
+from net import HOST, Processes, free_ports, wait_for_ports
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ backend pop3
 """)
     log = work / f"{name}.log"
     process = processes.start(["haproxy", "-db", "-f", str(config)], log)
-    for port in (plain, tls):
-        wait_for_port(port, process, log)
+    wait_for_ports((plain, tls), process, log)
     return Proxy(name, plain, tls)
 
 
@@ -74,8 +73,7 @@ mail {{
 """)
     log = work / "nginx.log"
     process = processes.start(["nginx", "-p", str(work), "-e", "stderr", "-c", str(config)], log)
-    for port in (plain, tls):
-        wait_for_port(port, process, log)
+    wait_for_ports((plain, tls), process, log)
     return Proxy("nginx", plain, tls)
 
 

@@ -9,19 +9,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interop"))
-from net import free_ports, wait_for_port
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "common"))
+from certificates import self_signed
+from dovecot_settings import settings
+from maildir import make_maildir
+from net import START_SECONDS, Processes, free_ports, wait_for_ports
+from serve import listening, serve_command
 
 PASSWORD = "secret"
-RUNTIMES = ("tokio", "async-std", "smol", "std")
 HEADER = b"From: a@example.org\nTo: b@example.org\nSubject: %d\n\n"
 LINE = b"The quick brown fox jumps over the lazy dog, and the dog does not care.\n"
 
 
 def fill(directory, messages, octets, end=b"\n"):
     """Makes a Maildir with so many messages of about that size, with these line ends."""
-    for name in ("tmp", "new", "cur"):
-        (directory / name).mkdir(parents=True, exist_ok=True)
+    make_maildir(directory)
     body = (LINE * (octets // len(LINE) + 1)).replace(b"\n", end)
     for number in range(1, messages + 1):
         content = ((HEADER % number).replace(b"\n", end) + body)[: octets - len(end)].rstrip(b"\r") + end
@@ -36,16 +38,9 @@ class Houses:
 
     def __init__(self, directory, program):
         self.directory, self.program = directory, program
-        self.servers, self.users = [], []
+        self.processes, self.users = Processes(), []
         (directory / "secret").write_text(PASSWORD + "\n")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
-            + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-            + ["-addext", "basicConstraints=critical,CA:FALSE"]
-            + ["-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")],
-            check=True,
-            stderr=subprocess.DEVNULL,
-        )
+        self.cert, self.key = self_signed(directory)
 
     def maildrops(self, name, count, messages, octets):
         """Makes the maildrops of the users name1, name2 and so on."""
@@ -58,26 +53,25 @@ class Houses:
         users = self.directory / "users"
         users.write_text("".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in self.users))
         users.chmod(0o600)
-        plain, tls = free_ports(2)
         most = [word for what in ("", "-per-user", "-per-ip") for word in (f"--max-connections{what}", "15000")]
-        command = [self.program, "serve", "--maildrops", mail or self.copy(runtime), "--users", str(users), "--runtime", runtime]
-        command += ["--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}", "--log", "off", *most]
-        command += ["--tls-cert", str(self.directory / "cert.pem"), "--tls-key", str(self.directory / "key.pem")]
-        return self.started(runtime, subprocess.Popen(command, stdin=subprocess.DEVNULL, **self.log(runtime)), plain, tls)
+        command = serve_command(self.program, runtime, mail or self.copy(runtime), users, self.cert, self.key, "--log", "off", *most)
+        process = self.processes.start(command, self.log(runtime), stdout=subprocess.PIPE)
+        ports = listening(process, self.log(runtime), START_SECONDS)
+        return Server(self, runtime, process, ports["pop3"], ports["pop3s"])
 
     def dovecot(self):
         """Starts Dovecot with many clients in a process, its fastest way."""
         home = self.directory / "dovecot"
         (home / "run").mkdir(parents=True)
         plain, tls = free_ports(2)
-        (home / "dovecot.conf").write_text(
-            DOVECOT.format(home=home, mail=self.copy("dovecot"), top=self.directory, password=PASSWORD, plain=plain, tls=tls)
-        )
+        more = DOVECOT.format(mail=self.copy("dovecot"), password=PASSWORD)
+        (home / "dovecot.conf").write_text(settings(f"{home}/run", "/dev/stderr", str(self.directory), plain, tls, more, LOGIN))
         for path in (self.directory, home):
             path.chmod(0o755)
         subprocess.run(["chown", "-R", "nobody:nogroup", str(self.directory / "mail-dovecot")], check=True)
-        process = subprocess.Popen(["dovecot", "-F", "-c", str(home / "dovecot.conf")], stdin=subprocess.DEVNULL, **self.log("dovecot"))
-        return self.started("dovecot", process, plain, tls)
+        process = self.processes.start(["dovecot", "-F", "-c", str(home / "dovecot.conf")], self.log("dovecot"))
+        wait_for_ports((plain, tls), process, self.log("dovecot"))
+        return Server(self, "dovecot", process, plain, tls)
 
     def download(self, name, server, user, messages, tls):
         """Fetches all messages with this client and throws them away. Returns its CPU time in seconds."""
@@ -111,21 +105,12 @@ class Houses:
         subprocess.run(["cp", "-r", str(self.directory / "mail"), str(path)], check=True)
         return str(path)
 
-    def started(self, name, process, plain, tls):
-        server = Server(self, name, process, plain, tls)
-        self.servers.append(server)
-        for port in (plain, tls):
-            wait_for_port(port, process, self.directory / f"{name}.log")
-        return server
-
     def log(self, name):
         """Where what a server prints goes."""
-        out = (self.directory / f"{name}.log").open("ab")
-        return {"stdout": out, "stderr": out}
+        return self.directory / f"{name}.log"
 
     def stop(self):
-        for server in self.servers:
-            server.stop()
+        self.processes.stop()
 
 
 class Server:
@@ -164,16 +149,13 @@ def has_dovecot():
     return shutil.which("dovecot") is not None and os.geteuid() == 0
 
 
+LOGIN = """\
+  service_count = 0
+  process_min_avail = 2
+  process_limit = 2
+  client_limit = 1900
+  vsz_limit = 1G"""
 DOVECOT = """\
-protocols = pop3
-listen = 127.0.0.1
-base_dir = {home}/run
-state_dir = {home}/run
-log_path = /dev/stderr
-ssl = yes
-ssl_cert = <{top}/cert.pem
-ssl_key = <{top}/key.pem
-disable_plaintext_auth = no
 passdb {{
   driver = static
   args = password={password}
@@ -189,20 +171,6 @@ maildir_very_dirty_syncs = yes
 mailbox_list_index = no
 pop3_no_flag_updates = yes
 pop3_fast_size_lookups = yes
-service pop3-login {{
-  service_count = 0
-  process_min_avail = 2
-  process_limit = 2
-  client_limit = 1900
-  vsz_limit = 1G
-  inet_listener pop3 {{
-    port = {plain}
-  }}
-  inet_listener pop3s {{
-    port = {tls}
-    ssl = yes
-  }}
-}}
 service pop3 {{
   service_count = 0
   client_limit = 1500

@@ -1,4 +1,4 @@
-"""Helpers of the interop run: free ports, waiting for a listener, processes that end with the run."""
+"""What tests with sockets and processes need: free ports, waiting for a listener, processes that end with the run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 HOST = "127.0.0.1"
-START_SECONDS = 30
+# Far more than anything takes to start, also on a very busy machine.
+START_SECONDS = 300
 
 
 def free_ports(count: int) -> list[int]:
@@ -40,8 +42,13 @@ def _bind_somewhere(one: socket.socket) -> None:
     raise RuntimeError("no port is free")
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Waits until the port accepts connections. If it does not, prints the log."""
+def wait_for_ports(ports: Iterable[int], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until the ports accept connections. If one does not, prints the log."""
+    for port in ports:
+        _wait_for(port, process, log)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
