@@ -20,8 +20,12 @@ use crate::tell::hand_out;
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let _log = crate::logging::init(&options.log)?;
-    let users = Arc::new(UsersFile::load(&options.users)?);
-    if let Some(warning) = users.warning() {
+    let users =
+        Arc::new(UsersFile::load_with(&options.users.file, options.users.format, options.users.names()?)?);
+    for warning in users.warnings() {
+        warn!("{warning}");
+    }
+    for warning in users.maildrop_warnings(&options.maildrops, &options.users.maildrop_path) {
         warn!("{warning}");
     }
     pop3_serve::raise_open_files();
@@ -40,6 +44,7 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
 fn config(options: &Serve) -> Result<ServeConfig, Failure> {
     let mut config = ServeConfig::new(&options.maildrops);
     let host = options.hostname.clone().unwrap_or_else(this_host);
+    config.maildrop_path = options.users.maildrop_path.clone();
     config.certificate = certificate(options, &host)?.map(Arc::new);
     config.host = Some(host);
     for &address in &options.listen {
@@ -82,7 +87,7 @@ fn config(options: &Serve) -> Result<ServeConfig, Failure> {
 
 /// The key of salts, from its file, which is made where there is none; `None` where that can't be.
 fn decoy_key(options: &Serve) -> Result<Option<DecoyKey>, Failure> {
-    let default = || DecoyKey::default_path(&options.users);
+    let default = || DecoyKey::default_path(&options.users.file);
     let path = options.decoy_key.clone().unwrap_or_else(default);
     match DecoyKey::load_or_make(&path) {
         Err(error) if error.kind() == ServeErrorKind::NotMade => {

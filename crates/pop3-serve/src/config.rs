@@ -11,6 +11,7 @@ use pop3_proto::server;
 use pop3_sasl::Mechanism;
 
 use crate::certificate::ReloadableCertificate;
+use crate::maildrop_path::MaildropPath;
 use crate::tokens::TokenCommand;
 use crate::users::DecoyKey;
 
@@ -19,8 +20,11 @@ use crate::users::DecoyKey;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServeConfig {
-    /// The directory of the maildrops. A user's maildrop is the Maildir in this directory with the user's name.
+    /// The directory of the maildrops. A user's maildrop is the Maildir that [`maildrop_path`](Self::maildrop_path)
+    /// names in it.
     pub maildrops: PathBuf,
+    /// Where in that directory the maildrop of a user is. Default: it has the user's name.
+    pub maildrop_path: MaildropPath,
     /// The addresses to listen on, and whether TLS starts immediately. For port 0, the system chooses a free port. A
     /// listener on an IPv6 address accepts only IPv6.
     pub listeners: Vec<(Entrance, SocketAddr)>,
@@ -92,6 +96,7 @@ impl ServeConfig {
         let limits = server::Limits::default();
         Self {
             maildrops: maildrops.into(),
+            maildrop_path: MaildropPath::default(),
             listeners: Vec::new(),
             certificate: None,
             host: None,

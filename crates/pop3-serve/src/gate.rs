@@ -120,7 +120,12 @@ impl Gatekeeper {
         let guess = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
         // Do not sleep here, which would delay others. The reply is delayed instead.
         let turn = Turn { client: client(peer, &guess), until };
-        match self.user(attempt, peer, turn).await {
+        let user = self.user(attempt, peer, turn).await;
+        let user = user.and_then(|found| {
+            let admitted = found.user.as_ref().map_or(Ok(()), |user| user.admit(ip(peer)));
+            admitted.map(|()| found).map_err(Refused::Credentials)
+        });
+        match user {
             Ok(user) => {
                 guess.succeeded();
                 Ok(user)
@@ -232,7 +237,7 @@ impl Gatekeeper {
     }
 
     async fn anonymous(&self, turn: Turn) -> Result<LoggedIn, Refused> {
-        let name = UserName::parse(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
+        let name = self.users.name(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
         self.ask(turn, false, |users| check::vouched(name, users)).await
     }
 
@@ -271,7 +276,7 @@ impl Gatekeeper {
         let wrong = Refused::Credentials;
         let tokens = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
         let name = &attempt.name;
-        let asked = UserName::parse(name);
+        let asked = self.users.name(name);
         if asked.is_none() && !name.is_empty() {
             return Err(wrong("the name is not a valid user name"));
         }
@@ -297,7 +302,7 @@ impl Gatekeeper {
         let user = match (asked, said) {
             (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
             (asked, Some(said)) => {
-                let said = UserName::parse(&said).ok_or(wrong("the token command printed a bad name"))?;
+                let said = self.users.name(&said).ok_or(wrong("the token command printed a bad name"))?;
                 if asked.is_some_and(|asked| asked != said) {
                     return Err(wrong("the token belongs to another user"));
                 }

@@ -105,6 +105,7 @@ mod guarded;
 mod listeners;
 #[cfg(feature = "log")]
 pub mod log;
+mod maildrop_path;
 mod offer;
 mod places;
 mod policy;
@@ -124,13 +125,14 @@ pub use descriptors::raise as raise_open_files;
 pub use error::{ServeError, ServeErrorKind};
 pub use gate::Gatekeeper;
 pub use listeners::ServerRuntime;
+pub use maildrop_path::{BadMaildropPath, MaildropPath};
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
 pub use server::Server;
 pub use tokens::TokenCommand;
 pub use users::{
-    BadForm, BadPassword, DecoyKey, LoggedIn, PasswordForm, Profile, Table, TableError, User, UserName,
-    Users, UsersFile, parse_days,
+    BadForm, BadPassword, DecoyKey, LoggedIn, NameRule, PasswordForm, Profile, Table, TableError, User,
+    UserName, Users, UsersEdit, UsersFile, UsersFormat, parse_days, password_schemes,
 };
 pub use written::{parse_host, parse_implementation, parse_mechanisms, parse_network, this_host};

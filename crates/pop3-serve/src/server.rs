@@ -163,6 +163,7 @@ fn policy(
     let announced = Announced { login_delay: config.login_delay, expire: config.expire };
     let store = MailStore::new(config.maildrops, gatekeeper, offer, Arc::clone(&places))
         .with_announced(announced, config.enforce_expiry)
+        .with_path(config.maildrop_path)
         .with_utf8(config.utf8);
     Ok(Policy {
         config: session.into(),

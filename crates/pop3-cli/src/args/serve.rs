@@ -1,5 +1,7 @@
 //! The options of `pop3 serve`.
 
+mod users;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::PathBuf;
@@ -9,19 +11,18 @@ use ipnet::IpNet;
 use pop3_sasl::Mechanism;
 use pop3_serve::{parse_days, parse_host, parse_implementation, parse_mechanisms, parse_network};
 
+pub(crate) use self::users::{USERS_FORMATS, Users, name_rule};
 use super::named::named;
 use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {
-    /// The directory of the maildrops: DIR/USER is the Maildir of USER
+    /// The directory of the maildrops: DIR/USER is the Maildir of USER, unless --maildrop-path says otherwise
     #[arg(long, value_name = "DIR")]
     pub(crate) maildrops: PathBuf,
-    /// The users file, as written by pop3 passwd: lines of the form NAME:{PLAIN}PASSWORD, NAME:PHC-STRING,
-    /// NAME:SCRAM-KEYS and others; reloaded at SIGHUP
-    #[arg(long, value_name = "FILE")]
-    pub(crate) users: PathBuf,
+    #[command(flatten)]
+    pub(crate) users: Users,
     /// Where to listen for POP3, with STLS if there is a certificate; may be repeated; port 0 selects a
     /// free port; an IPv6 address accepts IPv6 only [default: 127.0.0.1:1110 if no listener is given]
     #[arg(long, value_name = "ADDR")]

@@ -55,6 +55,9 @@ fn read_again(users: &UsersFile, offer: &MechanismOffer, certificate: Option<&Re
     match users.reload() {
         Ok(count) => {
             info!("reloaded the users file: {count} users");
+            for warning in users.warnings() {
+                warn!("{warning}");
+            }
             if let Some(advice) = offer.advice(&users.profile()) {
                 warn!("{advice}; pop3 passwd makes keys");
             }

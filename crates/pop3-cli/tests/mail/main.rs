@@ -41,3 +41,5 @@ mod system_calls;
 mod talk;
 mod targets;
 mod tokens;
+mod user_command;
+mod users;
