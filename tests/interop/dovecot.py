@@ -27,8 +27,12 @@ class Dovecot:
         return self.home / "mail" / user
 
 
-def start_dovecot(processes: Processes, root: Path | None, work: Path, users: list[str], password: str, cert: Path, key: Path) -> Dovecot:
-    """Starts the Dovecot that is installed, or with `root` the one that is unpacked there."""
+def start_dovecot(processes: Processes, root: Path | None, work: Path, users: list[str] | str, password: str,
+                  cert: Path, key: Path) -> Dovecot:
+    """Starts the Dovecot that is installed, or with `root` the one that is unpacked there.
+
+    `users` contains names, or the lines of a passwd-file.
+    """
     home = root / f"tmp/{os.getpid()}-{work.name}" if root else work / "dovecot"
     inside = Path("/") / home.relative_to(root) if root else home
     plain, tls = free_ports(2)
@@ -38,7 +42,8 @@ def start_dovecot(processes: Processes, root: Path | None, work: Path, users: li
     os.chown(home / "mail", UID, GID)
     shutil.copy(cert, home / "cert.pem")
     shutil.copy(key, home / "key.pem")
-    (home / "users").write_text("".join(f"{user}:{{PLAIN}}{password}\n" for user in users))
+    lines = users if isinstance(users, str) else "".join(f"{user}:{{PLAIN}}{password}\n" for user in users)
+    (home / "users").write_text(lines)
     for path in (*([] if root else [work]), home):
         path.chmod(0o755)
     (home / "users").chmod(0o644)
@@ -61,7 +66,7 @@ mail_max_userip_connections = 0
 mail_fsync = never
 passdb {{
   driver = passwd-file
-  args = scheme=PLAIN username_format=%u {home}/users
+  args = username_format=%u {home}/users
 }}
 userdb {{
   driver = static

@@ -6,6 +6,7 @@ mod conformance;
 mod named;
 mod passwd;
 mod serve;
+mod user;
 
 use core::time::Duration;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::Serve;
+pub(crate) use user::{Action, Change, File, User};
 
 use self::named::named;
 use crate::exit::Failure;
@@ -68,6 +70,8 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Print lines for the users file; asks for the password, or reads it from standard input
     Passwd(Passwd),
+    /// Edit the users file: add users, change passwords, remove users, list them
+    User(User),
 }
 
 /// What is logged to standard error, and how.

@@ -21,6 +21,7 @@ mod password;
 mod progress;
 mod serve;
 mod tell;
+mod user;
 
 #[cfg(not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")))]
 compile_error!("the program needs a runtime: one of the features tokio, async-std, smol and threads");
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, line: CommandLine, settings: Settings) -> Result<Exit, Failure> {
     match command {
         Command::Passwd(options) => passwd::run(options),
+        Command::User(options) => user::run(options),
         Command::Serve(options) => serve::run(options, line, settings),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),

@@ -14,15 +14,8 @@ use crate::tell::hand_out;
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
 /// and prints `NAME:$argon2id$...` and the like, a line for each form.
 pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
-    let name = UserName::parse(options.name.as_bytes()).ok_or_else(|| {
-        Failure::usage(format!(
-            "{} is not a valid user name: \
-            {}",
-            options.name,
-            UserName::RULE
-        ))
-    })?;
-    let password = if io::stdin().is_terminal() { ask()? } else { read(&mut io::stdin().lock())? };
+    let name = UserName::parse(options.name.as_bytes()).ok_or_else(|| bad_name(&options.name))?;
+    let password = new_password()?;
     let mut lines = Secret::new(String::new());
     for form in &options.form {
         let form = form(options.iterations);
@@ -33,10 +26,20 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The failure that this is no name of a user.
+pub(crate) fn bad_name(name: &str) -> Failure {
+    Failure::usage(format!("{name} is not a valid user name: {}", UserName::RULE))
+}
+
+/// Asks for a new password, twice, or reads the first line of standard input where that is no terminal.
+pub(crate) fn new_password() -> Result<Secret<Vec<u8>>, Failure> {
+    if io::stdin().is_terminal() { ask() } else { read(&mut io::stdin().lock()) }
+}
+
 /// The failure, which names the option that helps.
-fn explain(error: &BadPassword) -> Failure {
+pub(crate) fn explain(error: &BadPassword) -> Failure {
     match error {
-        BadPassword::Empty => Failure::usage(format!("{error}; nothing was printed")),
+        BadPassword::Empty => Failure::usage(format!("{error}; nothing was done")),
         BadPassword::Unprepared(_) => Failure::usage(format!("{error}; --form argon2id accepts it as it is")),
         BadPassword::Unsendable | BadPassword::NoSalt(_) | _ => Failure::usage(error.to_string()),
     }
@@ -45,7 +48,7 @@ fn explain(error: &BadPassword) -> Failure {
 fn ask() -> Result<Secret<Vec<u8>>, Failure> {
     let password = prompt("Password: ")?;
     if !password.same_octets(prompt("Repeat the password: ")?.expose()) {
-        return Err(Failure::usage("the passwords do not match; nothing was printed"));
+        return Err(Failure::usage("the passwords do not match; nothing was done"));
     }
     Ok(password)
 }

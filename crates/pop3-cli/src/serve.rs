@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
         Ok(prepared) => prepared,
         Err(faults) => return Ok(report(&settings, &faults)),
     };
-    if let Some(warning) = prepared.users.warning() {
+    for warning in prepared.warnings() {
         warn!("{warning}");
     }
     pop3_serve::raise_open_files();

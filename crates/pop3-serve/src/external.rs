@@ -28,7 +28,7 @@ pub(super) fn user(
     if owners.is_empty() {
         let Some(names) = names(certificate) else { return Ok(Err("the certificate can't be read")) };
         for name in names {
-            let Some(name) = UserName::parse(&name) else { continue };
+            let Some(name) = users.name(&name) else { continue };
             if users.find(&name)?.is_some_and(|user| !user.has_certificates()) {
                 owners.push(name);
             }
@@ -36,11 +36,11 @@ pub(super) fn user(
         owners.sort();
         owners.dedup();
     }
-    Ok(choose(owners, wanted))
+    Ok(choose(owners, wanted, users))
 }
 
 /// The one whom the client has named, or the only one.
-fn choose(owners: Vec<UserName>, wanted: &[u8]) -> Result<UserName, &'static str> {
+fn choose(owners: Vec<UserName>, wanted: &[u8], users: &dyn Users) -> Result<UserName, &'static str> {
     if wanted.is_empty() {
         let one = <[UserName; 1]>::try_from(owners);
         return one.map(|[user]| user).map_err(|users| match users.len() {
@@ -48,7 +48,7 @@ fn choose(owners: Vec<UserName>, wanted: &[u8]) -> Result<UserName, &'static str
             _ => "the certificate belongs to several users, and the client named none",
         });
     }
-    let wanted = UserName::parse(wanted).filter(|wanted| owners.contains(wanted));
+    let wanted = users.name(wanted).filter(|wanted| owners.contains(wanted));
     wanted.ok_or("the certificate does not belong to that user")
 }
 

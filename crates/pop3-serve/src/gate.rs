@@ -1,5 +1,6 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
+mod outside;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -15,14 +16,14 @@ use pop3_proto::Rejection;
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
+use self::threads::{PASSWORDS, TOKENS, hashes, start};
 use super::brake::{Attempt, Brake};
+use super::checks::{ExternalCheck, Kind};
 use super::external;
-use super::tokens::{Question, TokenCommand, Verdict};
 use super::workers::{Client, Undone, Workers};
 use crate::error::ServeError;
 use crate::throttle::{LONGEST_WAIT, TooMany};
-use crate::users::{DecoyKey, LoggedIn, UserName, Users, check};
-use threads::{TOKENS, hashes, start};
+use crate::users::{DecoyKey, LoggedIn, Users, check};
 
 /// Checks all kinds of credentials, slows down guessing, and logs refused logins.
 ///
@@ -35,17 +36,19 @@ use threads::{TOKENS, hashes, start};
 pub struct Gatekeeper {
     sources: RwLock<Arc<Sources>>,
     hashes: Workers,
-    /// The threads that wait for the token command, as soon as there is one.
+    /// The threads that wait for others, as soon as they check passwords or tokens.
+    passwords: OnceLock<Workers>,
     tokens: OnceLock<Workers>,
     brake: Brake,
 }
 
 /// What credentials are checked against. A reload replaces it; what counts guesses stays.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sources {
     users: Arc<dyn Users>,
     decoy_key: Arc<DecoyKey>,
-    tokens: Option<Arc<TokenCommand>>,
+    passwords: Option<Arc<ExternalCheck>>,
+    tokens: Option<Arc<ExternalCheck>>,
 }
 
 /// Why nobody is let in.
@@ -78,43 +81,63 @@ impl Gatekeeper {
     pub fn new(
         users: Arc<dyn Users>,
         decoy_key: Arc<DecoyKey>,
-        tokens: Option<Arc<TokenCommand>>,
+        tokens: Option<Arc<ExternalCheck>>,
     ) -> Result<Self, ServeError> {
-        let needs_tokens = tokens.is_some();
-        let sources = RwLock::new(Arc::new(Sources { users, decoy_key, tokens }));
-        let (tokens, brake) = (OnceLock::new(), Brake::new());
-        let gatekeeper = Self { sources, hashes: start(hashes())?, tokens, brake };
-        if needs_tokens {
-            gatekeeper.start_tokens()?;
+        let sources = Sources { users, decoy_key, passwords: None, tokens };
+        let gatekeeper = Self {
+            hashes: start(hashes())?,
+            passwords: OnceLock::new(),
+            tokens: OnceLock::new(),
+            brake: Brake::new(),
+            sources: RwLock::new(sources.into()),
+        };
+        if gatekeeper.sources().tokens.is_some() {
+            gatekeeper.start_threads(Kind::Token)?;
         }
         Ok(gatekeeper)
     }
 
-    /// Starts the threads that wait for a token command, unless they run already.
-    pub(super) fn start_tokens(&self) -> Result<(), ServeError> {
-        if self.tokens.get().is_none() {
+    /// Has the passwords of PASS, PLAIN and LOGIN checked by another program, and not with those of the users. A user
+    /// must still be found by name.
+    ///
+    /// # Errors
+    /// Returns an error if the system cannot start the threads that wait for the program.
+    pub fn with_passwords(self, passwords: Option<Arc<ExternalCheck>>) -> Result<Self, ServeError> {
+        if passwords.is_some() {
+            self.start_threads(Kind::Password)?;
+        }
+        let sources = Sources { passwords, ..(*self.sources()).clone() };
+        Ok(Self { sources: RwLock::new(sources.into()), ..self })
+    }
+
+    /// Starts the threads that wait for another program, unless they run already.
+    pub(super) fn start_threads(&self, kind: Kind) -> Result<(), ServeError> {
+        let (threads, bounds) = match kind {
+            Kind::Password => (&self.passwords, PASSWORDS),
+            Kind::Token => (&self.tokens, TOKENS),
+        };
+        if threads.get().is_none() {
             // Another caller may have been faster. Its threads stay, and these end.
-            let _ = self.tokens.set(start(TOKENS)?);
+            let _ = threads.set(start(bounds)?);
         }
         Ok(())
     }
 
     /// Replaces what is checked against, for the logins that begin from now on. Failures and tries that were counted
-    /// stay counted. `None` for the key keeps the old one. Call [`start_tokens`](Self::start_tokens) before, if there
-    /// is a token command.
+    /// stay counted. `None` for the key keeps the old one. Call [`start_threads`](Self::start_threads) before, for what
+    /// another program checks.
     pub(super) fn replace(
         &self,
         users: Arc<dyn Users>,
         decoy_key: Option<Arc<DecoyKey>>,
-        tokens: Option<Arc<TokenCommand>>,
+        passwords: Option<Arc<ExternalCheck>>,
+        tokens: Option<Arc<ExternalCheck>>,
     ) {
         let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
-        let tokens = tokens.map(|command| match &sources.tokens {
-            Some(old) => Arc::new(command.succeeding(old)),
-            None => command,
-        });
         let decoy_key = decoy_key.unwrap_or_else(|| Arc::clone(&sources.decoy_key));
-        *sources = Arc::new(Sources { users, decoy_key, tokens });
+        let passwords = ExternalCheck::succeeding(passwords, sources.passwords.as_deref());
+        let tokens = ExternalCheck::succeeding(tokens, sources.tokens.as_deref());
+        *sources = Arc::new(Sources { users, decoy_key, passwords, tokens });
     }
 
     /// Returns the source of the users.
@@ -130,8 +153,8 @@ impl Gatekeeper {
     /// Starts no further checks, and refuses those that are waiting.
     pub fn close(&self) {
         self.hashes.close();
-        if let Some(tokens) = self.tokens.get() {
-            tokens.close();
+        for workers in [&self.passwords, &self.tokens].into_iter().filter_map(OnceLock::get) {
+            workers.close();
         }
     }
 
@@ -151,7 +174,12 @@ impl Gatekeeper {
         let guess = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
         // Do not sleep here, which would delay others. The reply is delayed instead.
         let turn = Turn { client: client(peer, &guess), until };
-        match self.user(attempt, peer, turn).await {
+        let user = self.user(attempt, peer, turn).await;
+        let user = user.and_then(|found| {
+            let admitted = found.user.as_ref().map_or(Ok(()), |user| user.admit(ip(peer)));
+            admitted.map(|()| found).map_err(Refused::Credentials)
+        });
+        match user {
             Ok(user) => {
                 guess.succeeded();
                 Ok(user)
@@ -224,7 +252,10 @@ impl Gatekeeper {
         }
         let name = &attempt.name;
         let user = match &attempt.proof {
-            Proof::Password(_) => self.password(attempt, turn).await?,
+            Proof::Password(_) => match self.outside(Kind::Password) {
+                Some(outside) => return self.ask_outside(outside, attempt, peer, turn).await,
+                None => self.password(attempt, turn).await?,
+            },
             Proof::Apop { .. } | Proof::CramMd5(_) => {
                 let attempt = Arc::clone(attempt);
                 let prove = move |users: &dyn Users| {
@@ -234,7 +265,11 @@ impl Gatekeeper {
             }
             // The user may have been removed in the meantime.
             Proof::Scram => self.find(name, turn).await?,
-            Proof::Token(_) => return self.token(attempt, peer, turn).await,
+            Proof::Token(_) => {
+                let outside = self.outside(Kind::Token);
+                let outside = outside.ok_or(Refused::Credentials("tokens can't be checked"))?;
+                return self.ask_outside(outside, attempt, peer, turn).await;
+            }
             Proof::Certificate => return self.certificate(name, peer, turn).await,
             Proof::Anonymous { trace } => {
                 info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
@@ -265,8 +300,9 @@ impl Gatekeeper {
     }
 
     async fn anonymous(&self, turn: Turn) -> Result<LoggedIn, Refused> {
-        let name = UserName::parse(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
-        self.ask(&self.users(), turn, false, |users| check::vouched(name, users)).await
+        let users = self.users();
+        let name = users.name(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
+        self.ask(&users, turn, false, |users| check::vouched(name, users)).await
     }
 
     async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
@@ -297,49 +333,6 @@ impl Gatekeeper {
             error!(%error, "the users could not be looked up");
             Refused::Fault
         })
-    }
-
-    async fn token(&self, attempt: &Arc<LoginAttempt>, peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
-        let wrong = Refused::Credentials;
-        let cant = "tokens can't be checked";
-        let command = self.sources().tokens.clone().ok_or(wrong(cant))?;
-        let workers = self.tokens.get().ok_or(wrong(cant))?;
-        let name = &attempt.name;
-        let asked = UserName::parse(name);
-        if asked.is_none() && !name.is_empty() {
-            return Err(wrong("the name is not a valid user name"));
-        }
-        let (session, peer) = (peer.session, ip(peer));
-        let (attempt, name) = (Arc::clone(attempt), asked.clone());
-        let ask = move || {
-            let Proof::Token(token) = &attempt.proof else { return Ok(Verdict::Bad) };
-            let mechanism = mechanism(&attempt);
-            // Do this for unknown users, too, so that they take the same time.
-            let name = name.as_ref().map_or("", UserName::as_str);
-            command.ask(&Question { mechanism, name, peer, token })
-        };
-        let verdict = workers.run(turn.client, turn.until, ask).await?;
-        let said = match verdict {
-            Ok(Verdict::Good(said)) => said,
-            Ok(Verdict::Bad) => return Err(wrong("the token is invalid")),
-            Err(fault) => {
-                let user = asked.as_ref().map_or("", UserName::as_str);
-                error!(%session, %peer, user, fault = %fault, "a token could not be checked");
-                return Err(Refused::Fault);
-            }
-        };
-        let user = match (asked, said) {
-            (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
-            (asked, Some(said)) => {
-                let said = UserName::parse(&said).ok_or(wrong("the token command printed a bad name"))?;
-                if asked.is_some_and(|asked| asked != said) {
-                    return Err(wrong("the token belongs to another user"));
-                }
-                said
-            }
-        };
-        let user = self.find(user.as_str().as_bytes(), turn).await?;
-        user.ok_or(wrong("the token is valid, but there is no such user"))
     }
 }
 

@@ -11,6 +11,7 @@ use pop3_proto::server::{Language, ServerConfig};
 use tracing::{info, warn};
 
 use crate::announced::Announced;
+use crate::checks::Kind;
 use crate::config::{ConnectionLimits, ServeConfig};
 use crate::descriptors::{self, Ceiling};
 use crate::error::{ServeError, ServeErrorKind};
@@ -128,7 +129,8 @@ impl Live {
         let limits = limits(&config, ceiling);
         info!(max_connections = limits.total, open_files = descriptors::limit(), "limits");
         let places = Places::new(limits);
-        let gatekeeper = Arc::new(Gatekeeper::new(users, decoy_key, config.tokens.clone())?);
+        let gatekeeper = Gatekeeper::new(users, decoy_key, config.tokens.clone())?;
+        let gatekeeper = Arc::new(gatekeeper.with_passwords(config.passwords.clone())?);
         let logins = Arc::default();
         let tls = ReloadableServerConfig::new(config.certificate.as_ref().map(|one| one.config()));
         let listeners = config.listeners.clone();
@@ -164,8 +166,11 @@ impl Live {
         running.listeners.clone_from(&self.listeners);
         running.checked()?;
         let offer = MechanismOffer::new(&config)?;
+        if config.passwords.is_some() {
+            self.gatekeeper.start_threads(Kind::Password)?;
+        }
         if config.tokens.is_some() {
-            self.gatekeeper.start_tokens()?;
+            self.gatekeeper.start_threads(Kind::Token)?;
         }
         // From here on nothing fails. A connection that is accepted meanwhile is as one that was accepted before.
         advise(&config, &offer, &*users);
@@ -175,7 +180,12 @@ impl Live {
             self.tls.set(certificate.config());
         }
         self.places.set_limits(limits(&config, self.ceiling));
-        self.gatekeeper.replace(users, config.decoy_key.clone(), config.tokens.clone());
+        self.gatekeeper.replace(
+            users,
+            config.decoy_key.clone(),
+            config.passwords.clone(),
+            config.tokens.clone(),
+        );
         self.policy.set(policy(config, offer, &self.places, &self.gatekeeper, &self.logins));
         Ok(not_changed)
     }
@@ -234,6 +244,7 @@ fn policy(
 ) -> Policy {
     let ServeConfig {
         maildrops,
+        maildrop_path,
         listeners: _,
         certificate,
         host,
@@ -243,6 +254,7 @@ fn policy(
         utf8,
         insecure_auth,
         decoy_key: _,
+        passwords: _,
         tokens: _,
         proxies,
         xclient_proxies,
@@ -273,6 +285,7 @@ fn policy(
     let announced = Announced { login_delay, expire };
     let store = MailStore::new(maildrops, Arc::clone(gatekeeper), offer, Arc::clone(places))
         .with_announced(announced, enforce_expiry)
+        .with_path(maildrop_path)
         .with_utf8(utf8)
         .with_last_logins(Arc::clone(logins));
     Policy {

@@ -22,12 +22,13 @@ use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::MechanismOffer;
 use crate::places::{Places, UserGuard};
-use crate::users::{LoggedIn, User, UserName};
+use crate::users::{LoggedIn, MaildropPath, User, UserName};
 
 /// The directory of the Maildirs, and who may open which.
 #[derive(Debug)]
 pub(super) struct MailStore {
     folder: PathBuf,
+    path: MaildropPath,
     gatekeeper: Arc<Gatekeeper>,
     places: Arc<Places>,
     offer: MechanismOffer,
@@ -81,6 +82,7 @@ impl MailStore {
     ) -> Self {
         Self {
             folder,
+            path: MaildropPath::default(),
             gatekeeper,
             places,
             offer,
@@ -100,6 +102,11 @@ impl MailStore {
     /// Sets what is announced, and whether messages that have expired are removed.
     pub(super) fn with_announced(self, announced: Announced, enforce_expiry: bool) -> Self {
         Self { announced, enforce_expiry, ..self }
+    }
+
+    /// Sets where in the directory the Maildir of a user is.
+    pub(super) fn with_path(self, path: MaildropPath) -> Self {
+        Self { path, ..self }
     }
 
     /// Sets whether UTF8 is offered.
@@ -159,12 +166,16 @@ impl MailStore {
 
     fn open_of(
         &self,
-        LoggedIn { name: user, user: own }: LoggedIn,
+        LoggedIn { name: user, user: own, home }: LoggedIn,
         attempt: &LoginAttempt,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let own = own.as_deref();
+        let path = self.path.of(&self.folder, &user, home.as_deref()).map_err(|why| {
+            error!(user = user.as_str(), why, "a user has no maildrop");
+            Rejection::permanent("there is no maildrop")
+        })?;
         let (place, expire) = self.admit(&user, own)?;
-        let maildir = Maildir::open_with(self.path_of(&user), &self.maildir_config(expire, attempt))
+        let maildir = Maildir::open_with(path, &self.maildir_config(expire, attempt))
             .map_err(|error| refuse(&user, error))?;
         self.opened(maildir, user, own, expire, attempt, place)
     }
@@ -173,12 +184,13 @@ impl MailStore {
     /// happened: `open` tells why not.
     pub(super) fn try_open(
         &self,
-        LoggedIn { name: user, user: own }: &LoggedIn,
+        LoggedIn { name: user, user: own, home }: &LoggedIn,
         attempt: &LoginAttempt,
     ) -> Option<(Accepted, OpenMaildir)> {
         let own = own.as_deref();
+        let path = self.path.of(&self.folder, user, home.as_deref()).ok()?;
         let (place, expire) = self.admit(user, own).ok()?;
-        let maildir = Maildir::try_open_with(self.path_of(user), &self.maildir_config(expire, attempt))?;
+        let maildir = Maildir::try_open_with(path, &self.maildir_config(expire, attempt))?;
         self.opened(maildir, user.clone(), own, expire, attempt, place).ok()
     }
 
@@ -187,11 +199,6 @@ impl MailStore {
         self.check_delay(user, own)?;
         let place = self.places.log_in(user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
         Ok((place, self.announced.expire_of(own).filter(|_| self.enforce_expiry)))
-    }
-
-    /// The name is a single component of a path, by its type.
-    fn path_of(&self, user: &UserName) -> PathBuf {
-        self.folder.join(user.as_str())
     }
 
     fn maildir_config(&self, expire: Option<u32>, attempt: &LoginAttempt) -> MaildirConfig {
@@ -363,7 +370,8 @@ mod tests {
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
             let user = UserName::parse(name.as_bytes()).unwrap();
-            let user = LoggedIn { user: store.gatekeeper.users().find(&user).unwrap(), name: user };
+            let user =
+                LoggedIn { user: store.gatekeeper.users().find(&user).unwrap(), name: user, home: None };
             store.open(user, &LoginAttempt::new(name.as_bytes().to_vec(), password))
         };
         let _open = open("alice").unwrap();

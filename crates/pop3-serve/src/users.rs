@@ -1,30 +1,44 @@
 //! Who may log in.
 
+mod any;
 pub(crate) mod check;
 mod decoy;
+mod edit;
+mod encoding;
 mod file;
 mod form;
 mod hash;
+mod home;
+mod maildrop_path;
 mod make;
 mod name;
+mod passwd_file;
 mod profile;
+mod rule;
 mod table;
 mod user;
 
 use core::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pop3_certificates::Fingerprint;
 
+pub use any::AnyUser;
 pub use decoy::DecoyKey;
+pub use edit::UsersEdit;
 pub use file::UsersFile;
 pub use form::parse_days;
+pub use form::scheme::password_schemes;
+pub(crate) use home::parse_home;
+pub use maildrop_path::{BadMaildropPath, MaildropPath};
 pub use make::{BadPassword, PasswordForm};
 pub use name::UserName;
 pub use profile::Profile;
 pub(crate) use profile::soonest;
-pub use table::{Table, TableError};
+pub use rule::NameRule;
+pub use table::{Table, TableError, UsersFormat};
 pub use user::{BadForm, User};
 
 /// A user who has logged in.
@@ -36,11 +50,13 @@ pub struct LoggedIn {
     /// The user that was found when the credentials were checked. `None` if there is no record of the user, which is
     /// possible with ANONYMOUS and client certificates.
     pub user: Option<Arc<User>>,
+    /// The home directory, if it is known: an absolute path without `..`.
+    pub home: Option<PathBuf>,
 }
 
 impl LoggedIn {
     pub(crate) fn known((name, user): (UserName, Arc<User>)) -> Self {
-        Self { name, user: Some(user) }
+        Self { name, home: user.home().map(Path::to_owned), user: Some(user) }
     }
 }
 
@@ -49,6 +65,12 @@ impl LoggedIn {
 /// An implementation only has to find users by name. It never sees a password: the [`Gatekeeper`](crate::Gatekeeper)
 /// checks the credentials against the user that was found.
 pub trait Users: fmt::Debug + Send + Sync + 'static {
+    /// Returns the name of the user whom a client names with these octets, or `None` if they are no name. The default
+    /// implementation is [`UserName::parse`]. See [`NameRule`] for others.
+    fn name(&self, octets: &[u8]) -> Option<UserName> {
+        UserName::parse(octets)
+    }
+
     /// Returns the user with this name, or `None` if there is none. Names are case-sensitive.
     ///
     /// # Errors

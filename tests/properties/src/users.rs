@@ -1,9 +1,11 @@
 //! Users files, and the texts of a server's settings.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use pop3_serve::{
-    Table, User, UserName, Users as _, parse_days, parse_host, parse_mechanisms, parse_network,
+    MaildropPath, NameRule, Table, User, UserName, Users as _, UsersFormat, parse_days, parse_host,
+    parse_mechanisms, parse_network,
 };
 
 /// A users file is read or refused. It has the users that its lines make one by one, in any order of the users, and
@@ -45,7 +47,26 @@ pub fn users(octets: &[u8]) {
             assert!(!shown.as_bytes().windows(24).any(|part| part == secret));
         }
     }
+    passwd_file(octets);
     settings(octets);
+}
+
+/// A passwd-file is read or refused, and its names stay what they are.
+fn passwd_file(octets: &[u8]) {
+    let fold = NameRule::new().with_fold(true).with_default_domain("example.org").expect("a domain");
+    for names in [NameRule::new(), fold] {
+        for format in [UsersFormat::Pop3, UsersFormat::PasswdFile] {
+            match Table::parse_with(octets, format, names.clone()) {
+                Ok(table) => assert!(table.len() <= octets.split(|&octet| octet == b'\n').count()),
+                Err(error) => {
+                    assert!(error.line >= 1 && error.line <= octets.split(|&octet| octet == b'\n').count());
+                }
+            }
+        }
+        if let Some(name) = names.apply(octets) {
+            assert_eq!(names.apply(name.as_str().as_bytes()), Some(name));
+        }
+    }
 }
 
 /// The users, or the number of the line at fault.
@@ -80,6 +101,15 @@ fn settings(octets: &[u8]) {
         assert!(!text.chars().any(char::is_control));
     }
     let Ok(text) = core::str::from_utf8(octets) else { return };
+    if let Ok(path) = text.parse::<MaildropPath>() {
+        let root = Path::new("/srv/mail");
+        for user in ["alice", "alice@example.org", "a@b@c"] {
+            let user = UserName::parse(user.as_bytes()).expect("a name");
+            let Ok(path) = path.of(root, &user, Some(Path::new("/srv/mail/home/alice"))) else { continue };
+            assert!(path.starts_with(root) && path != root, "{path:?}");
+            assert!(!path.components().any(|component| component == Component::ParentDir), "{path:?}");
+        }
+    }
     if let Ok(days) = parse_days(text) {
         let written = days.map_or_else(|| "NEVER".to_owned(), |days| days.to_string());
         assert_eq!(parse_days(&written), Ok(days));

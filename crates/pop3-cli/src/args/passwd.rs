@@ -23,9 +23,9 @@ pub(crate) struct Passwd {
 }
 
 /// What `pop3 passwd` prints, once the iterations of SCRAM are known.
-type Form = fn(u32) -> PasswordForm;
+pub(crate) type Form = fn(u32) -> PasswordForm;
 
-const FORMS: &[(&str, Form, &str)] = &[
+pub(super) const FORMS: &[(&str, Form, &str)] = &[
     ("argon2id", |_| PasswordForm::Argon2id, "For passwords that are sent: PASS, PLAIN, LOGIN"),
     ("scram-sha-1", |iterations| scram(Hash::Sha1, iterations), "Keys for SCRAM-SHA-1"),
     ("scram-sha-256", |iterations| scram(Hash::Sha256, iterations), "Keys for SCRAM-SHA-256"),

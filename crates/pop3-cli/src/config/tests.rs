@@ -67,7 +67,7 @@ fn keys_are_options() {
     assert_eq!((serve.max_connections, serve.expire), (16, Some(Some(31))));
     assert_eq!((serve.hostname.as_deref(), serve.proxy_from.len()), (Some("a.b"), 1));
     // It is one value, whatever is in it.
-    assert_eq!(serve.token_command.as_deref(), Some("--rm -rf \"$HOME\" a; b"));
+    assert_eq!(settings.value("token-command"), "--rm -rf \"$HOME\" a; b");
     assert_eq!(serve.implementation.as_deref(), Some("v 1"));
     // Relative paths begin at the directory of the file.
     assert_eq!(serve.maildrops, house.path("mail"));
@@ -87,7 +87,7 @@ fn the_command_line_wins() {
     );
     assert_eq!(serve.listen, ["127.0.0.1:3".parse().unwrap()]);
     assert_eq!((serve.max_connections, serve.apop, serve.utf8), (6, false, true));
-    assert_eq!((serve.users, serve.maildrops), ("u".into(), house.path("mail")));
+    assert_eq!((serve.users.file, serve.maildrops), (Some("u".into()), house.path("mail")));
     // What it excludes does not count either.
     assert_eq!((serve.tls_cert, serve.tls_key, serve.tls_self_signed), (None, None, true));
     assert_eq!(settings.mistake("max-connections", "x"), None);

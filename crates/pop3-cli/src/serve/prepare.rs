@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    ConnectionLimits, DecoyKey, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind, TokenCommand,
+    AnyUser, ConnectionLimits, DecoyKey, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind, Users,
     UsersFile, this_host,
 };
 use tracing::{info, warn};
@@ -18,7 +18,18 @@ use crate::password::VARIABLE;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) config: ServeConfig,
-    pub(super) users: Arc<UsersFile>,
+    pub(super) users: Arc<dyn Users>,
+    /// The same users, unless other programs say who is one.
+    pub(super) file: Option<Arc<UsersFile>>,
+}
+
+impl Prepared {
+    /// What is unwise about the users, a line each.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let Some(file) = &self.file else { return Vec::new() };
+        let maildrops = file.maildrop_warnings(&self.config.maildrops, &self.config.maildrop_path);
+        file.warnings().into_iter().chain(maildrops).collect()
+    }
 }
 
 /// What is wrong, and the option that it is about.
@@ -53,7 +64,7 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut note = |fault| faults.push(fault);
-    let users = UsersFile::load(&options.users).map_err(|error| note(Fault::new("users", error))).ok();
+    let users = users(options).map_err(&mut note).ok();
     let host = options.hostname.clone().unwrap_or_else(this_host);
     let certificate = certificate(options, &host, made);
     let has_certificate = certificate.is_ok();
@@ -76,7 +87,7 @@ pub(super) fn prepare(
         Err(fault) => faults.push(fault),
     }
     match users {
-        Some(users) if faults.is_empty() => Ok(Prepared { config, users: users.into() }),
+        Some((users, file)) if faults.is_empty() => Ok(Prepared { config, users, file }),
         _ => Err(faults),
     }
 }
@@ -87,9 +98,19 @@ impl Fault {
     }
 }
 
+/// The users, and their file if there is one.
+fn users(options: &Serve) -> Result<(Arc<dyn Users>, Option<Arc<UsersFile>>), Fault> {
+    let names = options.users.names().map_err(|failure| Fault::new("default-domain", failure))?;
+    let Some(path) = &options.users.file else { return Ok((Arc::new(AnyUser::new(names)), None)) };
+    let file = UsersFile::load_with(path, options.users.format, names);
+    let file = Arc::new(file.map_err(|error| Fault::new("users", error))?);
+    Ok((Arc::clone(&file) as Arc<dyn Users>, Some(file)))
+}
+
 /// The settings that the options stand for.
 fn config(options: &Serve, host: String, certificate: Option<ReloadableCertificate>) -> ServeConfig {
     let mut config = ServeConfig::new(&options.maildrops);
+    config.maildrop_path = options.users.maildrop_path.clone();
     config.certificate = certificate.map(Arc::new);
     config.host = Some(host);
     for &address in &options.listen {
@@ -109,10 +130,8 @@ fn config(options: &Serve, host: String, certificate: Option<ReloadableCertifica
     config.apop = options.apop;
     config.utf8 = options.utf8;
     config.insecure_auth = options.allow_insecure_auth;
-    config.tokens = options
-        .token_command
-        .as_ref()
-        .map(|command| TokenCommand::new(command, options.token_timeout).hiding(VARIABLE).into());
+    config.passwords = options.checks.passwords(VARIABLE);
+    config.tokens = options.checks.tokens(VARIABLE);
     config.proxies.clone_from(&options.proxy_from);
     config.xclient_proxies.clone_from(&options.xclient_from);
     config.login_delay = options.login_delay;
@@ -131,8 +150,9 @@ fn config(options: &Serve, host: String, certificate: Option<ReloadableCertifica
 
 /// The key of salts, from its file, which may be made where there is none; `None` where that can't be.
 fn decoy_key(options: &Serve, may_make: bool) -> Result<Option<DecoyKey>, Fault> {
-    let default = || DecoyKey::default_path(&options.users);
-    let path = options.decoy_key.clone().unwrap_or_else(default);
+    let default = || options.users.file.as_deref().map(DecoyKey::default_path);
+    // Without users nobody has keys.
+    let Some(path) = options.decoy_key.clone().or_else(default) else { return Ok(None) };
     let fault = |error| Fault::new("decoy-key", error);
     if !may_make {
         return DecoyKey::load(&path).map_err(fault);
@@ -184,7 +204,11 @@ fn self_signed(host: &str, made: &mut Option<SelfSigned>) -> Result<ReloadableCe
 /// The failure, which names the option that is missing.
 pub(super) fn explain(error: ServeError) -> Failure {
     let ServeErrorKind::Unsupported(mechanism) = error.kind() else { return error.into() };
-    let option = if mechanism == Mechanism::External { "--tls-client-ca" } else { "--token-command" };
+    let option = if mechanism == Mechanism::External {
+        "--tls-client-ca"
+    } else {
+        "--token-command or --token-socket"
+    };
     Failure::usage(format!("{} needs {option}", mechanism.name()))
 }
 

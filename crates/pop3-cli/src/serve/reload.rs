@@ -40,15 +40,18 @@ impl Reloader {
         let mut made = self.made.clone();
         let prepared =
             prepare(options, &mut made, Purpose::Serve).map_err(|faults| lines(&settings, &faults))?;
-        let (users, has_certificate) = (prepared.users, prepared.config.certificate.is_some());
-        let warning = users.warning();
-        let count = users.count();
-        let not_changed =
-            self.handle.reload(prepared.config, users).map_err(|error| vec![explain(error).message()])?;
+        let has_certificate = prepared.config.certificate.is_some();
+        let (warnings, file) = (prepared.warnings(), prepared.file);
+        let not_changed = self
+            .handle
+            .reload(prepared.config, prepared.users)
+            .map_err(|error| vec![explain(error).message()])?;
         self.made = made;
         logging::set_level(options.log.level);
-        info!("reloaded the users file: {count} users");
-        if let Some(warning) = warning {
+        if let Some(file) = file {
+            info!("reloaded the users file: {} users", file.count());
+        }
+        for warning in warnings {
             warn!("{warning}");
         }
         if has_certificate {

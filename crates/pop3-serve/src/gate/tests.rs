@@ -15,6 +15,7 @@ use tracing::subscriber::{Subscriber, with_default};
 use tracing::{Dispatch, Event, Metadata};
 
 use super::*;
+use crate::users::UserName;
 use crate::{Profile, Table, User, UsersFile};
 
 const USERS: &str = "alice:{PLAIN}secret\nbob:{TOKEN}\n";
@@ -24,7 +25,7 @@ fn gatekeeper(tokens: Option<&str>) -> Gatekeeper {
     let path = folder.path().join("users");
     fs::write(&path, USERS).unwrap();
     let users = UsersFile::load(&path).unwrap();
-    let tokens = tokens.map(|command| TokenCommand::new(command, Duration::from_secs(60)).into());
+    let tokens = tokens.map(|command| ExternalCheck::command(command, Duration::from_secs(60)).into());
     Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), tokens).unwrap()
 }
 
@@ -68,16 +69,16 @@ fn failures_are_counted_on_behind_a_reload() {
     for _ in 0..3 {
         let _ = wrong();
         let users = Table::parse(USERS.as_bytes()).unwrap();
-        keeper.start_tokens().unwrap();
-        let command = TokenCommand::new("exit 1", Duration::from_secs(60));
-        keeper.replace(Arc::new(users), None, Some(command.into()));
+        keeper.start_threads(Kind::Token).unwrap();
+        let command = ExternalCheck::command("exit 1", Duration::from_secs(60));
+        keeper.replace(Arc::new(users), None, None, Some(command.into()));
     }
     assert!(wrong() >= Duration::from_secs(8));
     // The command of the new settings is asked.
     let token = of("bob", Proof::Token(Secret::new(b"x".to_vec())));
     assert!(refused(&keeper, token, &peer()).is_of_credentials());
     // It holds for who has begun to log in before.
-    keeper.replace(Arc::new(Table::parse(b"alice:{PLAIN}other\n").unwrap()), None, None);
+    keeper.replace(Arc::new(Table::parse(b"alice:{PLAIN}other\n").unwrap()), None, None, None);
     assert!(refused(&keeper, of("alice", password("secret")), &peer()).is_of_credentials());
 }
 

@@ -2,8 +2,8 @@
 
 use std::thread;
 
+use crate::checks::{MOST, MOST_OF_ONE};
 use crate::error::ServeError;
-use crate::tokens::{MOST, MOST_OF_ONE};
 use crate::workers::{Bounds, Workers};
 
 /// Starts threads.
@@ -29,7 +29,7 @@ pub(super) fn hashes() -> Bounds {
     }
 }
 
-/// The workers that wait for token commands.
+/// The workers that wait for a program that checks tokens.
 pub(super) const TOKENS: Bounds = Bounds {
     name: "tokens",
     threads: MOST,
@@ -38,3 +38,6 @@ pub(super) const TOKENS: Bounds = Bounds {
     waiting: 256,
     yielding: false,
 };
+
+/// The workers that wait for a program that checks passwords.
+pub(super) const PASSWORDS: Bounds = Bounds { name: "passwords", ..TOKENS };

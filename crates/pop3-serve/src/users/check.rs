@@ -3,6 +3,7 @@
 
 use core::hint::black_box;
 use std::io;
+use std::path::Path;
 
 use pop3_sasl::scram::{Hash, Keys};
 
@@ -11,13 +12,15 @@ use super::{DecoyKey, LoggedIn, Profile, UserName, Users};
 
 /// The user of this name, if there is one.
 pub(crate) fn name(users: &dyn Users, name: &[u8]) -> io::Result<Option<LoggedIn>> {
-    let Some(name) = UserName::parse(name) else { return Ok(None) };
+    let Some(name) = users.name(name) else { return Ok(None) };
     Ok(users.find(&name)?.map(|user| LoggedIn::known((name, user))))
 }
 
 /// Whom others vouch for, and what is known of that user, if anything.
 pub(crate) fn vouched(name: UserName, users: &dyn Users) -> io::Result<LoggedIn> {
-    Ok(LoggedIn { user: users.find(&name)?, name })
+    let user = users.find(&name)?;
+    let home = user.as_ref().and_then(|user| user.home()).map(Path::to_owned);
+    Ok(LoggedIn { user, name, home })
 }
 
 /// Whether this is the user's password; if so, the user.
@@ -26,7 +29,7 @@ pub(crate) fn vouched(name: UserName, users: &dyn Users) -> io::Result<LoggedIn>
 /// users have hashes or keys, for those without them too. Where hashes have different costs, the cost of a known name
 /// is that of its own.
 pub(crate) fn password(users: &dyn Users, name: &[u8], password: &[u8]) -> io::Result<Option<LoggedIn>> {
-    let name = UserName::parse(name);
+    let name = users.name(name);
     let password = Given::new(password);
     let user = match &name {
         Some(name) => users.find(name)?,
@@ -55,7 +58,7 @@ pub(crate) fn digest(
     name: &[u8],
     prove: impl Fn(&[u8]) -> bool,
 ) -> io::Result<Option<LoggedIn>> {
-    let name = UserName::parse(name);
+    let name = users.name(name);
     let user = match &name {
         Some(name) => users.find(name)?,
         None => None,
@@ -79,7 +82,7 @@ pub(crate) fn scram_keys(
     hash: Hash,
     decoy_key: &DecoyKey,
 ) -> io::Result<Keys> {
-    let parsed = UserName::parse(name);
+    let parsed = users.name(name);
     let user = match &parsed {
         Some(name) => users.find(name)?,
         None => None,

@@ -9,6 +9,7 @@ use std::process;
 
 use pop3_proto::Secret;
 
+use super::encoding;
 use crate::error::{ServeError, ServeErrorKind};
 
 /// The key for the salts of users who have no SCRAM keys. Keep it secret, so that nobody can tell these salts from
@@ -90,11 +91,8 @@ impl DecoyKey {
         let read = file.take(2 * OCTETS as u64 + 2).read_to_end(&mut text);
         let text = Secret::new(text);
         read.map_err(|error| wrong(&format!("it can't be read: {error}")))?;
-        let (pairs, rest) = text.expose().as_chunks::<2>();
-        let digit = |octet: u8| (octet as char).to_digit(16).map(|digit| digit as u8);
-        let octets: Option<Vec<u8>> =
-            pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
-        let octets = octets.filter(|octets| octets.len() == OCTETS && rest == b"\n");
+        let digits = text.expose().strip_suffix(b"\n").unwrap_or_default();
+        let octets = encoding::hex(digits).filter(|octets| octets.len() == OCTETS);
         let octets = octets.ok_or_else(|| wrong("it does not contain 64 hexadecimal digits; remove it"))?;
         Ok(Some(Self(Secret::new(octets))))
     }

@@ -1,21 +1,26 @@
 //! What stands behind the colon of a line of the users file.
 
-use core::time::Duration;
+pub(super) mod scheme;
 
-use password_auth::is_hash_obsolete;
+use core::time::Duration;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
 use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Keys, KeysError};
 
-use super::UserName;
+use super::hash::Hashed;
+use super::home::parse_home;
+use super::{NameRule, UserName};
+use crate::written::parse_network;
 
 /// One form of one user: something that proves who he is, or a setting of his.
 #[derive(Debug)]
 pub(super) enum Form {
     Plain(Plain),
-    /// A PHC string.
-    Hash(Secret<String>),
+    Hash(Hashed),
     Keys(Keys),
     Certificate(Fingerprint),
     /// The user exists, and may log in by a token if nothing else.
@@ -23,6 +28,11 @@ pub(super) enum Form {
     LoginDelay(Duration),
     /// The days, `None` for never.
     Expire(Option<u32>),
+    Home(PathBuf),
+    /// Where the user may log in from.
+    AllowNets(Vec<IpNet>),
+    /// The user may not log in.
+    NoLogin,
 }
 
 /// A password in clear.
@@ -37,10 +47,10 @@ pub(super) struct Plain {
 ///
 /// # Errors
 /// What is wrong with it, which holds no part of the line.
-pub(super) fn parse_line(line: &[u8]) -> Result<(UserName, Form), &'static str> {
+pub(super) fn parse_line(line: &[u8], names: &NameRule) -> Result<(UserName, Form), &'static str> {
     let colon = line.iter().position(|&octet| octet == b':').ok_or("a name is not followed by a colon")?;
     let (name, form) = (&line[..colon], &line[colon + 1..]);
-    let name = UserName::parse(name).ok_or(UserName::RULE)?;
+    let name = names.apply(name).ok_or(UserName::RULE)?;
     Ok((name, Form::parse(form)?))
 }
 
@@ -67,9 +77,12 @@ impl Form {
                 .map(|seconds: u32| Self::LoginDelay(Duration::from_secs(seconds.into())))
                 .map_err(|_| "{LOGIN-DELAY} must be followed by a whole number of seconds"),
             Some(("EXPIRE", rest)) => parse_days(rest).map(Self::Expire),
-            Some(_) => Err("the form must be {PLAIN}, {CERT}, {TOKEN}, {LOGIN-DELAY} or {EXPIRE}"),
+            Some(("HOME", rest)) => parse_home(rest.as_bytes()).map(Self::Home),
+            Some(("ALLOW-NETS", rest)) => parse_nets(rest).map(Self::AllowNets),
+            Some(("NOLOGIN", "")) => Ok(Self::NoLogin),
+            Some((scheme, _)) => scheme::parse(scheme, form.get(scheme.len() + 2..).unwrap_or_default()),
             None if text.starts_with("SCRAM-") => parse_keys(text).map(Self::Keys),
-            None if text.starts_with('$') => parse_hash(text).map(|hash| Self::Hash(Secret::new(hash))),
+            None if text.starts_with('$') => Hashed::parse(text).map(Self::Hash),
             None => Err("the text after the colon is neither {PLAIN} and a password, nor a PHC string \
                 ($argon2id$...), nor SCRAM keys (SCRAM-SHA-256$...)"),
         }
@@ -77,7 +90,7 @@ impl Form {
 }
 
 impl Plain {
-    fn parse(secret: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn parse(secret: &[u8]) -> Result<Self, &'static str> {
         if secret.is_empty() {
             return Err("the password is empty");
         }
@@ -88,6 +101,12 @@ impl Plain {
         let prepared = prepared.map(|text| Secret::new(text.into_owned()));
         Ok(Self { octets: Secret::new(secret.to_vec()), prepared })
     }
+}
+
+/// Parses networks and addresses with commas between them. `local` is nothing that a POP3 client has.
+pub(super) fn parse_nets(text: &str) -> Result<Vec<IpNet>, &'static str> {
+    let nets = text.split(',').map(str::trim).filter(|net| !net.is_empty() && *net != "local");
+    nets.map(parse_network).collect()
 }
 
 /// Parses a number of days or `never`.
@@ -101,7 +120,7 @@ pub fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
     text.parse().map(Some).map_err(|_| "EXPIRE must be a whole number of days, or NEVER")
 }
 
-fn parse_keys(text: &str) -> Result<Keys, &'static str> {
+pub(super) fn parse_keys(text: &str) -> Result<Keys, &'static str> {
     Keys::parse(text.as_bytes()).map_err(|error| {
         if error == KeysError::Hash {
             "unknown kind of SCRAM keys; use SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512"
@@ -111,36 +130,6 @@ fn parse_keys(text: &str) -> Result<Keys, &'static str> {
             "the SCRAM keys are damaged: they have the form SCRAM-SHA-256$iterations:salt$key:key"
         }
     })
-}
-
-/// Checks a PHC string as far as that goes without computing the hash.
-fn parse_hash(hash: &str) -> Result<String, &'static str> {
-    const KNOWN: [&str; 6] = ["argon2id", "argon2i", "argon2d", "scrypt", "pbkdf2-sha256", "pbkdf2-sha512"];
-
-    let fields = hash.split('$').collect::<Vec<_>>();
-    if !fields.get(1).is_some_and(|algorithm| KNOWN.contains(algorithm)) {
-        return Err("unknown kind of hash; use argon2id, scrypt, pbkdf2-sha256 or pbkdf2-sha512");
-    }
-    let hash = with_length(&fields).unwrap_or_else(|| hash.to_owned());
-    let complete = hash.rsplit('$').take(2).all(|field| !field.is_empty() && !field.contains('='));
-    if !complete || is_hash_obsolete(&hash).is_err() {
-        return Err("the PHC string is damaged or has no hash");
-    }
-    Ok(hash)
-}
-
-/// Brings a PBKDF2 hash into the form that the checker reads: with the length said, which many
-/// programs leave out, and out of the older form of Python's passlib,
-/// `$pbkdf2-sha256$rounds$salt$hash` with dots for plus signs.
-fn with_length(fields: &[&str]) -> Option<String> {
-    let &["", algorithm, parameters, salt, hash] = fields else { return None };
-    let rounds = parameters.strip_prefix("i=").unwrap_or(parameters);
-    if !algorithm.starts_with("pbkdf2-") || !rounds.bytes().all(|octet| octet.is_ascii_digit()) {
-        return None;
-    }
-    let (salt, hash) = (salt.replace('.', "+"), hash.replace('.', "+"));
-    let length = hash.len() * 3 / 4;
-    Some(format!("${algorithm}$i={rounds},l={length}${salt}${hash}"))
 }
 
 #[cfg(test)]
@@ -182,7 +171,7 @@ mod tests {
         let keys = String::from_utf8(keys.to_text().expose().to_vec()).unwrap();
         let line = format!("alice:{keys}");
         for line in ["alice:{PLAIN}tanstaaf", &line] {
-            let shown = format!("{:?}", parse_line(line.as_bytes()).unwrap());
+            let shown = format!("{:?}", parse_line(line.as_bytes(), &NameRule::new()).unwrap());
             assert!(!shown.contains("tanstaaf") && !shown.contains(&keys[30..]), "{shown}");
         }
     }

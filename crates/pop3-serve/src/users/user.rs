@@ -1,15 +1,18 @@
 //! One user: what proves who it is, and settings.
 
 use core::fmt;
+use core::net::IpAddr;
 use core::time::Duration;
+use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys};
 
 use super::form::{Form, Plain};
-use super::hash;
+use super::hash::Hashed;
 
 /// A user: the stored credentials and the settings.
 ///
@@ -28,6 +31,11 @@ pub struct User {
     keys: Vec<Keys>,
     pub(super) certificates: Vec<Fingerprint>,
     token: bool,
+    /// Nobody logs in as this user.
+    pub(super) barred: bool,
+    /// Where the user may log in from, unless that is anywhere.
+    nets: Option<Vec<IpNet>>,
+    pub(super) home: Option<PathBuf>,
     pub(crate) login_delay: Option<Duration>,
     pub(crate) expire: Option<Option<u32>>,
 }
@@ -35,8 +43,7 @@ pub struct User {
 /// What a password is checked with at some cost.
 #[derive(Clone)]
 pub(super) enum Verifier {
-    /// A PHC string.
-    Hash(Secret<String>),
+    Hash(Hashed),
     Keys(Keys),
 }
 
@@ -98,6 +105,12 @@ impl User {
             Form::LoginDelay(delay) => self.login_delay = Some(delay),
             Form::Expire(_) if self.expire.is_some() => return Err(SETTING),
             Form::Expire(days) => self.expire = Some(days),
+            Form::Home(_) if self.home.is_some() => return Err(SETTING),
+            Form::Home(home) => self.home = Some(home),
+            Form::AllowNets(_) if self.nets.is_some() => return Err(SETTING),
+            Form::AllowNets(nets) => self.nets = Some(nets),
+            Form::NoLogin if self.barred => return Err(SETTING),
+            Form::NoLogin => self.barred = true,
         }
         Ok(())
     }
@@ -106,6 +119,45 @@ impl User {
     #[must_use]
     pub fn can_log_in(&self) -> bool {
         self.has_password() || self.token || !self.certificates.is_empty()
+    }
+
+    /// Returns the home directory of the user, if it is known: an absolute path without `..`.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// In a few words what the user has.
+    pub(super) fn summary(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        for (has, word) in [
+            (self.barred, "locked"),
+            (self.plain.is_some(), "password"),
+            (self.hash.is_some(), "hash"),
+            (self.token, "token"),
+            (!self.certificates.is_empty(), "certificate"),
+        ] {
+            words.extend(has.then(|| word.to_owned()));
+        }
+        words.extend(self.keys.iter().map(|keys| keys.hash().name().to_owned()));
+        words.join(" ")
+    }
+
+    /// Whether the user may log in from there.
+    ///
+    /// # Errors
+    /// Why not, for the log.
+    pub(crate) fn admit(&self, from: IpAddr) -> Result<(), &'static str> {
+        let from = from.to_canonical();
+        if self.barred {
+            return Err("the account is locked");
+        }
+        match &self.nets {
+            Some(nets) if !nets.iter().any(|net| net.contains(&from)) => {
+                Err("the user may not log in from this address")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the user has a password in whatever form.
@@ -164,11 +216,7 @@ impl Verifier {
     /// What decides how long a check takes: all of it that is not salt or hash.
     pub(super) fn cost(&self) -> String {
         match self {
-            Self::Hash(hash) => {
-                let hash = hash.expose();
-                let end = hash.rmatch_indices('$').nth(1).map_or(hash.len(), |(end, _)| end);
-                hash.get(..end).unwrap_or(hash).to_owned()
-            }
+            Self::Hash(hash) => hash.cost(),
             Self::Keys(keys) => format!("{}${}", keys.hash().name(), keys.iterations()),
         }
     }
@@ -179,7 +227,7 @@ impl Verifier {
         CHECKED.set(CHECKED.get() + 1);
         match self {
             Self::Hash(hash) => {
-                let check = |octets: &[u8]| hash::verify(octets, hash.expose());
+                let check = |octets: &[u8]| hash.verify(octets);
                 // Whoever made the hash may have prepared the password or not.
                 let mut right = check(password.octets);
                 if let Some(prepared) = &password.prepared {
