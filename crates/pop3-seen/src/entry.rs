@@ -72,14 +72,15 @@ impl SeenEntry {
 
     /// Returns whether a message with the same unique-id and this listed size is known and need not be fetched again.
     /// A message that was missing and returned with another size may be a different one, because a server may reuse a
-    /// unique-id. If several messages have the same unique-id and their number has changed, each of them may be a
-    /// different one.
+    /// unique-id. If several messages have the same unique-id, each of them may be a different one if its size or their
+    /// number has changed, or if any of them was missing.
     #[must_use]
     pub fn is_same(&self, listed: Option<u64>) -> bool {
+        let is_alone = self.total <= 1;
         match self.absence {
-            Absence::Never => true,
-            Absence::Returned => self.total <= 1,
-            Absence::Since(_) => self.has_size(listed),
+            // Some servers list another size when they have changed a header.
+            Absence::Never => is_alone || listed.is_none() || self.has_size(listed),
+            Absence::Returned | Absence::Since(_) => is_alone && self.has_size(listed),
         }
     }
 

@@ -6,7 +6,7 @@ use core::num::NonZeroU64;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use pop3_seen::{Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage};
+use pop3_seen::{Absence, Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage};
 use proptest::prelude::*;
 
 /// Notes that survive a crash, and fail when the fuse is used up.
@@ -130,6 +130,9 @@ impl World {
                 let total = census.count(id.key);
                 seen.stored(&[(id, SeenEntry { digest, ..SeenEntry::new(mail.number, total) })])?;
                 *self.stored.entry(mail.number).or_default() += 1;
+            } else if let Some(entry) = known {
+                // It is the one that is known, after a look at it.
+                seen.stored(&[(id, SeenEntry { size: mail.number, absence: Absence::Never, ..entry })])?;
             }
             marked.push((place, id));
         }

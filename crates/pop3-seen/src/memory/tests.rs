@@ -201,3 +201,37 @@ fn of_messages_with_one_unique_id_none_is_deleted_without_a_look() {
     let looked_at = memory(2, &[0, 1], &[]);
     assert!(looked_at.iter().all(|(_, entry)| entry.is_same(Some(1)) && !entry.may_be_deleted(Some(1))));
 }
+
+/// A server that reuses a unique-id lists another message with it, and the first run that sees it does not get it.
+#[test]
+fn a_message_that_returned_with_another_size_stays_new_until_it_is_fetched() {
+    let all = |_| Some(true);
+    let mut memory = memory_of_one();
+    for listed in [0, 1, 1, 1] {
+        let keys = keys(listed);
+        memory.reconcile(&Census::new(&keys), forgetting(DAY, 90));
+        let entry = memory.known(Id { key: key(), occurrence: 0 }).unwrap();
+        assert!(listed == 0 || !entry.is_same(Some(2)), "{entry:?}");
+        assert!(entry.is_same(Some(1)), "{entry:?}");
+        memory.prune(&Census::new(&keys), forgetting(DAY, 90), all);
+    }
+}
+
+#[test]
+fn of_messages_with_one_unique_id_each_is_new_that_was_missing_or_has_another_size() {
+    let all = |_| Some(true);
+    // Both were missing; the second was missing; both were always listed.
+    for (gap, wanted) in [(&[0][..], [false, false]), (&[1], [false, false]), (&[], [true, true])] {
+        let mut memory = memory(2, &[0, 1], &[]);
+        for &listed in gap {
+            let keys = keys(listed);
+            memory.reconcile(&Census::new(&keys), forgetting(DAY, 90));
+            memory.prune(&Census::new(&keys), forgetting(DAY, 90), all);
+        }
+        memory.reconcile(&Census::new(&keys(2)), forgetting(DAY, 90));
+        let entries = memory.iter().map(|(_, entry)| entry).collect::<Vec<_>>();
+        assert_eq!([entries[0].is_same(Some(1)), entries[1].is_same(Some(1))], wanted, "{entries:?}");
+        // They may have moved.
+        assert!(entries.iter().all(|entry| !entry.is_same(Some(2))), "{entries:?}");
+    }
+}
