@@ -38,7 +38,8 @@ pub struct SeenEntry {
 pub enum Absence {
     /// Every listing so far contained it.
     Never,
-    /// Listings have not contained it since this day.
+    /// Listings have not contained it since this day. [`Memory`](crate::Memory) takes a day after 2³¹ − 3 for that day:
+    /// both are yet to come.
     Since(Day),
     /// At least one listing did not contain it, or contained another number of messages with this unique-id. The message
     /// that now has the unique-id may be a different one, so compare it before you delete it.
@@ -149,6 +150,12 @@ mod tests {
                     assert_eq!(SeenEntry::from(Packed::from(entry)), entry);
                 }
             }
+        }
+        let last = (1 << 31) - 3;
+        for day in [last, last + 1, last + 2, last + 3, Day::MAX] {
+            let entry = SeenEntry { absence: Absence::Since(day), ..SeenEntry::new(1, 1) };
+            let packed = SeenEntry::from(Packed::from(SeenEntry { deleting: true, ..entry }));
+            assert_eq!(packed, SeenEntry { absence: Absence::Since(last), deleting: true, ..entry });
         }
     }
 }
