@@ -244,3 +244,23 @@ fn a_storage_that_failed_once_is_told_all_later() {
     assert_eq!(read, memory);
     assert_eq!(read.iter().map(|(id, _)| id).collect::<Vec<_>>(), ids[1..]);
 }
+
+/// Without a model: each call does what it says, and the notes say so.
+#[test]
+fn what_was_not_stored_is_new_again_and_what_is_gone_is_forgotten() {
+    let census = Census::of_uids(["a", "b"]);
+    let ids: Vec<Id> = (0..2).map(|place| census.id(place).unwrap()).collect();
+    let mut seen = Seen::new(Memory::default(), Disk::default());
+    seen.stored(&[(ids[0], SeenEntry::new(1, 1)), (ids[1], SeenEntry::new(2, 1))]).unwrap();
+    assert!(!seen.is_new(&census, 0, Some(1)) && !seen.is_new(&census, 1, Some(2)));
+    seen.not_stored(&ids[..1]).unwrap();
+    assert!(seen.is_new(&census, 0, Some(1)) && !seen.is_new(&census, 1, Some(2)));
+    assert_eq!(seen.storage().notes.len(), 1);
+    seen.deleting(&ids[1..]).unwrap();
+    seen.not_deleting(&ids[1..]);
+    seen.deleted().unwrap();
+    assert!(!seen.is_new(&census, 1, Some(2)));
+    let nothing = Census::of_uids(<[&str; 0]>::default());
+    seen.forget(&nothing, Forgetting { today: Some(20_000), after: 0 }, |_| None).unwrap();
+    assert!(seen.memory().is_empty() && seen.storage().notes.is_empty());
+}
