@@ -209,16 +209,13 @@ impl Journal {
         noted
     }
 
-    /// A message was fetched again, and its content is the one that is known. If it was missing before, the next run need
-    /// not look at it again. `size` is the listed one.
+    /// A message was fetched again, and its content is the one that is known. If it was missing before or has another
+    /// size, the next run need not look at it again. `size` is the listed one.
     pub(crate) fn verified(&mut self, id: Id, size: Option<u64>) -> io::Result<()> {
-        match self.memory().known(id) {
-            Some(known) if known.absence != Absence::Never => {
-                let size = size.unwrap_or(known.size);
-                self.handed(&[(id, SeenEntry { absence: Absence::Never, size, ..known })], false)
-            }
-            Some(_) | None => Ok(()),
-        }
+        let Some(known) = self.memory().known(id) else { return Ok(()) };
+        let size = size.unwrap_or(known.size);
+        let verified = SeenEntry { absence: Absence::Never, size, ..known };
+        if verified == known { Ok(()) } else { self.handed(&[(id, verified)], false) }
     }
 
     /// Brings all notes to the disk.

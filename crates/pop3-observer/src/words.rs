@@ -92,11 +92,19 @@ pub(crate) fn is_zero(line: &[u8]) -> bool {
 
 /// Whether not exactly one space stands between the words, or one at an end.
 pub(crate) fn is_spaced(line: &[u8], keyword: Option<Keyword>) -> bool {
-    // Everything after `PASS ` is the password.
-    if keyword == Some(Keyword::Pass) || line.is_empty() {
-        return false;
+    let has_space_at_end = |word: &[u8]| matches!(word, [b' ', ..] | [.., b' ']);
+    let argument = || line.splitn(2, |&octet| octet == b' ').nth(1).unwrap_or(b"x");
+    match keyword {
+        // Everything after `PASS ` is the password.
+        Some(Keyword::Pass) => false,
+        // Everything after `USER ` is the name, and what is before the last space of APOP.
+        Some(Keyword::User) => argument().is_empty() || has_space_at_end(argument()),
+        Some(Keyword::Apop) => {
+            let mut words = argument().rsplitn(2, |&octet| octet == b' ');
+            words.any(|word| word.is_empty() || has_space_at_end(word))
+        }
+        _ => !line.is_empty() && line.split(|&octet| octet == b' ').any(<[u8]>::is_empty),
     }
-    line.split(|&octet| octet == b' ').any(<[u8]>::is_empty)
 }
 
 #[cfg(test)]
@@ -129,6 +137,32 @@ mod tests {
             (b"XPASS y", b""),
         ] {
             assert_eq!(show(line), (wanted, wanted.len() < line.len()), "{}", line.escape_ascii());
+        }
+    }
+
+    /// 1939-3.03. Our own client may send a name with any spaces in it, because there is no other way to log in with it.
+    #[test]
+    fn words_are_separated_by_one_space_and_a_name_is_one_word() {
+        for (line, spaced) in [
+            (&b""[..], false),
+            (b"NOOP", false),
+            (b"NOOP ", true),
+            (b" NOOP", true),
+            (b"LIST  1", true),
+            (b"X a  b", true),
+            (b"X a b", false),
+            (b"PASS  a  b ", false),
+            (b"USER", false),
+            (b"USER ", true),
+            (b"USER a  b", false),
+            (b"USER  a", true),
+            (b"USER a ", true),
+            (b"APOP a  b digest", false),
+            (b"APOP  a digest", true),
+            (b"APOP a  digest", true),
+            (b"APOP a digest ", true),
+        ] {
+            assert_eq!(is_spaced(line, keyword(line)), spaced, "{}", line.escape_ascii());
         }
     }
 

@@ -1,25 +1,21 @@
 //! The crate `rsasl` as a peer, in both roles.
-//!
-//! It has no CRAM-MD5, and in 2.3.1 none of its registries contains the -PLUS mechanisms. Its server does not
-//! read `=2C` and `=3D` in names, so names here contain no commas and equals signs.
 
-use std::io::Cursor;
-use std::sync::Arc;
+mod rsasl_peer;
 
-use base64ct::{Base64, Encoding};
-use pop3_sasl::client::{self, Credentials};
+use pop3_sasl::Mechanism;
+use pop3_sasl::client::Credentials;
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{self, Decision, ExchangeStep, Question, TokenRefusal};
-use pop3_sasl::{Mechanism, Nonce};
+use pop3_sasl::server::{Decision, Question, TokenRefusal};
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::mechanisms::anonymous::AnonymousToken;
 use rsasl::mechanisms::oauthbearer::properties::{OAuthBearerError, OAuthBearerErrored, OAuthBearerValidate};
 use rsasl::mechanisms::scram::properties::ScramStoredPassword;
 use rsasl::mechanisms::xoauth2::properties::{XOAuth2Error, XOAuth2Validate};
-use rsasl::mechname::Mechname;
-use rsasl::prelude::{SASLClient, SASLConfig, SASLServer, SessionError, State};
+use rsasl::prelude::SessionError;
 use rsasl::property::{AuthId, AuthzId, OAuthBearerKV, OAuthBearerToken, Password};
-use rsasl::validate::{Validate, Validation, ValidationError};
+use rsasl::validate::{Validate, ValidationError};
+
+use rsasl_peer::Verdict;
 
 const NAME: &str = "jos\u{e9} b";
 const PASSWORD: &str = "p\u{e4}ss, = word";
@@ -39,15 +35,8 @@ impl Peer {
     }
 
     fn keys(&self, hash: Hash) -> Keys {
-        Keys::derive(hash, self.password.as_bytes(), &[3; 16], 4096).expect("keys")
+        rsasl_peer::keys(hash, self.password).expect("keys")
     }
-}
-
-/// Whether the server accepts the client.
-struct Verdict;
-
-impl Validation for Verdict {
-    type Value = bool;
 }
 
 impl SessionCallback for Peer {
@@ -72,14 +61,8 @@ impl SessionCallback for Peer {
         request.get_action::<OAuthBearerErrored>();
         request.get_action::<XOAuth2Error>();
         if request.is::<ScramStoredPassword<'_>>() && context.get_ref::<AuthId>() == Some(NAME) {
-            let text = self.keys(self.mechanism.scram_hash().expect("SCRAM")).to_text();
-            let text = core::str::from_utf8(text.expose()).expect("text");
-            let (_, keys) = text.rsplit_once('$').expect("keys");
-            let (stored, ours) = keys.split_once(':').expect("two of them");
-            let [stored, ours] = [stored, ours].map(|key| Base64::decode_vec(key).expect("base64"));
-            request.satisfy::<ScramStoredPassword<'_>>(&ScramStoredPassword::new(
-                4096, &[3; 16], &stored, &ours,
-            ))?;
+            let hash = self.mechanism.scram_hash().expect("SCRAM");
+            rsasl_peer::tell_keys(request, &self.keys(hash))?;
         }
         request
             .satisfy::<AuthId>(NAME)?
@@ -115,14 +98,6 @@ impl SessionCallback for Peer {
     }
 }
 
-fn config(peer: Peer) -> Arc<SASLConfig> {
-    SASLConfig::builder().with_defaults().with_callback(peer).expect("a configuration")
-}
-
-fn name(mechanism: Mechanism) -> &'static Mechname {
-    Mechname::parse(mechanism.name().as_bytes()).expect("a name")
-}
-
 /// What we answer as the server: the user of this file exists.
 fn answer(question: Question, mechanism: Mechanism) -> Decision {
     let ours = Peer::with(mechanism, true);
@@ -144,48 +119,14 @@ fn answer(question: Question, mechanism: Mechanism) -> Decision {
     if granted { Decision::Granted } else { Decision::Refused }
 }
 
-/// `rsasl` as the client of our server. Returns whether the server accepts it, and whether it accepts the server.
+/// Whether `rsasl` logs in to our server.
 fn their_client(mechanism: Mechanism, right: bool) -> bool {
-    let sasl = SASLClient::new(config(Peer::with(mechanism, right)));
-    let mut client = sasl.start_suggested(&[name(mechanism)]).expect("a mechanism that it has");
-    let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "decoy key")
-        .with_hosts(["mail.example"])
-        .with_ports([995]);
-    let mut server = server::ServerExchange::new(mechanism, setup);
-    let mut done = false;
-    let mut say = |challenge: Option<&[u8]>| {
-        let mut out = Cursor::new(Vec::new());
-        match client.step(challenge, &mut out) {
-            Ok(state) => {
-                done = matches!(state, State::Finished(_));
-                Some(out.into_inner())
-            }
-            Err(_) => None,
-        }
-    };
-    let initial = if mechanism.is_client_first() { say(None) } else { None };
-    let mut step = server.begin(initial.as_deref()).expect("the first call");
-    loop {
-        step = match step {
-            ExchangeStep::Ask(question) => server.answer(answer(question, mechanism)).expect("asked"),
-            ExchangeStep::Challenge(challenge) => match say(Some(challenge.expose())) {
-                Some(response) => server.respond(&response).expect("in turn"),
-                None => server.cancel().expect("not over"),
-            },
-            ExchangeStep::Done(identity) => {
-                assert_eq!(identity.mechanism, mechanism);
-                return done || !mechanism.is_mutual();
-            }
-            ExchangeStep::Fail(_) => return false,
-        };
-    }
+    rsasl_peer::their_client(mechanism, Peer::with(mechanism, right), |question| answer(question, mechanism))
 }
 
-/// `rsasl` as the server of our client. Returns whether it accepts us, and whether we accept it.
+/// Whether we log in to the server of `rsasl`.
 fn their_server(mechanism: Mechanism, right: bool) -> bool {
-    let sasl = SASLServer::<Verdict>::new(config(Peer::with(mechanism, true)));
-    let mut server = sasl.start_suggested(name(mechanism)).expect("a mechanism that it has");
-    let (password, token) = if right { (PASSWORD, TOKEN) } else { ("wrong", "wrong") };
+    let Peer { password, token, .. } = Peer::with(mechanism, right);
     let named = Credentials::new(NAME);
     let credentials = if mechanism == Mechanism::Anonymous {
         Credentials::anonymous("sirhc")
@@ -196,27 +137,7 @@ fn their_server(mechanism: Mechanism, right: bool) -> bool {
     } else {
         named.with_password(password)
     };
-    let setup = client::ClientSetup::new(Nonce::from_random([1; 18]));
-    let mut client = client::ClientExchange::new(mechanism, &credentials, &setup).expect("usable");
-    let mut message = client.take_initial();
-    for _ in 0..6 {
-        let mut out = Cursor::new(Vec::new());
-        let Ok(state) = server.step(message.as_ref().map(|message| message.expose().as_slice()), &mut out)
-        else {
-            return false;
-        };
-        let challenge = out.into_inner();
-        if let State::Finished(sent) = state {
-            // It ends with SCRAM's last message, which is sent as a challenge in POP3.
-            if matches!(sent, rsasl::prelude::MessageSent::Yes) && client.respond(&challenge).is_err() {
-                return false;
-            }
-            return server.validation() == Some(true) && client.finish().is_ok();
-        }
-        let Ok(response) = client.respond(&challenge) else { return false };
-        message = Some(response);
-    }
-    panic!("{mechanism}: it does not end");
+    rsasl_peer::their_server(mechanism, &credentials, Peer::with(mechanism, true))
 }
 
 const SHARED: [Mechanism; 8] = [

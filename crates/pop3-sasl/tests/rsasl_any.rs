@@ -1,23 +1,20 @@
 //! The crate `rsasl` as a peer, with any names, passwords and tokens: both sides agree about who logs in.
-//!
-//! As in the test `rsasl`, names contain no commas and equals signs, which its server does not read.
 
-use std::io::Cursor;
-use std::sync::Arc;
+mod rsasl_peer;
 
-use base64ct::{Base64, Encoding};
-use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};
+use pop3_sasl::Mechanism;
+use pop3_sasl::client::Credentials;
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{Decision, ExchangeStep, Question, ServerExchange, ServerSetup};
-use pop3_sasl::{Mechanism, Nonce};
+use pop3_sasl::server::{Decision, Question};
 use proptest::prelude::*;
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::mechanisms::scram::properties::ScramStoredPassword;
-use rsasl::mechname::Mechname;
-use rsasl::prelude::{MessageSent, SASLClient, SASLConfig, SASLServer, SessionError, State};
+use rsasl::prelude::SessionError;
 use rsasl::property::{AuthId, AuthzId, Password};
-use rsasl::validate::{Validate, Validation, ValidationError};
+use rsasl::validate::{Validate, ValidationError};
+
+use rsasl_peer::Verdict;
 
 /// What one side believes.
 #[derive(Clone, Debug)]
@@ -27,24 +24,15 @@ struct Account {
     password: String,
 }
 
-const SALT: [u8; 16] = [3; 16];
-const ITERATIONS: u32 = 4096;
-
 impl Account {
     fn keys(&self, hash: Hash) -> Option<Keys> {
-        Keys::derive(hash, self.password.as_bytes(), &SALT, ITERATIONS).ok()
+        rsasl_peer::keys(hash, &self.password)
     }
 
     /// Whether a name or password is this one, in any way to write it.
     fn is(own: &str, given: &str) -> bool {
         prepare(own, StringKind::Stored).ok() == prepare(given, StringKind::Query).ok()
     }
-}
-
-struct Verdict;
-
-impl Validation for Verdict {
-    type Value = bool;
 }
 
 impl SessionCallback for Account {
@@ -59,13 +47,7 @@ impl SessionCallback for Account {
             && context.get_ref::<AuthId>().is_some_and(|name| Self::is(&self.name, name))
             && let Some(keys) = self.keys(hash)
         {
-            let text = keys.to_text();
-            let text = core::str::from_utf8(text.expose()).expect("text");
-            let (_, keys) = text.rsplit_once('$').expect("keys");
-            let (stored, ours) = keys.split_once(':').expect("two of them");
-            let [stored, ours] = [stored, ours].map(|key| Base64::decode_vec(key).expect("base64"));
-            let stored = ScramStoredPassword::new(ITERATIONS, &SALT, &stored, &ours);
-            request.satisfy::<ScramStoredPassword<'_>>(&stored)?;
+            rsasl_peer::tell_keys(request, &keys)?;
         }
         request.satisfy::<AuthId>(&self.name)?.satisfy::<Password>(self.password.as_bytes())?;
         if self.mechanism == Mechanism::External {
@@ -95,14 +77,6 @@ impl SessionCallback for Account {
     }
 }
 
-fn config(account: &Account) -> Arc<SASLConfig> {
-    SASLConfig::builder().with_defaults().with_callback(account.clone()).expect("a configuration")
-}
-
-fn name(mechanism: Mechanism) -> &'static Mechname {
-    Mechname::parse(mechanism.name().as_bytes()).expect("a name")
-}
-
 /// What our server answers for this account.
 fn answer(question: Question, own: &Account) -> Decision {
     let granted = match question {
@@ -123,55 +97,13 @@ fn answer(question: Question, own: &Account) -> Decision {
 
 /// Whether `rsasl` logs in with `theirs` to our server, which knows `ours`.
 fn their_client(theirs: &Account, ours: &Account) -> bool {
-    let sasl = SASLClient::new(config(theirs));
-    let mut client = sasl.start_suggested(&[name(theirs.mechanism)]).expect("a mechanism that it has");
-    let setup = ServerSetup::new(Nonce::from_random([2; 18]), "decoy key");
-    let mut server = ServerExchange::new(ours.mechanism, setup);
-    let mut is_done = false;
-    let mut say = |challenge: Option<&[u8]>| {
-        let mut out = Cursor::new(Vec::new());
-        let state = client.step(challenge, &mut out).ok()?;
-        is_done = matches!(state, State::Finished(_));
-        Some(out.into_inner())
-    };
-    let initial = if ours.mechanism.is_client_first() { say(None) } else { None };
-    let mut step = server.begin(initial.as_deref()).expect("the first call");
-    loop {
-        step = match step {
-            ExchangeStep::Ask(question) => server.answer(answer(question, ours)).expect("asked"),
-            ExchangeStep::Challenge(challenge) => match say(Some(challenge.expose())) {
-                Some(response) => server.respond(&response).expect("in turn"),
-                None => server.cancel().expect("not over"),
-            },
-            ExchangeStep::Done(_) => return is_done || !ours.mechanism.is_mutual(),
-            ExchangeStep::Fail(_) => return false,
-        };
-    }
+    rsasl_peer::their_client(ours.mechanism, theirs.clone(), |question| answer(question, ours))
 }
 
 /// Whether we log in with `ours` to the server of `rsasl`, which knows `theirs`.
 fn their_server(ours: &Account, theirs: &Account) -> bool {
-    let sasl = SASLServer::<Verdict>::new(config(theirs));
-    let mut server = sasl.start_suggested(name(theirs.mechanism)).expect("a mechanism that it has");
     let credentials = Credentials::new(&ours.name).with_password(ours.password.as_str()).with_certificate();
-    let setup = ClientSetup::new(Nonce::from_random([1; 18]));
-    let Ok(mut client) = ClientExchange::new(ours.mechanism, &credentials, &setup) else { return false };
-    let mut message = client.take_initial();
-    for _ in 0..6 {
-        let mut out = Cursor::new(Vec::new());
-        let said = message.as_ref().map(|message| message.expose().as_slice());
-        let Ok(state) = server.step(said, &mut out) else { return false };
-        let challenge = out.into_inner();
-        if let State::Finished(sent) = state {
-            if matches!(sent, MessageSent::Yes) && client.respond(&challenge).is_err() {
-                return false;
-            }
-            return server.validation() == Some(true) && client.finish().is_ok();
-        }
-        let Ok(response) = client.respond(&challenge) else { return false };
-        message = Some(response);
-    }
-    panic!("{}: it does not end", ours.mechanism);
+    rsasl_peer::their_server(ours.mechanism, &credentials, theirs.clone())
 }
 
 /// A name or password, in one of several ways to write it.

@@ -38,7 +38,8 @@ pub struct SeenEntry {
 pub enum Absence {
     /// Every listing so far contained it.
     Never,
-    /// Listings have not contained it since this day.
+    /// Listings have not contained it since this day. [`Memory`](crate::Memory) takes a day after 2³¹ − 3 for that day:
+    /// both are yet to come.
     Since(Day),
     /// At least one listing did not contain it, or contained another number of messages with this unique-id. The message
     /// that now has the unique-id may be a different one, so compare it before you delete it.
@@ -72,14 +73,15 @@ impl SeenEntry {
 
     /// Returns whether a message with the same unique-id and this listed size is known and need not be fetched again.
     /// A message that was missing and returned with another size may be a different one, because a server may reuse a
-    /// unique-id. If several messages have the same unique-id and their number has changed, each of them may be a
-    /// different one.
+    /// unique-id. If several messages have the same unique-id, each of them may be a different one if its size or their
+    /// number has changed, or if any of them was missing.
     #[must_use]
     pub fn is_same(&self, listed: Option<u64>) -> bool {
+        let is_alone = self.total <= 1;
         match self.absence {
-            Absence::Never => true,
-            Absence::Returned => self.total <= 1,
-            Absence::Since(_) => self.has_size(listed),
+            // Some servers list another size when they have changed a header.
+            Absence::Never => is_alone || listed.is_none() || self.has_size(listed),
+            Absence::Returned | Absence::Since(_) => is_alone && self.has_size(listed),
         }
     }
 
@@ -148,6 +150,12 @@ mod tests {
                     assert_eq!(SeenEntry::from(Packed::from(entry)), entry);
                 }
             }
+        }
+        let last = (1 << 31) - 3;
+        for day in [last, last + 1, last + 2, last + 3, Day::MAX] {
+            let entry = SeenEntry { absence: Absence::Since(day), ..SeenEntry::new(1, 1) };
+            let packed = SeenEntry::from(Packed::from(SeenEntry { deleting: true, ..entry }));
+            assert_eq!(packed, SeenEntry { absence: Absence::Since(last), deleting: true, ..entry });
         }
     }
 }

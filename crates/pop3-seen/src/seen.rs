@@ -54,8 +54,8 @@ impl<S: Storage> Seen<S> {
         self.replace_if(changed)
     }
 
-    /// Returns whether to fetch the message at this place of the listing. It is new if it is not recorded, or if it
-    /// returned with another size. `size` is its size in LIST, if known.
+    /// Returns whether to fetch the message at this place of the listing. It is new if it is not recorded, or if it may
+    /// be another one than that which is recorded ([`SeenEntry::is_same`]). `size` is its size in LIST, if known.
     pub fn is_new(&self, census: &Census<'_>, place: usize, size: Option<u64>) -> bool {
         let known = census.id(place).and_then(|id| self.memory.known(id));
         known.is_none_or(|entry| !entry.is_same(size))

@@ -6,7 +6,7 @@ use core::num::NonZeroU64;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use pop3_seen::{Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage};
+use pop3_seen::{Absence, Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage};
 use proptest::prelude::*;
 
 /// Notes that survive a crash, and fail when the fuse is used up.
@@ -130,6 +130,9 @@ impl World {
                 let total = census.count(id.key);
                 seen.stored(&[(id, SeenEntry { digest, ..SeenEntry::new(mail.number, total) })])?;
                 *self.stored.entry(mail.number).or_default() += 1;
+            } else if let Some(entry) = known {
+                // It is the one that is known, after a look at it.
+                seen.stored(&[(id, SeenEntry { size: mail.number, absence: Absence::Never, ..entry })])?;
             }
             marked.push((place, id));
         }
@@ -240,4 +243,24 @@ fn a_storage_that_failed_once_is_told_all_later() {
     let read: Memory = seen.into_storage().notes.into_iter().collect();
     assert_eq!(read, memory);
     assert_eq!(read.iter().map(|(id, _)| id).collect::<Vec<_>>(), ids[1..]);
+}
+
+/// Without a model: each call does what it says, and the notes say so.
+#[test]
+fn what_was_not_stored_is_new_again_and_what_is_gone_is_forgotten() {
+    let census = Census::of_uids(["a", "b"]);
+    let ids: Vec<Id> = (0..2).map(|place| census.id(place).unwrap()).collect();
+    let mut seen = Seen::new(Memory::default(), Disk::default());
+    seen.stored(&[(ids[0], SeenEntry::new(1, 1)), (ids[1], SeenEntry::new(2, 1))]).unwrap();
+    assert!(!seen.is_new(&census, 0, Some(1)) && !seen.is_new(&census, 1, Some(2)));
+    seen.not_stored(&ids[..1]).unwrap();
+    assert!(seen.is_new(&census, 0, Some(1)) && !seen.is_new(&census, 1, Some(2)));
+    assert_eq!(seen.storage().notes.len(), 1);
+    seen.deleting(&ids[1..]).unwrap();
+    seen.not_deleting(&ids[1..]);
+    seen.deleted().unwrap();
+    assert!(!seen.is_new(&census, 1, Some(2)));
+    let nothing = Census::of_uids(<[&str; 0]>::default());
+    seen.forget(&nothing, Forgetting { today: Some(20_000), after: 0 }, |_| None).unwrap();
+    assert!(seen.memory().is_empty() && seen.storage().notes.is_empty());
 }

@@ -1,16 +1,18 @@
 //! Handshakes in memory: which certificates a client accepts, and why it refuses the others.
 
+mod presented;
+
 use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use pop3_driver::tls::{harden_server, provider};
 use pop3_trust::{Fingerprint, Reason, Refused, Whom, only};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, ClientConnection, Error, ServerConfig, ServerConnection};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, Error, ServerConnection};
 use tempfile::TempDir;
+
+use presented::{presenting, version_1};
 
 const HOST: &str = "mail.example";
 
@@ -81,14 +83,9 @@ fn shake(
     (certificate, key): (&CertificateDer<'static>, &KeyPair),
     version: &'static rustls::SupportedProtocolVersion,
 ) -> Result<(), Error> {
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let key = provider().key_provider.load_private_key(key).unwrap();
-    let resolver = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.clone()], key));
-    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap();
-    let server = harden_server(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)));
     let host = ServerName::try_from(host.to_owned()).unwrap();
     let mut client = ClientConnection::new(Arc::clone(client), host).unwrap();
-    let mut server = ServerConnection::new(server).unwrap();
+    let mut server = ServerConnection::new(presenting(certificate, key, version)).unwrap();
     while client.is_handshaking() {
         let mut octets = Vec::new();
         client.write_tls(&mut octets).unwrap();
@@ -226,36 +223,4 @@ fn a_certificate_of_version_1_is_good_by_its_fingerprint_only() {
     let (_folder, client) = trusting(&[&certificate]);
     assert!(matches!(refused(&client, HOST, &old, &key), Reason::Other(_)));
     assert_eq!(refused(&pinning(&certificate), HOST, &old, &key), Reason::Fingerprint);
-}
-
-/// The certificate without its extensions and as one of version 1. Its signature is then wrong.
-fn version_1(der: &[u8]) -> Vec<u8> {
-    let (certificate, _) = element(der);
-    let (content, behind) = element(certificate);
-    let mut kept = Vec::new();
-    let mut rest = content;
-    while !rest.is_empty() {
-        let (_, next) = element(rest);
-        let whole = &rest[..rest.len() - next.len()];
-        // [0] is the version, [3] are the extensions.
-        if !matches!(whole[0], 0xa0 | 0xa3) {
-            kept.extend_from_slice(whole);
-        }
-        rest = next;
-    }
-    sequence(&[sequence(&kept), behind.to_vec()].concat())
-}
-
-fn sequence(content: &[u8]) -> Vec<u8> {
-    [&[0x30, 0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
-}
-
-/// The content of the first element, and what follows it.
-fn element(der: &[u8]) -> (&[u8], &[u8]) {
-    let (length, head) = match der[1] {
-        length @ 0..=0x7f => (usize::from(length), 2),
-        0x81 => (usize::from(der[2]), 3),
-        _ => (usize::from(u16::from_be_bytes([der[2], der[3]])), 4),
-    };
-    der[head..].split_at(length)
 }

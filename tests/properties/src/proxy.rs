@@ -184,7 +184,8 @@ fn second_version(command: u8, family: u8, rest: &[u8]) -> Option<Header> {
         return None;
     }
     let addresses = match family >> 4 {
-        0 => 0,
+        // How long such addresses are is not known, nor where fields would begin: all of it is ignored.
+        0 => return Some((None, None, false)),
         1 => 12,
         2 => 36,
         3 => 216,

@@ -67,13 +67,20 @@ fn listed(memory: &Memory) -> BTreeMap<Id, SeenEntry> {
     listed.into_iter().collect()
 }
 
+/// The last day that a memory tells from others.
+const LAST_DAY: u32 = (1 << 31) - 3;
+
 /// What notes say, one after the other.
 fn replayed(notes: &[Note]) -> BTreeMap<Id, SeenEntry> {
     let mut entries = BTreeMap::new();
     for note in notes {
         match note {
             Note::Stored(id, entry) => {
-                entries.insert(*id, *entry);
+                let absence = match entry.absence {
+                    Absence::Since(day) => Absence::Since(day.min(LAST_DAY)),
+                    Absence::Never | Absence::Returned => entry.absence,
+                };
+                entries.insert(*id, SeenEntry { absence, ..*entry });
             }
             Note::Deleting(id) => {
                 if let Some(entry) = entries.get_mut(id) {
@@ -297,7 +304,7 @@ impl Said {
                 let absence = match more.get(1) {
                     None | Some(&"-") => Absence::Never,
                     Some(&"r") => Absence::Returned,
-                    Some(day) => Absence::Since(day.parse().ok()?),
+                    Some(day) => Absence::Since(day.parse::<u32>().ok()?.min(LAST_DAY)),
                 };
                 let digest = if self.is_old { 0 } else { digest };
                 let entry = (size.parse().ok()?, total.parse().ok()?, digest, absence, *letter == "d");

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::BytesMut;
-use pop3_proto::client::{ClientConfig, ClientState};
+use pop3_proto::client::{ClientConfig, ClientState, ProtocolError};
 use pop3_proto::server::{Close, Language, ServerConfig};
-use pop3_proto::{Base64, Channel, Command, Keyword, Rejection};
+use pop3_proto::{Base64, Channel, Command, Keyword, Quirk, Rejection};
 
 use crate::client::{Client, Seen};
 use crate::sasl;
@@ -256,6 +256,11 @@ pub fn network(data: &[u8]) {
     let Ok(plan) = Plan::arbitrary(&mut Unstructured::new(data)) else { return };
     let told = Joined::new(&plan).told(plan.steps);
     assert_eq!(Joined::new(&plan).told(&[]), told);
+    // A server sends a message as it is stored, and a strict client breaks off where its lines end with CR CR LF.
+    let doubled = Seen::Failed(ProtocolError::Quirk(Quirk::DoubledCarriageReturn));
+    if told.log.last() == Some(&doubled) && plan.messages.into_iter().any(is_doubled) {
+        return;
+    }
     let quit = told.closed == Some(Close::Quit);
     for seen in &told.log {
         assert!(!matches!(seen, Seen::Warning(_)), "{seen:?}");
@@ -277,6 +282,12 @@ pub fn network(data: &[u8]) {
         Fault::Commit(_) => assert!(unmarked.clone().all(|uid| left.contains(&uid)), "{told:?}"),
         _ => assert!(unmarked.eq(left), "{told:?}"),
     }
+}
+
+/// Whether the first line ends with CR CR LF when it is sent.
+fn is_doubled(message: &[u8]) -> bool {
+    let sent = content(message);
+    sent.split_inclusive(|&octet| octet == b'\n').next().is_some_and(|line| line.ends_with(b"\r\r\n"))
 }
 
 /// What the client learned from the replies.

@@ -119,29 +119,14 @@ impl Order {
         }
     }
 
-    /// What follows a positive reply.
-    pub(crate) const fn shape(self) -> ReplyShape {
-        match self {
-            Self::AuthList | Self::Capa | Self::Lang | Self::List | Self::Uidl | Self::Extension(true) => {
-                ReplyShape::Lines
-            }
-            Self::Retr | Self::Top => ReplyShape::Body,
-            Self::User
-            | Self::Pass
-            | Self::Apop
-            | Self::Plain(_)
-            | Self::Sealed
-            | Self::Stls
-            | Self::Utf8
-            | Self::Xclient
-            | Self::Stat
-            | Self::ListOne
-            | Self::Dele
-            | Self::Noop
-            | Self::Rset
-            | Self::Last
-            | Self::Extension(false)
-            | Self::Quit => ReplyShape::Line,
+    /// What follows the first line of a positive reply.
+    pub(crate) fn shape(self) -> ReplyShape {
+        if matches!(self, Self::Retr | Self::Top) {
+            ReplyShape::Body
+        } else if self.yes(false).len() > 1 {
+            ReplyShape::Lines
+        } else {
+            ReplyShape::Line
         }
     }
 

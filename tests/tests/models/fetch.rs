@@ -65,6 +65,8 @@ struct Mail {
     text: String,
     /// Its unique-id is its own.
     alone: bool,
+    /// When it arrived, the last complete run had listed no message with its unique-id.
+    fresh: bool,
 }
 
 /// What is shared between the server, the fetcher and the test.
@@ -73,6 +75,10 @@ struct World {
     maildrop: Vec<Mail>,
     /// The messages that were passed on, and how often.
     taken: HashMap<String, usize>,
+    /// The unique-ids that the last run was told.
+    listed: Vec<String>,
+    /// How often RETR was sent.
+    retrs: usize,
     /// How many more may be passed on.
     most: Option<u8>,
     /// The server is silent for ever.
@@ -111,6 +117,7 @@ impl Server {
         let undeletable = pick(&run.refuses_dele);
         // Of several messages with the same unique-id, nobody can tell which one is hidden.
         maildrop.retain(|mail| Some(&mail.text) != hidden.as_ref());
+        world(shared).listed = maildrop.iter().map(|mail| mail.uid.clone()).collect();
         Self {
             world: Arc::clone(shared),
             run: run.clone(),
@@ -141,6 +148,7 @@ impl Server {
             ("LIST", None) => list(&|mail| mail.text.len().to_string()),
             ("UIDL", None) => list(&|mail| mail.uid.clone()),
             ("RETR", Some(place)) if Some(&self.listed[place].0.text) != self.unreadable.as_ref() => {
+                world(&self.world).retrs += 1;
                 format!("+OK\r\n{}.\r\n", self.listed[place].0.text)
             }
             ("DELE", Some(place)) if Some(&self.listed[place].0.text) != self.undeletable.as_ref() => {
@@ -324,13 +332,34 @@ fn check(history: &[Mail], vanished: &[String], world: &World) {
     for mail in history {
         let taken = world.taken.get(&mail.text).copied().unwrap_or_default();
         let there = world.maildrop.iter().any(|own| own.text == mail.text);
-        assert!(there || taken > 0 || vanished.contains(&mail.text), "lost: {}", mail.text);
+        // Nothing in a listing tells a message from one that another program has deleted, if the server gives it the
+        // same unique-id and it has the same size.
+        let is_taken_for_another = || {
+            history.iter().any(|other| {
+                other.uid == mail.uid && other.text.len() == mail.text.len() && vanished.contains(&other.text)
+            })
+        };
+        assert!(there || taken > 0 || is_taken_for_another(), "lost: {}", mail.text);
         assert!(taken <= 1 || !mail.alone, "passed on {taken} times: {}", mail.text);
     }
     assert!(
         world.taken.keys().all(|text| history.iter().any(|mail| mail.text == *text)),
         "damaged: {world:?}"
     );
+}
+
+/// After a complete run that keeps the mail, all of it is here, but for a message that cannot be told from one that was
+/// here before: it has the unique-id of that one, and its size, or it was alone with the unique-id in each listing.
+fn check_kept(history: &[Mail], world: &World) {
+    for mail in &world.maildrop {
+        let is_alone = world.maildrop.iter().filter(|other| other.uid == mail.uid).count() == 1;
+        let is_known = history.iter().any(|other| {
+            other.uid == mail.uid
+                && world.taken.contains_key(&other.text)
+                && (other.text.len() == mail.text.len() || (is_alone && !mail.fresh))
+        });
+        assert!(is_known || world.taken.contains_key(&mail.text), "not fetched: {} {world:?}", mail.text);
+    }
 }
 
 proptest! {
@@ -343,22 +372,26 @@ proptest! {
         let shared = Shared::default();
         let (mut history, mut vanished) = (Vec::<Mail>::new(), Vec::new());
         let mut fetch: Option<Fetch> = None;
-        let last = [Step::Runs(Run { delete: true, ..WELL }), Step::Runs(Run { delete: true, ..WELL })];
-        for step in steps.iter().chain(&last) {
+        // The unique-ids that the last complete run was told.
+        let mut before: Vec<String> = Vec::new();
+        let deleting = Run { delete: true, ..WELL };
+        let last = [WELL, WELL, deleting.clone(), deleting].map(Step::Runs);
+        for (place, step) in steps.iter().chain(&last).enumerate() {
             match step {
                 Step::Arrives(uid) => {
                     let number = history.len();
                     let text = format!("Subject: {number}\r\n\r\n{}\r\n", "x".repeat(number % 3));
                     let own = uid.map_or_else(|| format!("own{number}"), |uid| format!("shared{uid}"));
-                    let mail = Mail { uid: own, text, alone: uid.is_none() };
+                    let fresh = !before.contains(&own);
+                    let mail = Mail { uid: own, text, alone: uid.is_none(), fresh };
                     history.push(mail.clone());
                     world(&shared).maildrop.push(mail);
                 }
                 Step::Vanishes(index) => {
                     let mut world = world(&shared);
                     if !world.maildrop.is_empty() {
-                        let place = index.index(world.maildrop.len());
-                        vanished.push(world.maildrop.remove(place).text);
+                        let gone = index.index(world.maildrop.len());
+                        vanished.push(world.maildrop.remove(gone).text);
                     }
                 }
                 Step::Shuffled(places) => shuffle(&mut world(&shared).maildrop, places),
@@ -369,7 +402,17 @@ proptest! {
                         drop(fetch.take());
                         fetch = Some(open(&shared, &state, how));
                     }
+                    let retrs = world(&shared).retrs;
                     let ended = run(fetch.as_mut().expect("it is open"), &shared, how);
+                    if matches!(ended, Some(Ok(()))) {
+                        before = world(&shared).listed.clone();
+                    }
+                    if place >= steps.len() && !how.delete {
+                        check_kept(&history, &world(&shared));
+                        // What was looked at once is known.
+                        let is_first = place == steps.len();
+                        prop_assert!(is_first || world(&shared).retrs == retrs, "fetched again");
+                    }
                     let cut = how.said.is_some() || how.heard.is_some() || how.fails.is_some();
                     prop_assert!(cut || ended.as_ref().is_none_or(Result::is_ok), "{:?} in {:?}", ended, how);
                     prop_assert!(ended.is_some() || how.dropped.is_some());

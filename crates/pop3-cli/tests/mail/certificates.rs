@@ -1,19 +1,20 @@
 //! Which server certificates are trusted, and how errors explain the others.
 
+#[path = "../../../pop3-trust/tests/presented/mod.rs"]
+mod presented;
+
 use std::fs;
 use std::net::TcpListener;
 use std::process::Output;
-use std::sync::Arc;
 use std::thread;
 
-use pop3_driver::tls::{harden_server, provider};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConnection;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ServerConfig, ServerConnection};
 use sha2::{Digest as _, Sha256};
 
+use self::presented::{presenting, version_1};
 use crate::support::{House, PASSWORD, RUNTIMES, Server, code, errors, program};
 
 /// A house whose server has a certificate made in this way. Also returns its fingerprint.
@@ -188,7 +189,7 @@ fn a_certificate_without_its_key_is_not_believed() {
     let foreign = KeyPair::generate().unwrap();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         for trust in [&["--ca-file", "cert.pem"][..], &["--tls-fingerprint", &digits]] {
-            let (port, server) = presenting(&chain, &foreign, version);
+            let (port, server) = handshake_only(&chain, &foreign, version);
             let text = shaken(&house, port, trust);
             assert!(text.contains("TLS failed"), "{version:?} {text}");
             assert!(server.join().unwrap().is_err(), "{version:?}");
@@ -206,14 +207,14 @@ fn a_fingerprint_is_enough_for_a_certificate_of_version_1() {
     let digits: String = Sha256::digest(&old).into_iter().map(|octet| format!("{octet:02x}")).collect();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         for (key, good) in [(&key, true), (&KeyPair::generate().unwrap(), false)] {
-            let (port, server) = presenting(&old, key, version);
+            let (port, server) = handshake_only(&old, key, version);
             let text = shaken(&house, port, &["--tls-fingerprint", &digits]);
             assert_eq!(server.join().unwrap().is_ok(), good, "{version:?} {text}");
             // There is no greeting.
             assert!(text.contains(if good { "connection was closed" } else { "TLS failed" }), "{text}");
         }
     }
-    let (port, server) = presenting(&old, &key, &rustls::version::TLS13);
+    let (port, server) = handshake_only(&old, &key, &rustls::version::TLS13);
     let text = shaken(&house, port, &["--ca-file", "cert.pem"]);
     assert!(text.contains("certificate is not valid") && server.join().unwrap().is_err(), "{text}");
 }
@@ -228,16 +229,12 @@ fn shaken(house: &House, port: u16, trust: &[&str]) -> String {
 }
 
 /// A server that presents this certificate, has this key, and does only a handshake.
-fn presenting(
+fn handshake_only(
     certificate: &CertificateDer<'static>,
     key: &KeyPair,
     version: &'static rustls::SupportedProtocolVersion,
 ) -> (u16, thread::JoinHandle<std::io::Result<()>>) {
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let key = provider().key_provider.load_private_key(key).unwrap();
-    let resolver = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.clone()], key));
-    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap();
-    let config = harden_server(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)));
+    let config = presenting(certificate, key, version);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || {
@@ -250,36 +247,4 @@ fn presenting(
         tls.complete_io(&mut tcp).map(drop)
     });
     (port, server)
-}
-
-/// The certificate without its extensions and as one of version 1. Its signature is then wrong.
-fn version_1(der: &[u8]) -> Vec<u8> {
-    let (certificate, _) = element(der);
-    let (content, behind) = element(certificate);
-    let mut kept = Vec::new();
-    let mut rest = content;
-    while !rest.is_empty() {
-        let (_, next) = element(rest);
-        let whole = &rest[..rest.len() - next.len()];
-        // [0] is the version, [3] are the extensions.
-        if !matches!(whole[0], 0xa0 | 0xa3) {
-            kept.extend_from_slice(whole);
-        }
-        rest = next;
-    }
-    sequence(&[sequence(&kept), behind.to_vec()].concat())
-}
-
-fn sequence(content: &[u8]) -> Vec<u8> {
-    [&[0x30, 0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
-}
-
-/// The content of the first element, and what follows it.
-fn element(der: &[u8]) -> (&[u8], &[u8]) {
-    let (length, head) = match der[1] {
-        length @ 0..=0x7f => (usize::from(length), 2),
-        0x81 => (usize::from(der[2]), 3),
-        _ => (usize::from(u16::from_be_bytes([der[2], der[3]])), 4),
-    };
-    der[head..].split_at(length)
 }

@@ -84,6 +84,11 @@ impl Server {
         self.shared.lock().unwrap().mail.insert(0, mail);
     }
 
+    /// Lists these messages from now on.
+    pub(crate) fn has(&self, mail: &[Mail]) {
+        self.shared.lock().unwrap().mail = mail.to_vec();
+    }
+
     pub(crate) fn fail(&self, faults: Faults) {
         self.shared.lock().unwrap().faults = faults;
     }

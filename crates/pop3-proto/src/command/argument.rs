@@ -49,7 +49,8 @@ pub enum ArgumentError {
     Empty,
     /// It contains a control character (0x00 to 0x1F or 0x7F), such as CR, LF or NUL.
     Control,
-    /// A name or the line of an extension begins or ends with a space.
+    /// A name, the attributes of XCLIENT or the line of an extension begins or ends with a space. Or there are two
+    /// spaces in a row in one of the last two: words are separated by a single space (RFC 1939 section 3).
     Space,
 }
 
@@ -89,9 +90,10 @@ impl<'a> Xclient<'a> {
     /// Reads the attributes as they appear in the line.
     ///
     /// # Errors
-    /// Returns an error if there are none, or if they contain a control character or begin or end with a space.
+    /// Returns an error if there are none, or if they contain a control character, begin or end with a space, or contain
+    /// two spaces in a row.
     pub fn parse(attributes: &'a [u8]) -> Result<Self, ArgumentError> {
-        check_trimmed(attributes).map(|()| Self(attributes))
+        check_words(attributes).map(|()| Self(attributes))
     }
 
     /// Returns the attributes as they appear in the line.
@@ -113,7 +115,8 @@ impl<'a> Extension<'a> {
     /// Creates a command from its line without CRLF and the shape of its reply.
     ///
     /// # Errors
-    /// Returns an error if the line is empty, contains a control character, or begins or ends with a space.
+    /// Returns an error if the line is empty, contains a control character, begins or ends with a space, or contains two
+    /// spaces in a row.
     ///
     /// ```
     /// use pop3_proto::{Extension, ReplyShape};
@@ -121,7 +124,7 @@ impl<'a> Extension<'a> {
     /// assert!(Extension::new(b"XTND\r\nDELE 1", ReplyShape::Line).is_err());
     /// ```
     pub fn new(line: &'a [u8], reply: ReplyShape) -> Result<Self, ArgumentError> {
-        check_trimmed(line).map(|()| Self { line, reply })
+        check_words(line).map(|()| Self { line, reply })
     }
 
     /// Returns the line without CRLF.
@@ -148,6 +151,15 @@ pub(super) fn check(octets: &[u8]) -> Result<(), ArgumentError> {
 fn check_trimmed(octets: &[u8]) -> Result<(), ArgumentError> {
     check(octets)?;
     if octets.first() == Some(&b' ') || octets.last() == Some(&b' ') {
+        return Err(ArgumentError::Space);
+    }
+    Ok(())
+}
+
+/// Checks words that are separated by a single space (RFC 1939 section 3).
+fn check_words(octets: &[u8]) -> Result<(), ArgumentError> {
+    check(octets)?;
+    if octets.split(|&octet| octet == b' ').any(<[u8]>::is_empty) {
         return Err(ArgumentError::Space);
     }
     Ok(())
@@ -185,7 +197,7 @@ impl fmt::Display for ArgumentError {
         f.write_str(match self {
             Self::Empty => "an argument of a command is empty",
             Self::Control => "an argument of a command contains a control character",
-            Self::Space => "an argument of a command begins or ends with a space",
+            Self::Space => "an argument of a command begins or ends with a space, or contains two in a row",
         })
     }
 }

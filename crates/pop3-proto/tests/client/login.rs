@@ -2,7 +2,7 @@
 
 use pop3_proto::apop::{Digest, Timestamp};
 use pop3_proto::client::{ClientConfig, ClientState, SendError};
-use pop3_proto::{Channel, Command, Extension, Name, Password, ReplyShape};
+use pop3_proto::{ArgumentError, Channel, Command, Extension, Name, Password, ReplyShape, Xclient};
 
 use crate::support::{Player, apop, extension, pass, user};
 
@@ -109,4 +109,15 @@ fn arguments_cannot_break_a_line() {
         assert!(Password::parse(octets).is_err());
         assert!(Extension::new(octets, ReplyShape::Line).is_err());
     }
+}
+
+/// 1939-3.03: between two words there is a single space. A name is one word, whatever spaces are in it.
+#[test]
+fn words_are_separated_by_one_space() {
+    for octets in [&b"XTND  XLST"[..], b" XTND", b"XTND ", b"X a   b"] {
+        assert_eq!(Extension::new(octets, ReplyShape::Line), Err(ArgumentError::Space));
+        assert_eq!(Xclient::parse(octets), Err(ArgumentError::Space));
+    }
+    assert!(Extension::new(b"XTND XLST a", ReplyShape::Line).is_ok() && Xclient::parse(b"A=1 B=2").is_ok());
+    assert!(Name::parse(b"a  b").is_ok() && Name::parse(b" a").is_err());
 }

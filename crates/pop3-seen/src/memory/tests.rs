@@ -201,3 +201,92 @@ fn of_messages_with_one_unique_id_none_is_deleted_without_a_look() {
     let looked_at = memory(2, &[0, 1], &[]);
     assert!(looked_at.iter().all(|(_, entry)| entry.is_same(Some(1)) && !entry.may_be_deleted(Some(1))));
 }
+
+/// A server that reuses a unique-id lists another message with it, and the first run that sees it does not get it.
+#[test]
+fn a_message_that_returned_with_another_size_stays_new_until_it_is_fetched() {
+    let all = |_| Some(true);
+    let mut memory = memory_of_one();
+    for listed in [0, 1, 1, 1] {
+        let keys = keys(listed);
+        memory.reconcile(&Census::new(&keys), forgetting(DAY, 90));
+        let entry = memory.known(Id { key: key(), occurrence: 0 }).unwrap();
+        assert!(listed == 0 || !entry.is_same(Some(2)), "{entry:?}");
+        assert!(entry.is_same(Some(1)), "{entry:?}");
+        memory.prune(&Census::new(&keys), forgetting(DAY, 90), all);
+    }
+}
+
+#[test]
+fn of_messages_with_one_unique_id_each_is_new_that_was_missing_or_has_another_size() {
+    let all = |_| Some(true);
+    // Both were missing; the second was missing; both were always listed.
+    for (gap, wanted) in [(&[0][..], [false, false]), (&[1], [false, false]), (&[], [true, true])] {
+        let mut memory = memory(2, &[0, 1], &[]);
+        for &listed in gap {
+            let keys = keys(listed);
+            memory.reconcile(&Census::new(&keys), forgetting(DAY, 90));
+            memory.prune(&Census::new(&keys), forgetting(DAY, 90), all);
+        }
+        memory.reconcile(&Census::new(&keys(2)), forgetting(DAY, 90));
+        let entries = memory.iter().map(|(_, entry)| entry).collect::<Vec<_>>();
+        assert_eq!([entries[0].is_same(Some(1)), entries[1].is_same(Some(1))], wanted, "{entries:?}");
+        // They may have moved.
+        assert!(entries.iter().all(|entry| !entry.is_same(Some(2))), "{entries:?}");
+    }
+}
+
+#[test]
+fn a_message_that_was_always_listed_is_known_whatever_its_size_and_deleted_if_it_is_the_same() {
+    let memory_of = |total| {
+        let memory = memory(total, &[0], &[]);
+        memory.known(Id { key: key(), occurrence: 0 }).unwrap()
+    };
+    let (alone, shared) = (memory_of(1), memory_of(2));
+    for (size, deleted) in [(Some(1), true), (Some(2), false), (None, false)] {
+        assert_eq!((alone.is_same(size), alone.may_be_deleted(size)), (true, deleted), "{size:?}");
+        // Without a size, nothing tells that it is another one.
+        assert_eq!((shared.is_same(size), shared.may_be_deleted(size)), (size != Some(2), false), "{size:?}");
+    }
+}
+
+#[test]
+fn a_message_whose_deletion_was_refused_stays_known() {
+    let mut memory = memory_of_one();
+    let id = Id { key: key(), occurrence: 0 };
+    memory.deleting(id);
+    memory.not_deleting(id);
+    assert!(!memory.deleted() && !memory.is_empty());
+    memory.deleting(id);
+    assert!(memory.deleted() && memory.is_empty());
+}
+
+#[test]
+fn what_a_listing_changes_is_told_so_that_it_is_written() {
+    // The number of messages with the unique-id, and a mark.
+    for (total, fetched, deleting, listed) in
+        [(1, &[0][..], &[][..], 2), (2, &[0, 1], &[], 1), (1, &[0], &[0], 1), (0, &[0], &[0], 0)]
+    {
+        let mut memory = memory(total, fetched, deleting);
+        let keys = keys(listed);
+        assert!(memory.reconcile(&Census::new(&keys), forgetting(DAY, 90)), "{total} {deleting:?} {listed}");
+        assert!(!memory.reconcile(&Census::new(&keys), forgetting(DAY, 90)), "{total} {deleting:?} {listed}");
+    }
+}
+
+#[test]
+fn an_empty_listing_takes_nothing_away_though_another_message_was_not_stored() {
+    let mut memory = memory(2, &[0], &[]);
+    assert!(!memory.reconcile(&Census::new(&[]), forgetting(DAY, 90)));
+    assert_eq!(present(&memory), [0]);
+}
+
+/// One that is missing does not stand for one that was never stored.
+#[test]
+fn of_several_messages_of_which_one_was_not_stored_the_one_that_is_left_is_new() {
+    let mut memory = memory(3, &[0, 1, 2], &[]);
+    memory.reconcile(&Census::new(&keys(2)), forgetting(DAY, 90));
+    memory.remove(Id { key: key(), occurrence: 1 });
+    memory.reconcile(&Census::new(&keys(1)), forgetting(DAY, 90));
+    assert!(memory.is_empty());
+}

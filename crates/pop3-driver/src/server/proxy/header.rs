@@ -180,8 +180,13 @@ mod tests {
         }
         let header = v2(v2::Command::Local, sockets("192.0.2.7:1", "192.0.2.1:2"), &[]);
         assert_eq!(parse(&header).unwrap(), (None, false));
-        let header = v2(v2::Command::Proxy, v2::Addresses::Unspecified, &[]);
-        assert_eq!(parse(&header).unwrap(), (None, false));
+        // It says nothing about what follows, not even that there are fields.
+        for rest in [&b""[..], b"\x20\0\x05\x01\0\0\0\0", b"\xc0\0\x02\x07\xc6\x32\x64\x01"] {
+            let mut header = v2(v2::Command::Proxy, v2::Addresses::Unspecified, &[]);
+            header.extend_from_slice(rest);
+            header[15] = u8::try_from(rest.len()).unwrap();
+            assert_eq!(parse(&header).unwrap(), (None, false));
+        }
     }
 
     #[test]
