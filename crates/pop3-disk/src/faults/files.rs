@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Memory, Plan, RefusedChange, What};
-use crate::file::{File, Lock};
+use crate::file::{File, Lock, Ownership};
 use crate::folder::{Folder, FolderEntry};
 use crate::open::Open;
 use crate::stat::Stat;
@@ -37,6 +37,10 @@ impl FaultyFolder {
 }
 
 impl Folder for FaultyFolder {
+    fn ownership(&self) -> io::Result<Ownership> {
+        self.inner.ownership()
+    }
+
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
         if how.is_change() {
             self.change(What::Make, name)?;
@@ -181,6 +185,14 @@ impl Seek for FaultyFile {
 }
 
 impl File for FaultyFile {
+    fn ownership(&self) -> io::Result<Ownership> {
+        self.inner.ownership()
+    }
+
+    fn set_ownership(&self, ownership: Ownership) -> io::Result<()> {
+        self.inner.set_ownership(ownership)
+    }
+
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let Self { inner, plan, .. } = self;
         plan.attempt(|warm| if warm { inner.read(buf) } else { inner.try_read(buf) })
