@@ -122,6 +122,7 @@ mod snapshot;
 mod substitute;
 mod uid;
 mod unique;
+mod unique_ids;
 
 pub use commit::{CommitError, CommitFailure, CommitReport};
 pub use config::{EightBitHeaders, MaildirConfig};
@@ -130,5 +131,6 @@ pub use error::{MessageError, OpenError};
 pub use lf::CrlfToLf;
 pub use maildir::{Maildir, MaildirSummary};
 pub use message::MessageFile;
-pub use name::MaildirFolder;
+pub use name::{InfoSeparator, MaildirFolder};
 pub use scan::{SkipReason, Skipped};
+pub use unique_ids::{UidlFormat, UidlFormatError, UniqueIds};

@@ -18,6 +18,7 @@ mod driver;
 mod duplicates;
 mod eight_bit;
 mod faults;
+mod given_ids;
 mod lock;
 mod model;
 mod odd_files;
