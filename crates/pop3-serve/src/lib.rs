@@ -127,10 +127,13 @@ pub use listeners::ServerRuntime;
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
+pub use pop3_maildir::{InfoSeparator, UniqueIds};
 pub use server::Server;
 pub use tokens::TokenCommand;
 pub use users::{
     BadForm, BadPassword, DecoyKey, LoggedIn, PasswordForm, Profile, Table, TableError, User, UserName,
     Users, UsersFile, parse_days,
 };
-pub use written::{parse_host, parse_implementation, parse_mechanisms, parse_network, this_host};
+pub use written::{
+    parse_host, parse_implementation, parse_mechanisms, parse_network, parse_unique_ids, this_host,
+};

@@ -163,7 +163,8 @@ fn policy(
     let announced = Announced { login_delay: config.login_delay, expire: config.expire };
     let store = MailStore::new(config.maildrops, gatekeeper, offer, Arc::clone(&places))
         .with_announced(announced, config.enforce_expiry)
-        .with_utf8(config.utf8);
+        .with_utf8(config.utf8)
+        .with_unique_ids(config.unique_ids.clone(), config.info_separator);
     Ok(Policy {
         config: session.into(),
         store: store.into(),

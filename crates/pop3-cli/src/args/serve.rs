@@ -1,5 +1,7 @@
 //! The options of `pop3 serve`.
 
+mod unique_ids;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use pop3_serve::{parse_days, parse_host, parse_implementation, parse_mechanisms,
 
 use super::named::named;
 use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
+use unique_ids::UniqueIdOptions;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
@@ -113,6 +116,8 @@ pub(crate) struct Serve {
     /// The name in the greeting and in the APOP timestamp [default: the name of this machine]
     #[arg(long, value_name = "NAME", value_parser = parse_host)]
     pub(crate) hostname: Option<String>,
+    #[command(flatten)]
+    pub(crate) unique_ids: UniqueIdOptions,
     #[command(flatten)]
     pub(crate) log: Log,
 }
