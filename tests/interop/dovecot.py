@@ -26,8 +26,9 @@ class Dovecot:
         return self.home / "mail" / user
 
 
-def start_dovecot(processes: Processes, root: Path | None, work: Path, users: list[str], password: str, cert: Path, key: Path) -> Dovecot:
-    """Starts the Dovecot that is installed, or with `root` the one that is unpacked there."""
+def start_dovecot(processes: Processes, root: Path | None, work: Path, users: list[str], password: str, cert: Path, key: Path,
+                  settings: str = "") -> Dovecot:
+    """Starts the Dovecot that is installed, or with `root` the one that is unpacked there. `settings` are added to its own."""
     home = root / f"tmp/{os.getpid()}-{work.name}" if root else work / "dovecot"
     inside = Path("/") / home.relative_to(root) if root else home
     plain, tls = free_ports(2)
@@ -41,7 +42,7 @@ def start_dovecot(processes: Processes, root: Path | None, work: Path, users: li
     for path in (*([] if root else [work]), home):
         path.chmod(0o755)
     (home / "users").chmod(0o644)
-    (home / "dovecot.conf").write_text(CONFIGURATION.format(home=inside, plain=plain, tls=tls, host=HOST, uid=UID, gid=GID))
+    (home / "dovecot.conf").write_text(CONFIGURATION.format(home=inside, plain=plain, tls=tls, host=HOST, uid=UID, gid=GID) + settings)
     log = home / "dovecot.log"
     log.write_text("")
     chroot = ["chroot", str(root)] if root else []
