@@ -19,6 +19,7 @@ mod passwd;
 mod password;
 mod progress;
 mod serve;
+mod store;
 mod tell;
 
 #[cfg(not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")))]
@@ -50,6 +51,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Passwd(options) => passwd::run(options),
         Command::Serve(options) => serve::run(options),
+        Command::Store(options) => store::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),
         #[cfg(feature = "tokio")]

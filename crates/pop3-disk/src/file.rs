@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::io::{self, Read, Seek, Write};
+use std::time::SystemTime;
 
 use crate::stat::Stat;
 
@@ -38,6 +39,15 @@ pub trait File: Read + Write + Seek + fmt::Debug + Send + Sync {
     /// # Errors
     /// Returns an error of the system.
     fn set_len(&self, octets: u64) -> io::Result<()>;
+
+    /// Sets the time of the last change of the content.
+    ///
+    /// # Errors
+    /// Returns an error of the system. The default returns `Unsupported`.
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        let _ = time;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Tries to take an exclusive lock, without waiting. Returns `false` if another process has it.
     ///

@@ -306,6 +306,10 @@ impl File for SystemFile {
         self.file.set_len(octets)
     }
 
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.file.set_modified(time)
+    }
+
     fn try_lock(&self, lock: Lock) -> io::Result<bool> {
         match lock {
             Lock::Whole => match self.file.try_lock() {

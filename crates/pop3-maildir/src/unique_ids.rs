@@ -1,7 +1,7 @@
 //! Unique-ids that another server has given, and those that new messages get beside them.
 
 mod courier;
-mod dovecot;
+pub(crate) mod dovecot;
 mod format;
 mod lines;
 
@@ -10,6 +10,7 @@ use std::io;
 
 use pop3_proto::UniqueId;
 
+pub(crate) use format::Values;
 pub use format::{UidlFormat, UidlFormatError};
 
 use crate::folders::Root;
@@ -71,13 +72,13 @@ pub(crate) fn given(root: &Root, way: &UniqueIds, messages: &[Found<'_>]) -> io:
 }
 
 /// The messages that need unique-ids, and how they are found by the names in a list.
-struct Wanted<'f> {
+pub(crate) struct Wanted<'f> {
     messages: &'f [Found<'f>],
     places: HashMap<&'f [u8], usize>,
 }
 
 impl<'f> Wanted<'f> {
-    fn new(messages: &'f [Found<'_>]) -> Self {
+    pub(crate) fn new(messages: &'f [Found<'_>]) -> Self {
         let places =
             messages.iter().enumerate().map(|(place, message)| (message.identity(), place)).collect();
         Self { messages, places }
@@ -154,6 +155,6 @@ fn permitted(id: Vec<u8>) -> Vec<u8> {
 }
 
 /// Reads a number of ASCII digits and nothing else, that fits and is not 0.
-fn positive(digits: &[u8]) -> Option<u32> {
+pub(crate) fn positive(digits: &[u8]) -> Option<u32> {
     name::decimal(digits).and_then(|number| u32::try_from(number).ok()).filter(|&number| number > 0)
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{Memory, Plan, RefusedChange, What};
 use crate::file::{File, Lock, Ownership};
@@ -187,6 +188,10 @@ impl Seek for FaultyFile {
 impl File for FaultyFile {
     fn ownership(&self) -> io::Result<Ownership> {
         self.inner.ownership()
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.inner.set_modified(time)
     }
 
     fn set_ownership(&self, ownership: Ownership) -> io::Result<()> {

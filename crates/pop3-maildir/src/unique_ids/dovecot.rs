@@ -29,10 +29,32 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The highest UID that Dovecot accepts.
 const UID_MAX: u32 = u32::MAX - 1;
 
+/// Which of these messages are in the list.
+pub(crate) fn known(root: &Root, wanted: &Wanted<'_>) -> io::Result<Vec<bool>> {
+    let list = List::read(root, &UidlFormat::default(), wanted)?;
+    Ok(list.records.iter().map(Option::is_some).collect())
+}
+
+/// Adds those of these messages that are not in the list, with chosen unique-ids as far as they are not taken.
+pub(crate) fn add(
+    root: &Root,
+    format: &UidlFormat,
+    wanted: &Wanted<'_>,
+    chosen: &Chosen<'_>,
+) -> io::Result<()> {
+    let _lock = lock(root)?;
+    let list = List::read(root, format, wanted)?;
+    let plan = Plan::make(list, root, format, wanted, chosen)?;
+    if plan.is_empty() { Ok(()) } else { plan.write(root, wanted) }
+}
+
+/// The unique-id of the new message in this place, if it is not made with the format.
+pub(crate) type Chosen<'c> = dyn Fn(usize) -> Option<Vec<u8>> + 'c;
+
 /// The unique-ids of these messages. New ones are added to the list.
 pub(super) fn given(root: &Root, format: &UidlFormat, wanted: &Wanted<'_>) -> io::Result<GivenIds> {
     let list = List::read(root, format, wanted)?;
-    let plan = Plan::make(list, root, format, wanted)?;
+    let plan = Plan::make(list, root, format, wanted, &|_| None)?;
     if plan.is_empty() {
         return Ok(plan.into_ids(wanted, None));
     }
@@ -43,7 +65,7 @@ pub(super) fn given(root: &Root, format: &UidlFormat, wanted: &Wanted<'_>) -> io
     };
     // Another server may have changed the list meanwhile.
     let list = List::read(root, format, wanted)?;
-    let plan = Plan::make(list, root, format, wanted)?;
+    let plan = Plan::make(list, root, format, wanted, &|_| None)?;
     match if plan.is_empty() { Ok(()) } else { plan.write(root, wanted) } {
         Err(error) if is_shortage(&error) => Err(error),
         written => Ok(plan.into_ids(wanted, written.err())),
@@ -230,7 +252,7 @@ impl List {
 
     fn expand(&self, format: &UidlFormat, uid: u32, file_name: &[u8], guid: Option<&[u8]>) -> Vec<u8> {
         let guid = guid.filter(|guid| !guid.is_empty()).unwrap_or(file_name);
-        format.expand(&Values { uid, validity: self.validity, file_name, guid })
+        format.expand(&Values { uid, validity: self.validity, file_name, guid, md5: b"" })
     }
 }
 
@@ -246,7 +268,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn make(mut list: List, root: &Root, format: &UidlFormat, wanted: &Wanted<'_>) -> io::Result<Self> {
+    fn make(
+        mut list: List,
+        root: &Root,
+        format: &UidlFormat,
+        wanted: &Wanted<'_>,
+        chosen: &Chosen<'_>,
+    ) -> io::Result<Self> {
         let mut taken = Taken::default();
         let (mut other, mut other_places) = (HashMap::new(), Vec::new());
         let uid_at =
@@ -279,7 +307,8 @@ impl Plan {
                 return Err(io::Error::other(format!("{}: there are no more UIDs", path.path().display())));
             };
             list.next += 1;
-            let mut id = permitted(list.expand(format, uid, wanted.base(place), None));
+            let id = chosen(place).unwrap_or_else(|| list.expand(format, uid, wanted.base(place), None));
+            let mut id = permitted(id);
             if !taken.take(&id) {
                 id = taken.take_other(&id, uid.into());
             }

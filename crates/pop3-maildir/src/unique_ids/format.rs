@@ -41,6 +41,8 @@ pub struct UidlFormat {
 pub enum UidlFormatError {
     /// A `%` is followed by something that is not supported.
     Variable(String),
+    /// Dovecot has a variable for Maildir or for mbox only, and this is the other one.
+    Elsewhere(String),
     /// There is none of the variables `%u`, `%f` and `%g`, so all messages would have the same unique-id.
     NotUnique,
     /// A character outside 0x21 to 0x7E, which no unique-id may have (RFC 1939 section 7).
@@ -59,6 +61,7 @@ enum What {
     Validity,
     FileName,
     Guid,
+    Md5,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +75,13 @@ enum Modifier {
 
 /// What the variables stand for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Values<'a> {
-    pub(super) uid: u32,
-    pub(super) validity: u32,
-    pub(super) file_name: &'a [u8],
-    pub(super) guid: &'a [u8],
+pub(crate) struct Values<'a> {
+    pub(crate) uid: u32,
+    pub(crate) validity: u32,
+    pub(crate) file_name: &'a [u8],
+    pub(crate) guid: &'a [u8],
+    /// The hash of the header, for mbox only.
+    pub(crate) md5: &'a [u8],
 }
 
 /// An offset or width of more than this makes no sense.
@@ -86,8 +91,22 @@ impl UidlFormat {
     /// Dovecot's default.
     const DEFAULT: &str = "%08Xu%08Xv";
 
+    /// Parses the format for an mbox, where Dovecot has other variables: `%m` is a hash of the header, `%g` is the same,
+    /// and there is no `%f`.
+    ///
+    /// # Errors
+    /// Returns an error if the format is not supported.
+    pub fn for_mbox(text: &str) -> Result<Self, UidlFormatError> {
+        Self::parse(text, What::FileName)
+    }
+
+    /// Whether it has the UID or the UIDVALIDITY of a message.
+    pub(crate) fn needs_uid(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Variable { what: What::Uid | What::Validity, .. }))
+    }
+
     /// The unique-id of a message, which may be one that no unique-id may be.
-    pub(super) fn expand(&self, values: &Values<'_>) -> Vec<u8> {
+    pub(crate) fn expand(&self, values: &Values<'_>) -> Vec<u8> {
         let mut id = Vec::new();
         for part in &*self.parts {
             match part {
@@ -98,6 +117,7 @@ impl UidlFormat {
                         What::Validity => values.validity.to_string().into_bytes(),
                         What::FileName => values.file_name.to_vec(),
                         What::Guid => values.guid.to_vec(),
+                        What::Md5 => values.md5.to_vec(),
                     };
                     let value = modifiers.iter().fold(value, |value, modifier| modifier.apply(value));
                     let value = value.get(*offset..).unwrap_or_default();
@@ -180,6 +200,7 @@ fn variable(rest: &str) -> Option<(Part, usize)> {
             b'v' => What::Validity,
             b'f' => What::FileName,
             b'g' => What::Guid,
+            b'm' => What::Md5,
             b'%' if at == 1 => return Some((Part::Text("%".to_owned()), at)),
             _ => return None,
         };
@@ -187,10 +208,9 @@ fn variable(rest: &str) -> Option<(Part, usize)> {
     }
 }
 
-impl FromStr for UidlFormat {
-    type Err = UidlFormatError;
-
-    fn from_str(text: &str) -> Result<Self, UidlFormatError> {
+impl UidlFormat {
+    /// Parses a format without this variable.
+    fn parse(text: &str, without: What) -> Result<Self, UidlFormatError> {
         if let Some(character) = text.chars().find(|character| !character.is_ascii_graphic()) {
             return Err(UidlFormatError::Character(character));
         }
@@ -200,8 +220,11 @@ impl FromStr for UidlFormat {
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            let refused = || UidlFormatError::Variable(format!("%{}", &behind[..behind.len().min(8)]));
-            let (part, octets) = variable(behind).ok_or_else(refused)?;
+            let rest_of = || format!("%{}", &behind[..behind.len().min(8)]);
+            let (part, octets) = variable(behind).ok_or_else(|| UidlFormatError::Variable(rest_of()))?;
+            if matches!(part, Part::Variable { what, .. } if what == without) {
+                return Err(UidlFormatError::Elsewhere(rest_of()));
+            }
             parts.push(part);
             rest = &behind[octets..];
         }
@@ -213,6 +236,14 @@ impl FromStr for UidlFormat {
             return Err(UidlFormatError::NotUnique);
         }
         Ok(Self { text: text.into(), parts: parts.into() })
+    }
+}
+
+impl FromStr for UidlFormat {
+    type Err = UidlFormatError;
+
+    fn from_str(text: &str) -> Result<Self, UidlFormatError> {
+        Self::parse(text, What::Md5)
     }
 }
 
@@ -239,8 +270,11 @@ impl fmt::Display for UidlFormat {
 impl fmt::Display for UidlFormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Variable(text) if text.starts_with("%m") => {
-                f.write_str("%m is supported for mbox only; Dovecot has it for no Maildir either")
+            Self::Elsewhere(text) => {
+                write!(
+                    f,
+                    "{text:?} is not supported here: Dovecot has %m for mbox only, and %f for Maildir only"
+                )
             }
             Self::Variable(text) => write!(
                 f,
@@ -265,7 +299,8 @@ mod tests {
         let expand = |format: &str, uid, validity, file_name: &str| {
             let format: UidlFormat = format.parse().unwrap();
             let file_name = file_name.as_bytes();
-            String::from_utf8(format.expand(&Values { uid, validity, file_name, guid: file_name })).unwrap()
+            String::from_utf8(format.expand(&Values { uid, validity, file_name, guid: file_name, md5: b"" }))
+                .unwrap()
         };
         let name = "1700000000.M1P2.host,S=17";
         for (format, expected) in [
@@ -299,6 +334,7 @@ mod tests {
         for format in ["%m", "%", "%5", "%X5u", "%-4f", "%{uid}", "%1.2.3u", "%999u", "%Hu", "%\u{e9}"] {
             assert!(format.parse::<UidlFormat>().is_err(), "{format}");
         }
+        assert!(UidlFormat::for_mbox("%m").is_ok() && UidlFormat::for_mbox("%f").is_err());
         assert_eq!("%v".parse::<UidlFormat>(), Err(UidlFormatError::NotUnique));
         assert_eq!("a %u".parse::<UidlFormat>(), Err(UidlFormatError::Character(' ')));
         assert_eq!("".parse::<UidlFormat>(), Err(UidlFormatError::NotUnique));

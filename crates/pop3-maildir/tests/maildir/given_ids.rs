@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use pop3_disk::{Disk, Faults, System};
 use pop3_maildir::{Maildir, MaildirConfig, OpenError, SkipReason, UniqueIds};
@@ -23,7 +24,12 @@ fn courier() -> MaildirConfig {
 }
 
 fn open(folder: &TempDir, config: &MaildirConfig) -> Maildir {
-    Maildir::open_with(folder.path(), config).unwrap()
+    Maildir::open_on(&disk(), folder.path(), config).unwrap()
+}
+
+/// A disk on which a sync takes no time.
+fn disk() -> Arc<dyn Disk> {
+    Faults::over(System::shared()).shared()
 }
 
 fn list(folder: &TempDir, name: &str) -> String {
@@ -293,16 +299,16 @@ fn odd_names_get_unique_ids_without_harm_to_the_list() {
 
 /// A disk whose pauses take no time.
 #[derive(Debug)]
-struct Hasty(std::sync::Arc<dyn Disk>);
+struct Hasty(Arc<dyn Disk>);
 
 impl Hasty {
-    fn shared() -> std::sync::Arc<dyn Disk> {
-        std::sync::Arc::new(Self(System::shared()))
+    fn shared() -> Arc<dyn Disk> {
+        Arc::new(Self(System::shared()))
     }
 }
 
 impl Disk for Hasty {
-    fn open_folder(&self, path: &Path) -> std::io::Result<std::sync::Arc<dyn pop3_disk::Folder>> {
+    fn open_folder(&self, path: &Path) -> std::io::Result<Arc<dyn pop3_disk::Folder>> {
         self.0.open_folder(path)
     }
 
@@ -357,7 +363,7 @@ proptest! {
             put(&folder, "cur/100.a.h:2,", "one\n");
             put(&folder, "new/101.a.h", "two\n");
             put(&folder, name, &octets);
-            let Ok(first) = Maildir::open_with(folder.path(), &config) else { continue };
+            let Ok(first) = Maildir::open_on(&disk(), folder.path(), &config) else { continue };
             prop_assert_eq!(first.snapshot().len(), 2);
             drop(first);
             let first = seen(&folder, &config);

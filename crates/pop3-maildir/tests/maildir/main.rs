@@ -19,6 +19,7 @@ mod duplicates;
 mod eight_bit;
 mod faults;
 mod given_ids;
+mod import;
 mod lock;
 mod model;
 mod odd_files;
