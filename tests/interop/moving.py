@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -139,6 +139,10 @@ class Place:
         return Path(tempfile.mkdtemp(prefix="moving-", dir=self.work))
 
 
+def moved(number: int) -> corpus.Message:
+    return corpus.Message(f"moved-{number}", b"Subject: moved %d\nMessage-ID: <%d@moved>\n\nNumber %d\n" % (number, number, number))
+
+
 @dataclass
 class Move:
     """One maildrop, one other server, and ours."""
@@ -151,9 +155,8 @@ class Move:
 
     def deliver(self, count: int) -> None:
         for _ in range(count):
-            number = len(self.delivered)
-            message = corpus.Message(f"moved-{number}", b"Subject: moved %d\n\nNumber %d\n" % (number, number))
-            corpus.write_message(self.maildir, message, number, OWNER)
+            message = moved(len(self.delivered))
+            corpus.write_message(self.maildir, message, len(self.delivered), OWNER)
             self.delivered.append(message)
 
     def listing(self, server: Server) -> list[bytes]:
@@ -163,12 +166,16 @@ class Move:
         return ids
 
     def run(self) -> None:
+        self.poll_at((("the other server", self.other, 3), ("ours", self.ours, 0), ("ours, with new mail", self.ours, 2),
+                                    ("the other server again", self.other, 0), ("the other server, with new mail", self.other, 2),
+                                    ("ours again, with new mail", self.ours, 1), ("the other server at last", self.other, 0)))
+
+    def poll_at(self, places: Iterable[tuple[str, Server, int]]) -> None:
+        """All clients poll at each place, where so many messages are new."""
         switch = self.place.relays.switch()
         clients = list(self.place.clients(switch))
         before: list[bytes] = []
-        for name, server, count in (("the other server", self.other, 3), ("ours", self.ours, 0), ("ours, with new mail", self.ours, 2),
-                                    ("the other server again", self.other, 0), ("the other server, with new mail", self.other, 2),
-                                    ("ours again, with new mail", self.ours, 1), ("the other server at last", self.other, 0)):
+        for name, server, count in places:
             self.deliver(count)
             switch.leads_to = server.plain
             wanted = {message.name: message.wire for message in self.delivered}
@@ -208,3 +215,37 @@ def move_of_courier(place: Place, report: Report, courier: peers.Peer) -> None:
         expect("our list has another owner", os.stat(maildir / "courierpop3dsizelist").st_uid == peers.UID)
 
     report.check("moving, courier", run)
+
+
+def moves_of_mboxes(place: Place, report: Report) -> Iterator[Callable[[], None]]:
+    """An mbox that Dovecot has served is imported."""
+    for number, form in enumerate(("%08Xu%08Xv", "%m")):
+        yield partial(report.check, f"moving, mbox {form}", partial(_with_mbox, place, number, form))
+
+
+def _with_mbox(place: Place, number: int, form: str) -> None:
+    work = Path(tempfile.mkdtemp(prefix=f"moving-mbox-{number}-", dir=place.work))
+    settings = (f"pop3_uidl_format = {form}\nmail_location = mbox:~/box:INBOX=~/spool\nmbox_write_locks = fcntl\n"
+                "service pop3 {\n  client_limit = 1\n}\n")
+    other = start_dovecot(place.processes, place.root, work, [USER], place.login.password, place.cert, place.key, settings)
+    home = other.maildir(USER)
+    (home / "box").mkdir(parents=True)
+    for path in (home, home / "box"):
+        os.chown(path, *OWNER)
+    spool, maildir = home / "spool", home / "Maildir"
+    old = [moved(index) for index in range(3)]
+    spool.write_bytes(b"".join(b"From a@b Sat Jan  6 10:00:00 2024\n" + message.stored + b"\n" for message in old))
+    os.chown(spool, *OWNER)
+    maildir.mkdir()
+    move = Move(place, other, place.serve(maildir, "--unique-ids", "dovecot"), maildir, old)
+
+    def places() -> Iterator[tuple[str, Server, int]]:
+        yield "the other server", other, 0
+        for _ in range(2):
+            run_client([str(place.program), "store", "import", "--from", f"mbox:{spool}", "--to", f"maildir:{maildir}",
+                        "--unique-ids", f"dovecot:{form}", "--remove"])
+        expect("the mbox is not empty", not spool.read_bytes())
+        yield "ours", move.ours, 0
+        yield "ours, with new mail", move.ours, 2
+
+    move.poll_at(places())
