@@ -93,6 +93,7 @@ impl MboxImport {
         let mut survey = Survey::default();
         read(mbox.file(), &mut survey).map_err(out_of("read the mbox"))?;
         let Survey { listed, .. } = survey;
+        let len = mbox.file().stat().map_err(out_of("read the mbox"))?.len;
         let found: Vec<_> =
             listed.iter().map(|listed| Found::new(MaildirFolder::New, &listed.name[..], 0, None)).collect();
         let wanted = Wanted::new(&found);
@@ -104,8 +105,7 @@ impl MboxImport {
         dovecot::add(&maildir.root, &self.format, &wanted, &chosen).map_err(into("add to the list of"))?;
         maildir.publish(&listed).map_err(into("write to the Maildir"))?;
         if self.remove {
-            let file = mbox.file();
-            file.set_len(0).and_then(|()| file.sync()).map_err(out_of("empty the mbox"))?;
+            empty(mbox.file(), len).map_err(out_of("empty the mbox"))?;
         }
         let known = known.iter().filter(|&&known| known).count();
         Ok(ImportReport { imported: listed.len() - known, known })
@@ -123,6 +123,16 @@ impl MboxImport {
         let (uid, validity) = message.uid.unwrap_or_default();
         Some(self.format.expand(&Values { uid, validity, file_name: b"", guid: md5, md5 }))
     }
+}
+
+/// Empties the mbox, if it has this length.
+fn empty(file: &mut dyn File, len: u64) -> io::Result<()> {
+    if file.stat()?.len != len {
+        let text = "another program has changed it without a lock; import it again";
+        return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+    }
+    file.set_len(0)?;
+    file.sync()
 }
 
 /// Reads the mbox once more.

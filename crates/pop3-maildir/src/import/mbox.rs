@@ -12,6 +12,9 @@ const PIECE: u64 = 64 * 1024;
 /// Octets of a header line that are looked at.
 const HEADER_MAX: usize = 1024;
 
+/// Letters of all fields `Status` and `X-Status`.
+const STATUS_MAX: usize = 32;
+
 /// Header fields that belong to the mbox and not to the message. Dovecot does not show them either.
 const OF_THE_MBOX: [&[u8]; 7] =
     [b"content-length", b"status", b"x-imap", b"x-imapbase", b"x-keywords", b"x-status", b"x-uid"];
@@ -161,7 +164,10 @@ impl Reading {
             |octets: &[u8]| crate::unique_ids::positive(octets.split(|&octet| octet == b' ').next()?);
         match &*name {
             b"received" => self.was_received = true,
-            b"status" | b"x-status" => self.message.status.extend_from_slice(value),
+            b"status" | b"x-status" => {
+                let room = STATUS_MAX.saturating_sub(self.message.status.len());
+                self.message.status.extend_from_slice(&value[..value.len().min(room)]);
+            }
             b"x-uidl" if !value.is_empty() => self.message.uidl = Some(value.to_vec()),
             b"x-uid" => self.uid = number(value),
             b"x-imap" => {
