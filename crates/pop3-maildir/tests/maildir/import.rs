@@ -1,6 +1,6 @@
 //! An mbox is imported whole, once, with the unique-ids that clients have seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use pop3_disk::{Disk, Faults, System};
 use pop3_maildir::{ImportError, ImportReport, Maildir, MaildirConfig, MboxImport, UidlFormat, UniqueIds};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::support::{contents, maildir, names, number, uids};
@@ -215,5 +216,38 @@ fn nothing_is_lost_or_doubled_by_a_failure() {
             assert!(change > 20);
             break;
         }
+    }
+}
+
+/// Octets as in an mbox, and any others.
+fn hostile() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        "From [a-c@]{0,3} (Sat |)Jan  [1-9] 1[0-9]:00:00 (|[+-]0100 )20[0-9]{2}",
+        "(X-UID|X-IMAPbase|X-IMAP|Status|X-Status|X-UIDL|Date|Received): [ -~]{0,12}",
+        "(X-UID|x-uidl): [1-3]",
+        "X-IMAPbase: 7 9",
+        "[ \t][a-z]{0,3}",
+        "",
+        ".{0,9}",
+    ];
+    prop::collection::vec(line, 0..12)
+        .prop_map(|lines| format!("From a Jan 1 10:00 2000\n{}", lines.join("\n")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    // MDR-11
+    #[test]
+    fn whatever_is_in_an_mbox_each_message_is_imported_once_under_its_own_unique_id(text in hostile()) {
+        let ((_spool, path), to) = (mbox(&text), tempfile::tempdir().unwrap());
+        let mut options = MboxImport::default();
+        options.x_uidl = true;
+        let first = import(&options, &path, &to).unwrap();
+        let ids = uids(&open(&to));
+        prop_assert_eq!((first.imported, first.known), (ids.len(), 0));
+        prop_assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+        prop_assert_eq!(counts(import(&options, &path, &to).unwrap()), (0, ids.len()));
+        prop_assert_eq!(uids(&open(&to)), ids);
     }
 }
