@@ -30,7 +30,7 @@ pub(super) struct Message {
     pub(super) uidl: Option<Vec<u8>>,
     /// The field `X-UID`, and the UIDVALIDITY of the mbox.
     pub(super) uid: Option<(u32, u32)>,
-    /// The hash that Dovecot and popa3d make of a header.
+    /// The hash that Dovecot makes of a header.
     pub(super) md5: String,
     /// It is no message, but keeps data of the mbox.
     pub(super) is_internal: bool,
