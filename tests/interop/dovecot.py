@@ -28,10 +28,10 @@ class Dovecot:
 
 
 def start_dovecot(processes: Processes, root: Path | None, work: Path, users: list[str] | str, password: str,
-                  cert: Path, key: Path) -> Dovecot:
+                  cert: Path, key: Path, more: str = "") -> Dovecot:
     """Starts the Dovecot that is installed, or with `root` the one that is unpacked there.
 
-    `users` contains names, or the lines of a passwd-file.
+    `users` contains names, or the lines of a passwd-file. `more` is added to the settings.
     """
     home = root / f"tmp/{os.getpid()}-{work.name}" if root else work / "dovecot"
     inside = Path("/") / home.relative_to(root) if root else home
@@ -49,7 +49,7 @@ def start_dovecot(processes: Processes, root: Path | None, work: Path, users: li
     (home / "users").chmod(0o644)
     (home / "dovecot.conf").write_text(settings(
         f"{inside}/run", f"{inside}/dovecot.log", str(inside), plain, tls, NO_PENALTIES + USERS.format(home=inside, uid=UID, gid=GID), LOGIN,
-    ))
+    ) + more)
     log = home / "dovecot.log"
     log.write_text("")
     chroot = ["chroot", str(root)] if root else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from net import HOST
@@ -23,6 +24,15 @@ class Door:
     source: str
 
 
+@dataclass
+class Switch:
+    """A port that leads to one server after the other, as the name of a server does that moves."""
+
+    plain: int = 0
+    tls: int = 0
+    leads_to: int = 0
+
+
 class Relays:
     """All relays of the run, in one thread."""
 
@@ -35,15 +45,22 @@ class Relays:
         """An entrance to the server. Its clients use an address that no other entrance uses."""
         number = next(self._numbers)
         source = f"127.1.{number // 200}.{number % 200 + 1}"
-        return Door(self._open(server.plain, source), self._open(server.tls, source), source)  # type: ignore[attr-defined]
+        plain, tls = (self._open(lambda port=port: port, source) for port in (server.plain, server.tls))  # type: ignore[attr-defined]
+        return Door(plain, tls, source)
 
-    def _open(self, port: int, source: str) -> int:
+    def switch(self) -> Switch:
+        """A port that leads nowhere yet."""
+        switch = Switch()
+        switch.plain = self._open(lambda: switch.leads_to, HOST)
+        return switch
+
+    def _open(self, port: Callable[[], int], source: str) -> int:
         return asyncio.run_coroutine_threadsafe(self._listen(port, source), self._loop).result(10)
 
-    async def _listen(self, port: int, source: str) -> int:
+    async def _listen(self, port: Callable[[], int], source: str) -> int:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
-                there = await asyncio.open_connection(HOST, port, local_addr=(source, 0))
+                there = await asyncio.open_connection(HOST, port(), local_addr=(source, 0))
             except OSError:
                 writer.close()
                 return

@@ -6,6 +6,7 @@ mod conformance;
 mod named;
 mod passwd;
 mod serve;
+mod store;
 mod user;
 
 use core::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::Serve;
+pub(crate) use store::{Import, Store, StoreCommand};
 pub(crate) use user::{Action, Change, File, User};
 
 use self::named::named;
@@ -55,6 +57,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve Maildirs to mail clients
     Serve(Box<Serve>),
+    /// Import mail of other servers
+    Store(Store),
     /// Download mail into files, a Maildir or an mbox
     Fetch(Box<Fetch>),
     /// Show what a server supports, its TLS and certificate, the size of the maildrop, and oddities

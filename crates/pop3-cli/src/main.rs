@@ -20,6 +20,7 @@ mod passwd;
 mod password;
 mod progress;
 mod serve;
+mod store;
 mod tell;
 mod user;
 
@@ -58,6 +59,7 @@ fn run(command: &Command, line: CommandLine, settings: Settings) -> Result<Exit,
         Command::Passwd(options) => passwd::run(options),
         Command::User(options) => user::run(options),
         Command::Serve(options) => serve::run(options, line, settings),
+        Command::Store(options) => store::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),
         #[cfg(feature = "tokio")]

@@ -133,3 +133,37 @@ fn the_rows_of_servers_and_of_clients_are_listed() {
     assert_refused(&run(&["conformance", "--client"]), "--listen");
     assert_refused(&run(&["conformance", "pop3://127.0.0.1:1"]), "user");
 }
+
+// MDR-11
+#[test]
+fn store_imports_an_mbox_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (spool, maildir) = (folder.path().join("spool"), folder.path().join("mail"));
+    let from = format!("mbox:{}", spool.display());
+    let to = format!("maildir:{}", maildir.display());
+    let import = |more: &[&str]| run(&[&["store", "import", "--from", &from, "--to", &to], more].concat());
+    assert_refused(&import(&[]), "spool");
+    std::fs::write(&spool, "no mbox\n").unwrap();
+    assert_refused(&import(&[]), "is not an mbox");
+    let text =
+        "From a Sat Jan  6 10:00:00 2024\nX-UIDL: first\n\nx\n\nFrom a Sat Jan  6 10:00:00 2024\n\ny\n";
+    std::fs::write(&spool, text).unwrap();
+    for expected in
+        ["2 messages imported, 0 were imported before\n", "0 messages imported, 2 were imported before\n"]
+    {
+        let output = import(&["--x-uidl"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    }
+    let list = std::fs::read_to_string(maildir.join("dovecot-uidlist")).unwrap();
+    assert!(list.contains("\n1 Pfirst :") && list.lines().count() == 3, "{list}");
+    assert_eq!(std::fs::read_to_string(&spool).unwrap(), text);
+
+    // While another program has the mbox, the import is to be tried later.
+    std::fs::write(folder.path().join("spool.lock"), format!("{}\n", std::process::id())).unwrap();
+    let output = import(&[]);
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
+    std::fs::remove_file(folder.path().join("spool.lock")).unwrap();
+    assert_eq!(import(&["--remove"]).status.code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&spool).unwrap(), "");
+}

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::io::{self, Read, Seek, Write};
+use std::time::SystemTime;
 
 use crate::stat::Stat;
 
@@ -39,6 +40,15 @@ pub trait File: Read + Write + Seek + fmt::Debug + Send + Sync {
     /// Returns an error of the system.
     fn set_len(&self, octets: u64) -> io::Result<()>;
 
+    /// Sets the time of the last change of the content.
+    ///
+    /// # Errors
+    /// Returns an error of the system. The default returns `Unsupported`.
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        let _ = time;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Tries to take an exclusive lock, without waiting. Returns `false` if another process has it.
     ///
     /// # Errors
@@ -52,9 +62,38 @@ pub trait File: Read + Write + Seek + fmt::Debug + Send + Sync {
     /// Returns an error of the system.
     fn unlock(&self, lock: Lock) -> io::Result<()>;
 
+    /// Returns the owner, the group and the permissions.
+    ///
+    /// # Errors
+    /// Returns an error of the system. The default returns `Unsupported`.
+    fn ownership(&self) -> io::Result<Ownership> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Sets the owner, the group and the permissions. Usually only root may change the owner.
+    ///
+    /// # Errors
+    /// Returns an error of the system. The default returns `Unsupported`.
+    fn set_ownership(&self, ownership: Ownership) -> io::Result<()> {
+        let _ = ownership;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Returns whether the two kinds of locks are independent. If not, as on NFS, a process that takes both blocks
     /// itself. Returns `false` if this is unknown.
     fn has_separate_locks(&self) -> bool;
+}
+
+/// Who may use a file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "implementations of `File` create it")]
+pub struct Ownership {
+    /// The user ID of the owner.
+    pub owner: u32,
+    /// The group ID.
+    pub group: u32,
+    /// The permissions, as in chmod(2).
+    pub mode: u32,
 }
 
 /// A kind of lock. All programs that share a file must use the same kind.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use crate::file::File;
+use crate::file::{File, Ownership};
 use crate::open::Open;
 use crate::stat::{FileKind, Stat};
 
@@ -110,6 +110,14 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// Returns an error of the system.
     fn stat_self(&self) -> io::Result<Stat>;
+
+    /// Returns the owner, the group and the permissions of this directory.
+    ///
+    /// # Errors
+    /// Returns an error of the system. The default returns `Unsupported`.
+    fn ownership(&self) -> io::Result<Ownership> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Calls `each` for every name except `.` and `..`, in no particular order. A name that is created, changed or
     /// removed at the same time may be included or not.

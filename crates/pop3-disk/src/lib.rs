@@ -39,18 +39,24 @@
 #![cfg(unix)]
 
 mod disk;
+mod dot_lock;
 mod faults;
 mod file;
 mod folder;
+mod mbox_lock;
 mod open;
+mod spot;
 mod stat;
 mod sync_all;
 mod system;
 
 pub use disk::Disk;
+pub use dot_lock::{DotLock, DotLockCandidate, LockOwner};
 pub use faults::{Change, Faults, What};
-pub use file::{File, Lock};
+pub use file::{File, Lock, Ownership};
 pub use folder::{Folder, FolderEntry, is_without_links};
+pub use mbox_lock::LockedMbox;
 pub use open::Open;
+pub use spot::Spot;
 pub use stat::{FileKind, Stat};
 pub use system::System;

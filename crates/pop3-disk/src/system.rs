@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod cached;
+mod metadata;
 
 use core::any::Any;
 use core::time::Duration;
@@ -19,11 +20,12 @@ use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::disk::Disk;
-use crate::file::{File, Lock};
+use crate::file::{File, Lock, Ownership};
 use crate::folder::{Folder, FolderEntry};
 use crate::open::{Access, Make, Open};
-use crate::stat::{FileKind, Stat};
+use crate::stat::Stat;
 use crate::sync_all;
+use metadata::{kind, stat};
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -122,6 +124,10 @@ fn access(access: Access) -> OFlags {
 }
 
 impl Folder for SystemFolder {
+    fn ownership(&self) -> io::Result<Ownership> {
+        metadata::ownership(&self.fd)
+    }
+
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
         let mut flags = GUARDED | access(how.access);
         let mode = match how.make {
@@ -275,6 +281,14 @@ impl Seek for SystemFile {
 }
 
 impl File for SystemFile {
+    fn ownership(&self) -> io::Result<Ownership> {
+        metadata::ownership(&self.file)
+    }
+
+    fn set_ownership(&self, ownership: Ownership) -> io::Result<()> {
+        metadata::set_ownership(&self.file, ownership)
+    }
+
     fn stat(&self) -> io::Result<Stat> {
         Ok(stat(&rustix::fs::fstat(&self.file)?))
     }
@@ -290,6 +304,10 @@ impl File for SystemFile {
 
     fn set_len(&self, octets: u64) -> io::Result<()> {
         self.file.set_len(octets)
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.file.set_modified(time)
     }
 
     fn try_lock(&self, lock: Lock) -> io::Result<bool> {
@@ -363,35 +381,4 @@ fn tell(name: &[u8], inode: u64, found: FileType, each: &mut dyn FnMut(FolderEnt
 
 fn mode(mode: u32) -> Mode {
     Mode::from_raw_mode(mode as RawMode)
-}
-
-fn stat(stat: &rustix::fs::Stat) -> Stat {
-    Stat {
-        kind: kind(FileType::from_raw_mode(stat.st_mode)),
-        device: unsigned(stat.st_dev),
-        inode: unsigned(stat.st_ino),
-        links: unsigned(stat.st_nlink),
-        len: unsigned(stat.st_size),
-        modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-        changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
-    }
-}
-
-fn kind(found: FileType) -> FileKind {
-    let known = [
-        (FileType::RegularFile, FileKind::File),
-        (FileType::Directory, FileKind::Folder),
-        (FileType::Symlink, FileKind::Link),
-    ];
-    known.into_iter().find(|&(kind, _)| kind == found).map_or(FileKind::Other, |(_, kind)| kind)
-}
-
-/// The fields of a stat have other types on other systems.
-fn unsigned(value: impl Into<i128>) -> u64 {
-    u64::try_from(value.into()).unwrap_or(0)
-}
-
-fn nanoseconds(seconds: impl Into<i128>, nanos: impl Into<i128>) -> i64 {
-    let time = seconds.into().saturating_mul(1_000_000_000).saturating_add(nanos.into());
-    i64::try_from(time).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
 }

@@ -6,11 +6,9 @@
 //! a later run can tell what a run that was killed had done.
 
 mod dir;
-mod dot_lock;
 mod gathered;
 mod group;
 mod handed;
-mod locks;
 mod maildir;
 mod mbox;
 mod mboxrd;

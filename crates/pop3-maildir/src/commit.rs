@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::entries::Entries;
 use crate::folders::Folders;
-use crate::name::{self, MaildirFolder};
+use crate::name::{self, InfoSeparator, MaildirFolder};
 use crate::patience::Patience;
 use crate::search::{self, SEARCHES, Wanted};
 use crate::unique;
@@ -274,6 +274,7 @@ pub(crate) fn mark_seen(
     folders: &Folders<'_>,
     entries: &Entries,
     seen: impl Iterator<Item = usize>,
+    separator: InfoSeparator,
     report: &mut CommitReport,
 ) {
     let mut buffer = Vec::new();
@@ -283,7 +284,7 @@ pub(crate) fn mark_seen(
         if entry.folder != MaildirFolder::New {
             continue;
         }
-        let Some(name) = name::seen(entry.name) else { continue };
+        let Some(name) = name::seen(entry.name, separator) else { continue };
         let same = folders.stat(MaildirFolder::New, entry.name);
         if same.is_ok_and(|found| found.is_some_and(|found| found.same_content(&entry.stat)))
             && unique::rename(new, entry.name, cur, &name).is_ok()

@@ -3,6 +3,9 @@
 use core::time::Duration;
 use std::io;
 
+use crate::name::InfoSeparator;
+use crate::unique_ids::UniqueIds;
+
 /// The settings for opening and committing a [`Maildir`](crate::Maildir).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -28,6 +31,11 @@ pub struct MaildirConfig {
     /// Whether to move messages that were sent completely and not deleted from `new` to `cur` at the commit, with the
     /// flag S. Default: `false`, so that IMAP users still see them as new.
     pub seen_flag: bool,
+    /// What to write between the base of a file name and its flags, where a name has none yet. Default: `:`. Names with
+    /// any [`InfoSeparator`] are understood, and keep theirs.
+    pub info_separator: InfoSeparator,
+    /// Where the unique-ids come from. Default: [`UniqueIds::Maildir`].
+    pub unique_ids: UniqueIds,
     /// A function that is called when the process or the system has no free file descriptor (EMFILE, ENFILE). The
     /// call is then repeated for up to 5 s during a login, and for up to 30 s during a session. Default: does
     /// nothing. It may be called often.
@@ -61,6 +69,8 @@ impl MaildirConfig {
             trusted_wire_sizes: false,
             eight_bit_headers: EightBitHeaders::Send,
             seen_flag: false,
+            info_separator: InfoSeparator::Colon,
+            unique_ids: UniqueIds::Maildir,
             on_shortage: |_| {},
         }
     }
@@ -105,6 +115,19 @@ impl MaildirConfig {
     pub const fn with_seen_flag(mut self, seen_flag: bool) -> Self {
         self.seen_flag = seen_flag;
         self
+    }
+
+    /// Sets [`info_separator`](Self::info_separator).
+    #[must_use]
+    pub const fn with_info_separator(mut self, separator: InfoSeparator) -> Self {
+        self.info_separator = separator;
+        self
+    }
+
+    /// Sets [`unique_ids`](Self::unique_ids).
+    #[must_use]
+    pub fn with_unique_ids(self, unique_ids: UniqueIds) -> Self {
+        Self { unique_ids, ..self }
     }
 
     /// Sets [`on_shortage`](Self::on_shortage).

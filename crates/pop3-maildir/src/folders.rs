@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pop3_disk::{Disk, File, FileKind, Folder as Directory, FolderEntry, Open, Stat};
+use pop3_disk::{Disk, File, FileKind, Folder as Directory, FolderEntry, Open, Spot, Stat};
 
 use crate::name::MaildirFolder;
 
@@ -89,6 +89,11 @@ impl Root {
 
     pub(crate) fn directory(&self) -> &dyn Directory {
         &*self.directory
+    }
+
+    /// A name in the directory.
+    pub(crate) fn spot(&self, name: &Path) -> Spot {
+        Spot::of(&self.directory, &self.path.join(name))
     }
 
     pub(crate) fn disk(&self) -> &dyn Disk {

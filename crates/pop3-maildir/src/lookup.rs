@@ -9,6 +9,7 @@ use crate::entries::{Entries, Entry};
 use crate::folders::{Folders, State};
 use crate::measure;
 use crate::message::{MessageFile, Tries};
+use crate::name::InfoSeparator;
 use crate::search;
 
 /// Looks where a message is now; `false` when it is under no other name.
@@ -17,13 +18,14 @@ pub(crate) fn search(
     entries: &mut Entries,
     searched: &mut Option<Box<State>>,
     index: usize,
+    separator: InfoSeparator,
 ) -> io::Result<bool> {
     let before = folders.state()?;
     if searched.as_deref() == Some(&before) {
         // All names there are have been looked through, and this message was not among them.
         return Ok(false);
     }
-    if search::guess(folders, entries, index)? {
+    if search::guess(folders, entries, index, separator)? {
         return Ok(true);
     }
     let mut name = Vec::new();

@@ -18,7 +18,7 @@ use crate::error::OpenError;
 use crate::folders::{Root, State};
 use crate::lock::Lock;
 use crate::message::Tries;
-use crate::name;
+use crate::name::{self, InfoSeparator};
 use crate::patience::Patience;
 use crate::record::Tail;
 use crate::scan::{Skipped, SkippedFiles};
@@ -66,6 +66,7 @@ pub struct Maildir {
     /// The state of the folders when all names were last looked through for messages that were renamed.
     searched: Option<Box<State>>,
     seen_flag: bool,
+    separator: InfoSeparator,
     eight_bit_headers: EightBitHeaders,
     /// The messages that are listed with their own size because their header could not be converted.
     unconverted: BTreeMap<usize, io::ErrorKind>,
@@ -84,6 +85,7 @@ struct Opening {
     summary: MaildirSummary,
     skipped: SkippedFiles,
     cache_error: Option<io::Error>,
+    unrecorded: Option<io::Error>,
 }
 
 /// Statistics about opening a Maildir, for a log.
@@ -167,8 +169,9 @@ impl Maildir {
 
     /// Returns the snapshot: the sizes and unique-ids in the order of delivery.
     ///
-    /// The unique-id of a message is a hash of its file name without the flags. It stays the same when flags change
-    /// or the file moves from `new` to `cur`, and it reveals nothing about the host.
+    /// By default, the unique-id of a message is a hash of its file name without the flags. It stays the same when flags
+    /// change or the file moves from `new` to `cur`, and it reveals nothing about the host. See
+    /// [`UniqueIds`](crate::UniqueIds) for others. With those of Dovecot, the messages are in its order.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         static EMPTY: Snapshot = Snapshot::new();
@@ -201,6 +204,13 @@ impl Maildir {
     #[must_use]
     pub fn cache_error(&self) -> Option<&io::Error> {
         self.opening.as_ref()?.cache_error.as_ref()
+    }
+
+    /// Returns the error that prevented the unique-ids of new messages from being recorded, if there was one. These
+    /// messages are not in the snapshot, and are [skipped](Self::skipped). See [`UniqueIds`](crate::UniqueIds).
+    #[must_use]
+    pub fn unrecorded(&self) -> Option<&io::Error> {
+        self.opening.as_ref()?.unrecorded.as_ref()
     }
 
     /// Returns the messages that were read and then not changed since a point in time, in ascending order. Use it for
@@ -289,7 +299,7 @@ impl Maildir {
             retrieved.into_iter().for_each(|number| set(&mut seen, number, true));
             deleted.iter().for_each(|&number| set(&mut seen, number, false));
             let seen = seen.iter().enumerate().filter_map(|(index, &seen)| seen.then_some(index));
-            commit::mark_seen(&folders, &self.entries, seen, &mut report);
+            commit::mark_seen(&folders, &self.entries, seen, self.separator, &mut report);
         }
         commit::sync(&folders, &mut report);
         drop(folders);
@@ -304,18 +314,19 @@ impl Maildir {
     }
 
     fn new(root: Root, lock: Lock, scan: Scan, config: &MaildirConfig) -> Self {
-        let Scan { entries, snapshot, measured, skipped, cache_error, tail, unconverted } = scan;
+        let Scan { entries, snapshot, measured, skipped, cache_error, unrecorded, tail, unconverted } = scan;
         let summary = MaildirSummary { messages: snapshot.len(), measured, skipped: skipped.count };
         let is_local = root.directory().can_try();
-        let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
+        let MaildirConfig { seen_flag, eight_bit_headers, info_separator: separator, .. } = *config;
         Self {
             root,
             entries,
-            opening: Some(Box::new(Opening { snapshot, summary, skipped, cache_error })),
+            opening: Some(Box::new(Opening { snapshot, summary, skipped, cache_error, unrecorded })),
             tail,
             forgotten: BTreeSet::new(),
             searched: None,
             seen_flag,
+            separator,
             eight_bit_headers,
             unconverted,
             patience: Patience::new(config.on_shortage, Patience::SESSION),

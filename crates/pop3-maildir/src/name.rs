@@ -1,7 +1,35 @@
 //! The names of the files in a Maildir: data, never paths.
 //!
 //! A name is `base:2,flags`. The base is given at delivery and stays; the flags change. Everything
-//! that has to stay the same over sessions is made from the base.
+//! that has to stay the same over sessions is made from the base. Where a file system forbids colons,
+//! programs write `base;2,flags` or `base!2,flags`.
+
+/// The character between the base of a file name and its flags: `:` in `base:2,flags`.
+///
+/// All of them are understood in every Maildir. This is the one that is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InfoSeparator {
+    /// `:`, as maildir(5) says.
+    #[default]
+    Colon,
+    /// `;`, for file systems without colons in names, such as those of Windows.
+    Semicolon,
+    /// `!`, for the same. Used by Mutt and mbsync on Windows, for example.
+    Exclamation,
+}
+
+impl InfoSeparator {
+    /// Returns the character.
+    #[must_use]
+    pub const fn octet(self) -> u8 {
+        match self {
+            Self::Colon => b':',
+            Self::Semicolon => b';',
+            Self::Exclamation => b'!',
+        }
+    }
+}
 
 /// The directory of a Maildir that contains a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,8 +68,11 @@ impl MaildirFolder {
 /// its end, because Dovecot takes these away when it finds them wrong.
 pub(crate) fn identity(name: &[u8]) -> &[u8] {
     let mut rest = base(name);
-    while let Some((before, _)) = last_size_field(rest) {
-        rest = before;
+    while let Some(comma) = memchr::memrchr(b',', rest) {
+        match size_field(rest, comma).map(|_| comma).or_else(|| other_info(rest, comma)) {
+            Some(end) => rest = &rest[..end],
+            None => break,
+        }
     }
     rest
 }
@@ -49,11 +80,12 @@ pub(crate) fn identity(name: &[u8]) -> &[u8] {
 /// The wire size that the delivering program wrote into the name (`,W=n`), if it did.
 pub(crate) fn wire_hint(name: &[u8]) -> Option<u64> {
     let mut rest = base(name);
-    while let Some((before, (letter, size))) = last_size_field(rest) {
+    while let Some(comma) = memchr::memrchr(b',', rest) {
+        let (letter, size) = size_field(rest, comma)?;
         if letter == b'W' {
             return Some(size);
         }
-        rest = before;
+        rest = &rest[..comma];
     }
     None
 }
@@ -82,36 +114,52 @@ pub(crate) fn info(name: &[u8]) -> &[u8] {
     &name[base(name).len()..]
 }
 
+/// The flags, if they have the form that we know, and the character before them. Without flags, `separator` comes
+/// before them.
+pub(crate) fn flags(name: &[u8], separator: InfoSeparator) -> Option<(u8, &[u8])> {
+    match info(name) {
+        b"" | b":" => Some((separator.octet(), b"")),
+        &[octet, b'2', b',', ref flags @ ..] => Some((octet, flags)),
+        _ => None,
+    }
+}
+
 /// Whether the flags have S, in the form that we know.
 pub(crate) fn is_seen(name: &[u8]) -> bool {
-    info(name).strip_prefix(b":2,").is_some_and(|flags| flags.contains(&b'S'))
+    flags(name, InfoSeparator::Colon).is_some_and(|(_, flags)| flags.contains(&b'S'))
 }
 
 /// The name in `cur` of a message that was seen, `None` when the flags have a form we don't know.
-pub(crate) fn seen(name: &[u8]) -> Option<Vec<u8>> {
-    let flags = match info(name) {
-        b"" | b":" => b"",
-        info => info.strip_prefix(b":2,")?,
-    };
+pub(crate) fn seen(name: &[u8], separator: InfoSeparator) -> Option<Vec<u8>> {
+    let (octet, flags) = flags(name, separator)?;
     let mut flags = flags.to_vec();
     if !flags.contains(&b'S') {
         // Flags stand in the order of the alphabet.
         let place = flags.iter().position(|&flag| flag > b'S').unwrap_or(flags.len());
         flags.insert(place, b'S');
     }
-    Some([base(name), b":2,", &flags].concat())
+    Some([base(name), &[octet, b'2', b','], &flags].concat())
 }
 
 /// The part of a name before the flags.
 pub(crate) fn base(name: &[u8]) -> &[u8] {
-    memchr::memchr(b':', name).map_or(name, |end| &name[..end])
+    let end = memchr::memchr(b':', name)
+        .or_else(|| memchr::memrchr(b',', name).and_then(|comma| other_info(name, comma)));
+    end.map_or(name, |end| &name[..end])
 }
 
-/// Cuts `,S=n` or `,W=n` off the end of a base.
-fn last_size_field(base: &[u8]) -> Option<(&[u8], (u8, u64))> {
-    let comma = memchr::memrchr(b',', base)?;
+/// Where `;2,flags` or `!2,flags` begins, if that is the end of the name, with its last comma here. Names may have
+/// these characters elsewhere.
+fn other_info(name: &[u8], comma: usize) -> Option<usize> {
+    let start = comma.checked_sub(2)?;
+    let is_info = matches!(name[start..comma], [b';' | b'!', b'2']);
+    (is_info && name[comma + 1..].iter().all(u8::is_ascii_alphabetic)).then_some(start)
+}
+
+/// The size field, `,S=n` or `,W=n`, that begins with the last comma of a base.
+fn size_field(base: &[u8], comma: usize) -> Option<(u8, u64)> {
     match &base[comma + 1..] {
-        [letter @ (b'S' | b'W'), b'=', digits @ ..] => Some((&base[..comma], (*letter, decimal(digits)?))),
+        [letter @ (b'S' | b'W'), b'=', digits @ ..] => Some((*letter, decimal(digits)?)),
         _ => None,
     }
 }
@@ -143,6 +191,17 @@ mod tests {
         ] {
             assert_eq!(identity(name), b"1.M2P3.host", "{name:?}");
         }
+        for name in [&b"a;2,"[..], b"a;2,S", b"a!2,FSb", b"a,S=1;2,", b"a;2,S:2,F", b"a!2,,S=3:2,"] {
+            assert_eq!(identity(name), b"a", "{name:?}");
+        }
+        // These characters alone begin no flags.
+        for name in
+            [&b"a;b"[..], b"a!2", b"a;2,S=x", b"a;1,S", b"a;2,S.h", b"a!2,\xff", b"2,S", b",S", b";2S"]
+        {
+            assert_eq!(identity(name), name);
+        }
+        assert_eq!((base(b"a;b!2,S"), info(b"a;b!2,S")), (&b"a;b"[..], &b"!2,S"[..]));
+        assert_eq!(identity(b";2,S"), b"");
         assert_eq!(identity(b"a,S=x:2,"), b"a,S=x");
         assert_eq!(identity(b"a,S=1,b"), b"a,S=1,b");
         assert_eq!(identity(b":2,S"), b"");
@@ -171,11 +230,16 @@ mod tests {
 
     #[test]
     fn seen_adds_one_flag_in_order() {
-        assert_eq!(seen(b"a").as_deref(), Some(&b"a:2,S"[..]));
-        assert_eq!(seen(b"a:2,FT").as_deref(), Some(&b"a:2,FST"[..]));
-        assert_eq!(seen(b"a:2,S").as_deref(), Some(&b"a:2,S"[..]));
-        assert_eq!(seen(b"a:1,x"), None);
-        assert!(is_seen(b"a:2,S") && is_seen(b"a:2,FST"));
+        let seen = |name, separator| seen(name, separator).map(|name| String::from_utf8(name).unwrap());
+        for (name, expected) in
+            [(&b"a"[..], "a:2,S"), (b"a:2,FT", "a:2,FST"), (b"a;2,F", "a;2,FS"), (b"a!2,S", "a!2,S")]
+        {
+            assert_eq!(seen(name, InfoSeparator::Colon).as_deref(), Some(expected));
+        }
+        assert_eq!(seen(b"a", InfoSeparator::Semicolon).as_deref(), Some("a;2,S"));
+        assert_eq!(seen(b"a:2,", InfoSeparator::Exclamation).as_deref(), Some("a:2,S"));
+        assert_eq!(seen(b"a:1,x", InfoSeparator::Colon), None);
+        assert!(is_seen(b"a:2,S") && is_seen(b"a:2,FST") && is_seen(b"a;2,S") && is_seen(b"a!2,RS"));
         for name in [&b"a"[..], b"a:2,", b"a:2,F", b"a:1,S", b"S:", b"aS"] {
             assert!(!is_seen(name));
         }

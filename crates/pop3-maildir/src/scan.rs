@@ -42,6 +42,8 @@ pub enum SkipReason {
     Changed,
     /// Its name differs from another file's name only in the flags, and it could not be renamed.
     Duplicate,
+    /// It is new, and its unique-id could not be recorded for later sessions, for example because the disk is full.
+    Unrecorded,
     /// The maildrop has reached the maximum number of messages.
     Full,
 }
@@ -60,6 +62,7 @@ impl fmt::Display for SkipReason {
             Self::Unreadable => "not readable",
             Self::Changed => "changed while it was read",
             Self::Duplicate => "its name differs from another one only in the flags",
+            Self::Unrecorded => "its unique-id could not be recorded",
             Self::Full => "too many messages",
         })
     }

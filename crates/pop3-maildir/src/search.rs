@@ -7,7 +7,7 @@ use pop3_disk::Stat;
 
 use crate::entries::Entries;
 use crate::folders::Folders;
-use crate::name::{self, MaildirFolder};
+use crate::name::{self, InfoSeparator, MaildirFolder};
 
 /// How often the folders are read again because they changed meanwhile. POSIX does not say whether
 /// a name that changes while a folder is read is met.
@@ -117,7 +117,12 @@ pub(crate) fn relocate(folders: &Folders<'_>, entries: &mut Entries) -> io::Resu
 
 /// Tries the names that the message most likely has now: in `cur` with other flags, or in `new`. In a large maildrop
 /// this is many times faster than a pass. Returns whether it was found.
-pub(crate) fn guess(folders: &Folders<'_>, entries: &mut Entries, index: usize) -> io::Result<bool> {
+pub(crate) fn guess(
+    folders: &Folders<'_>,
+    entries: &mut Entries,
+    index: usize,
+    separator: InfoSeparator,
+) -> io::Result<bool> {
     let mut name = Vec::new();
     let Some(entry) = entries.get(index, &mut name) else { return Ok(false) };
     if entries.len() < FEW {
@@ -125,7 +130,7 @@ pub(crate) fn guess(folders: &Folders<'_>, entries: &mut Entries, index: usize) 
     }
     let (stat, base) = (entry.stat, name::base(entry.name).to_vec());
     let (folder, old) = (entry.folder, entry.name.to_vec());
-    let flags = name::info(entry.name).strip_prefix(b":2,").unwrap_or_default();
+    let (octet, flags) = name::flags(entry.name, separator).unwrap_or((separator.octet(), b""));
     let had = FLAGS
         .iter()
         .enumerate()
@@ -139,7 +144,7 @@ pub(crate) fn guess(folders: &Folders<'_>, entries: &mut Entries, index: usize) 
         let has = |bit: usize| (had ^ change) >> bit & 1 == 1;
         guessed.clear();
         guessed.extend_from_slice(&base);
-        guessed.extend_from_slice(b":2,");
+        guessed.extend_from_slice(&[octet, b'2', b',']);
         guessed.extend(FLAGS.iter().enumerate().filter(|&(bit, _)| has(bit)).map(|(_, flag)| flag));
         guessed.extend_from_slice(&others);
         if folder == MaildirFolder::Cur && guessed == old {

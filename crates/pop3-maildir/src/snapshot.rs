@@ -1,5 +1,7 @@
 //! Making the snapshot: what is there, how it is called, how large it is.
 
+mod change;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
@@ -15,20 +17,18 @@ use crate::folders::{Folders, Root, State};
 use crate::found::{Found, Size};
 use crate::measure;
 use crate::name;
-use crate::record::{self, Log, Tail};
+use crate::record::{Log, Tail};
 use crate::scan::{self, Names, SkipReason, SkippedFiles};
 use crate::search::{self, Candidate, Wanted};
 use crate::sizes;
 use crate::substitute;
 use crate::uid::Uid;
+use crate::unique_ids::{self, UniqueIds};
+use change::{Change, is_settled};
 
 /// How often the folders are read again, at most, because of messages that were renamed while sizes
 /// were counted, beside as often as there are messages.
 const SEARCHES: usize = 64;
-
-/// Records that the size cache may have for nothing before it is written anew, beside as many
-/// as there are messages.
-const STALE_MAX: usize = 64;
 
 /// Octets of the size cache that are read before the folders are: for each octet of the two directories, and beside.
 /// A name takes at least 8 octets more in a directory than it is long, and 52 in a record.
@@ -52,6 +52,8 @@ pub(crate) struct Scan {
     pub(crate) measured: usize,
     pub(crate) skipped: SkippedFiles,
     pub(crate) cache_error: Option<io::Error>,
+    /// Why new unique-ids could not be recorded.
+    pub(crate) unrecorded: Option<io::Error>,
     /// Where the size cache can be continued.
     pub(crate) tail: Option<Tail>,
     /// The places of the messages whose header was to be converted and could not be read, and why.
@@ -78,7 +80,8 @@ impl Scan {
     /// Does the same as [`take`](Self::take) without waiting, if the folders are as a short size cache says and no
     /// header has to be read.
     pub(crate) fn try_to_take(root: &Root, config: &MaildirConfig) -> Option<Self> {
-        let state = root.try_state().ok().flatten().filter(|_| config.size_cache)?;
+        let is_enough = config.size_cache && config.unique_ids == UniqueIds::Maildir;
+        let state = root.try_state().ok().flatten().filter(|_| is_enough)?;
         let octets = sizes::try_to_read(root.directory(), justified_by(state.octets()).min(OCTETS_SPOT))?;
         let log = Log::read(&octets, state.devices());
         let as_stored = matches!(config.eight_bit_headers, EightBitHeaders::Send)
@@ -93,7 +96,7 @@ impl Scan {
     fn of_sealed(root: &Root, config: &MaildirConfig, state: State, log: Log<'_>) -> io::Result<Self> {
         let mut scan = Self::new(state.devices(), log.messages.len());
         scan.tail = log.tail;
-        scan.list(root, config, log.messages, &mut Vec::new().into_iter())?;
+        scan.list(root, config, log.messages, Vec::new())?;
         Ok(scan)
     }
 
@@ -104,6 +107,7 @@ impl Scan {
             measured: 0,
             skipped: SkippedFiles::default(),
             cache_error: None,
+            unrecorded: None,
             tail: None,
             unconverted: BTreeMap::new(),
         }
@@ -137,7 +141,7 @@ impl Scan {
         };
         scan.cache_error = if config.size_cache { change.keep(root, &mut log).err() } else { None };
         scan.tail = log.tail.filter(|_| config.size_cache);
-        scan.list(root, config, found, &mut failed.into_iter())?;
+        scan.list(root, config, found, failed)?;
         Ok(scan)
     }
 
@@ -147,32 +151,72 @@ impl Scan {
         root: &Root,
         config: &MaildirConfig,
         found: Vec<Found<'_>>,
-        failed: &mut dyn Iterator<Item = (usize, SkipReason)>,
+        failed: Vec<(usize, SkipReason)>,
     ) -> io::Result<()> {
-        let mut failed = failed.peekable();
-        for (index, message) in found.into_iter().enumerate() {
-            if let Some((_, reason)) = failed.next_if(|&(place, _)| place == index) {
-                self.skipped.add(&message, reason);
-                continue;
+        if config.unique_ids == UniqueIds::Maildir {
+            let mut failed = failed.into_iter().peekable();
+            for (index, message) in found.into_iter().enumerate() {
+                match failed.next_if(|&(place, _)| place == index) {
+                    Some((_, reason)) => self.skipped.add(&message, reason),
+                    None => self.push(root, config, &message, Uid::of(message.identity()).as_bytes())?,
+                }
             }
-            let (stat, wire, eight_bit) = match message.size {
-                Size::Counted(stat, count) => (stat, count.wire, count.eight_bit),
-                Size::Told(stat, wire) => (stat, wire, false),
-                Size::Unknown | Size::Gone => continue,
-            };
-            let entry =
-                Entry { folder: message.folder, name: &message.name, stat, wire: Some(wire), eight_bit };
-            let other =
-                if eight_bit { self.converted(root, &entry, config.eight_bit_headers)? } else { None };
-            let uid = Uid::of(message.identity());
-            let uid = UniqueId::parse(uid.as_bytes()).ok();
-            // Entries that a full snapshot does not take any more are behind all others.
-            let uid = uid.filter(|_| self.entries.push(&entry));
-            if uid.and_then(|uid| self.snapshot.push(other.unwrap_or(wire), uid)).is_none() {
-                self.skipped.add(&message, SkipReason::Full);
-            }
+        } else {
+            self.list_given(root, config, found, failed)?;
         }
         self.entries.shrink_to_fit();
+        Ok(())
+    }
+
+    /// Does the same with the unique-ids of another server, in its order.
+    fn list_given(
+        &mut self,
+        root: &Root,
+        config: &MaildirConfig,
+        found: Vec<Found<'_>>,
+        failed: Vec<(usize, SkipReason)>,
+    ) -> io::Result<()> {
+        let mut failed = failed.into_iter().peekable();
+        let mut messages = Vec::with_capacity(found.len());
+        for (index, message) in found.into_iter().enumerate() {
+            match failed.next_if(|&(place, _)| place == index) {
+                Some((_, reason)) => self.skipped.add(&message, reason),
+                None => messages.push(message),
+            }
+        }
+        let Some(given) = unique_ids::given(root, &config.unique_ids, &messages)? else { return Ok(()) };
+        self.unrecorded = given.unrecorded;
+        let mut listed = Vec::with_capacity(messages.len());
+        for (message, given) in messages.iter().zip(given.ids) {
+            match given {
+                Some(given) => listed.push((message, given)),
+                None => self.skipped.add(message, SkipReason::Unrecorded),
+            }
+        }
+        listed.sort_by_key(|(_, given)| given.order);
+        listed.iter().try_for_each(|(message, given)| self.push(root, config, message, &given.id))
+    }
+
+    /// Adds a message, whose size is known.
+    fn push(
+        &mut self,
+        root: &Root,
+        config: &MaildirConfig,
+        message: &Found<'_>,
+        uid: &[u8],
+    ) -> io::Result<()> {
+        let (stat, wire, eight_bit) = match message.size {
+            Size::Counted(stat, count) => (stat, count.wire, count.eight_bit),
+            Size::Told(stat, wire) => (stat, wire, false),
+            Size::Unknown | Size::Gone => return Ok(()),
+        };
+        let entry = Entry { folder: message.folder, name: &message.name, stat, wire: Some(wire), eight_bit };
+        let other = if eight_bit { self.converted(root, &entry, config.eight_bit_headers)? } else { None };
+        // Entries that a full snapshot does not take any more are behind all others.
+        let uid = UniqueId::parse(uid).ok().filter(|_| self.entries.push(&entry));
+        if uid.and_then(|uid| self.snapshot.push(other.unwrap_or(wire), uid)).is_none() {
+            self.skipped.add(message, SkipReason::Full);
+        }
         Ok(())
     }
 
@@ -191,61 +235,6 @@ impl Scan {
             converted => converted,
         }
     }
-}
-
-/// What the size cache has to learn.
-struct Change<'f, 'n> {
-    is_settled: &'f dyn Fn(&Found<'_>) -> bool,
-    found: &'f [Found<'n>],
-    gone: &'f [Found<'n>],
-    seal: Option<State>,
-}
-
-impl Change<'_, '_> {
-    /// Continues the size cache, or writes it anew if too much of it would be stale.
-    fn keep(&self, root: &Root, log: &mut Log<'_>) -> io::Result<()> {
-        let (mut kept, mut news) = (0, 0);
-        for message in self.found {
-            if (self.is_settled)(message) {
-                kept += 1;
-                news += usize::from(!message.is_recorded);
-            }
-        }
-        let seal = self.seal.filter(|_| kept == self.found.len());
-        let is_new = seal.is_some() && (log.seal != seal || !self.gone.is_empty());
-        // Nothing can be forgotten in a file that cannot be continued.
-        let is_torn = log.tail.is_none() && !log.messages.is_empty();
-        if news == 0 && !is_torn && !is_new && log.stale + self.gone.len() <= kept + STALE_MAX {
-            return Ok(());
-        }
-        // Each record of what is gone makes another one stale, too.
-        let replaced = log.messages.len().saturating_sub(self.gone.len() + kept.saturating_sub(news));
-        let stale = log.stale + 2 * self.gone.len() + replaced + usize::from(log.seal.is_some());
-        if let Some(tail) = &mut log.tail
-            && stale <= kept + STALE_MAX
-        {
-            return sizes::append(root.directory(), tail, |file| {
-                self.gone.iter().for_each(|message| file.gone(&message.name));
-                let news =
-                    self.found.iter().filter(|message| !message.is_recorded && (self.is_settled)(message));
-                news.for_each(|message| file.message(message));
-                seal.iter().for_each(|state| file.seal(state));
-            });
-        }
-        log.tail = None;
-        log.tail = Some(sizes::store(root.directory(), |file| {
-            let settled = self.found.iter().filter(|message| (self.is_settled)(message));
-            settled.for_each(|message| file.message(message));
-            seal.iter().for_each(|state| file.seal(state));
-        })?);
-        Ok(())
-    }
-}
-
-/// Whether the size of a message is known, and will stay the same while the file looks the same.
-fn is_settled(message: &Found<'_>, settled: i64, devices: [u64; 2]) -> bool {
-    matches!(message.size, Size::Counted(stat, _)
-        if message.name.len() <= record::NAME_MAX && stat.changed < settled && stat.device == devices[message.folder.index()])
 }
 
 struct Measured {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use pop3_driver::server::Entrance;
+use pop3_maildir::{InfoSeparator, UniqueIds};
 use pop3_proto::server;
 use pop3_sasl::Mechanism;
 
@@ -66,6 +67,10 @@ pub struct ServeConfig {
     /// Whether to remove expired messages at QUIT. A message expires when it has been read and then left unchanged
     /// for more than that number of days. With 0 days, retrieved messages are removed. Default: no.
     pub enforce_expiry: bool,
+    /// Where the unique-ids of the Maildirs come from. Default: from the file names.
+    pub unique_ids: UniqueIds,
+    /// What to write between the base of a file name and its flags, where a name has none yet. Default: `:`.
+    pub info_separator: InfoSeparator,
     /// The text of the IMPLEMENTATION capability. Default: none, because it mainly helps attackers.
     pub implementation: Option<String>,
     /// The time without a command after which a session ends. Default: 10 minutes, the minimum that RFC 1939 allows.
@@ -114,6 +119,8 @@ impl ServeConfig {
             login_delay: None,
             expire: None,
             enforce_expiry: false,
+            unique_ids: UniqueIds::Maildir,
+            info_separator: InfoSeparator::Colon,
             implementation: None,
             idle_timeout: limits.idle_timeout,
             login_timeout: limits.login_timeout,

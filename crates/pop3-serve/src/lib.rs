@@ -143,6 +143,7 @@ pub use listeners::ServerRuntime;
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
+pub use pop3_maildir::{InfoSeparator, UniqueIds};
 pub use reload::{NotChanged, ServerHandle};
 pub use server::Server;
 pub use users::{
@@ -150,4 +151,6 @@ pub use users::{
     Profile, Table, TableError, User, UserName, Users, UsersEdit, UsersFile, UsersFormat, parse_days,
     password_schemes,
 };
-pub use written::{parse_host, parse_implementation, parse_mechanisms, parse_network, this_host};
+pub use written::{
+    parse_host, parse_implementation, parse_mechanisms, parse_network, parse_unique_ids, this_host,
+};

@@ -262,6 +262,8 @@ fn policy(
         expire,
         enforce_expiry,
         implementation,
+        unique_ids,
+        info_separator,
         idle_timeout,
         login_timeout,
         limits: _,
@@ -287,6 +289,7 @@ fn policy(
         .with_announced(announced, enforce_expiry)
         .with_path(maildrop_path)
         .with_utf8(utf8)
+        .with_unique_ids(unique_ids, info_separator)
         .with_last_logins(Arc::clone(logins));
     Policy {
         config: session.into(),

@@ -9,7 +9,9 @@ use std::time::SystemTime;
 use pop3_driver::Clock;
 use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::store::Maildrop;
-use pop3_maildir::{EightBitHeaders, Maildir, MaildirConfig, MessageFile, OpenError};
+use pop3_maildir::{
+    EightBitHeaders, InfoSeparator, Maildir, MaildirConfig, MessageFile, OpenError, UniqueIds,
+};
 use pop3_proto::server::{Accepted, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
@@ -37,6 +39,8 @@ pub(super) struct MailStore {
     enforce_expiry: bool,
     /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
     utf8: bool,
+    unique_ids: UniqueIds,
+    separator: InfoSeparator,
     logins: Arc<LastLogins>,
     /// The settings of the last session.
     config: Mutex<Option<Arc<ServerConfig>>>,
@@ -89,6 +93,8 @@ impl MailStore {
             announced: Announced::default(),
             enforce_expiry: false,
             utf8: false,
+            unique_ids: UniqueIds::Maildir,
+            separator: InfoSeparator::Colon,
             logins: Arc::default(),
             config: Mutex::default(),
         }
@@ -112,6 +118,11 @@ impl MailStore {
     /// Sets whether UTF8 is offered.
     pub(super) fn with_utf8(self, utf8: bool) -> Self {
         Self { utf8, ..self }
+    }
+
+    /// Sets where unique-ids come from, and what begins the flags of a file.
+    pub(super) fn with_unique_ids(self, unique_ids: UniqueIds, separator: InfoSeparator) -> Self {
+        Self { unique_ids, separator, ..self }
     }
 
     /// The settings of a session that begins now. All sessions share them until the users change.
@@ -205,6 +216,8 @@ impl MailStore {
         // Messages that were read must be recognisable as read later on.
         let config = MaildirConfig::new()
             .with_seen_flag(expire.is_some_and(|days| days > 0))
+            .with_unique_ids(self.unique_ids.clone())
+            .with_info_separator(self.separator)
             .with_on_shortage(descriptors::short);
         if self.utf8 && !attempt.utf8 {
             return config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
@@ -240,6 +253,10 @@ impl MailStore {
         if let Some(error) = maildir.cache_error() {
             let user = user.as_str();
             warn!(user, %error, "the sizes could not be remembered for the next login");
+        }
+        if let Some(error) = maildir.unrecorded() {
+            let user = user.as_str();
+            error!(user, %error, "the unique-ids of new messages can't be recorded, so they are not shown");
         }
         let mut accepted = Accepted::from(maildir.take_snapshot());
         accepted.user = Some(user.as_str().into());

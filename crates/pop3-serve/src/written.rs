@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use std::fs;
 
 use ipnet::IpNet;
+use pop3_maildir::{UidlFormat, UidlFormatError, UniqueIds};
 use pop3_sasl::Mechanism;
 
 /// Parses a comma-separated list of mechanisms, ignoring case, or `none`.
@@ -33,6 +34,22 @@ pub fn parse_implementation(text: &str) -> Result<String, &'static str> {
         Ok(text.trim().to_owned())
     } else {
         Err("IMPLEMENTATION must be words of printable ASCII, at most 200 octets")
+    }
+}
+
+/// Parses where unique-ids come from: `maildir`, `dovecot`, `dovecot:` with a format, or `courier`.
+///
+/// # Errors
+/// Returns an error if the text is none of these, or if the format is not supported.
+pub fn parse_unique_ids(text: &str) -> Result<UniqueIds, String> {
+    match text.split_once(':') {
+        None if text == "maildir" => Ok(UniqueIds::Maildir),
+        None if text == "courier" => Ok(UniqueIds::Courier),
+        None if text == "dovecot" => Ok(UniqueIds::Dovecot(UidlFormat::default())),
+        Some(("dovecot", format)) => {
+            format.parse().map(UniqueIds::Dovecot).map_err(|error: UidlFormatError| error.to_string())
+        }
+        _ => Err("expected maildir, dovecot, dovecot: and a format, or courier".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The options of `pop3 serve`.
 
 mod checks;
+mod unique_ids;
 mod users;
 
 use core::net::SocketAddr;
@@ -13,6 +14,7 @@ use pop3_sasl::Mechanism;
 use pop3_serve::{parse_days, parse_host, parse_implementation, parse_mechanisms, parse_network};
 
 pub(crate) use self::checks::Checks;
+use self::unique_ids::UniqueIdOptions;
 pub(crate) use self::users::{USERS_FORMATS, Users, name_rule};
 use super::named::named;
 use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
@@ -120,6 +122,8 @@ pub(crate) struct Serve {
     /// The name in the greeting and in the APOP timestamp [default: the name of this machine]
     #[arg(long, value_name = "NAME", value_parser = parse_host)]
     pub(crate) hostname: Option<String>,
+    #[command(flatten)]
+    pub(crate) unique_ids: UniqueIdOptions,
     #[command(flatten)]
     pub(crate) log: Log,
 }

@@ -138,6 +138,8 @@ fn config(options: &Serve, host: String, certificate: Option<ReloadableCertifica
     config.expire = options.expire;
     config.enforce_expiry = options.expire_enforce;
     config.implementation.clone_from(&options.implementation);
+    config.unique_ids.clone_from(&options.unique_ids.unique_ids);
+    config.info_separator = options.unique_ids.maildir_separator;
     config.idle_timeout = options.idle_timeout;
     config.login_timeout = options.login_timeout;
     config.limits = ConnectionLimits::new(

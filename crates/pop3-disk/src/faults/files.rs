@@ -6,9 +6,10 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{Memory, Plan, RefusedChange, What};
-use crate::file::{File, Lock};
+use crate::file::{File, Lock, Ownership};
 use crate::folder::{Folder, FolderEntry};
 use crate::open::Open;
 use crate::stat::Stat;
@@ -37,6 +38,10 @@ impl FaultyFolder {
 }
 
 impl Folder for FaultyFolder {
+    fn ownership(&self) -> io::Result<Ownership> {
+        self.inner.ownership()
+    }
+
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
         if how.is_change() {
             self.change(What::Make, name)?;
@@ -181,6 +186,18 @@ impl Seek for FaultyFile {
 }
 
 impl File for FaultyFile {
+    fn ownership(&self) -> io::Result<Ownership> {
+        self.inner.ownership()
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.inner.set_modified(time)
+    }
+
+    fn set_ownership(&self, ownership: Ownership) -> io::Result<()> {
+        self.inner.set_ownership(ownership)
+    }
+
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let Self { inner, plan, .. } = self;
         plan.attempt(|warm| if warm { inner.read(buf) } else { inner.try_read(buf) })

@@ -9,7 +9,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dev, Mode, OFlags, ResolveFlags, Stat, StatxFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{GUARDED, unsigned};
+use super::GUARDED;
+use super::metadata::unsigned;
 
 /// The file systems of a local disk that keep what they promise here, by their numbers in statfs(2): ext2 to ext4,
 /// XFS, Btrfs, F2FS, bcachefs. Others either refuse [`read`], or ask a server in `open` and `fstat`, whatever the

@@ -55,7 +55,7 @@ impl Maildir {
         let mut is_delivered = self.new.stat(base.as_bytes())?.is_some();
         self.cur.list(&mut |entry| {
             let flags = entry.name.strip_prefix(base.as_bytes());
-            is_delivered |= flags.is_some_and(|flags| matches!(flags, [] | [b':', ..]));
+            is_delivered |= flags.is_some_and(|flags| matches!(flags, [] | [b':' | b';' | b'!', ..]));
         })?;
         Ok(is_delivered)
     }

@@ -12,15 +12,17 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use pop3_disk::{Disk, File, Open};
+use pop3_disk::{Disk, File, LockedMbox, Open};
 use pop3_driver::Stop;
 
 use super::gathered::{Gathered, Whole};
-use super::locks::{Locked, PATIENCE};
 use super::spool::{Form, Spool, unique};
 use super::{Intake, Part, Sealed, Sink};
 use crate::spot::{PRIVATE, Spot, remove_with};
 use torn::{Found, compare, copy};
+
+/// How the mbox is opened.
+const MBOX: Open = Open::reading_and_writing().make(0o600);
 
 /// Octets gathered before they are written.
 const BUFFER: usize = 64 * 1024;
@@ -45,7 +47,7 @@ impl Mbox {
     pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path, name: &str, stop: &Stop) -> io::Result<Self> {
         let (mbox, name) = (Spot::at(&**disk, path)?, name.to_owned());
         let (disk, counter, stop) = (Arc::clone(disk), AtomicU64::new(1), stop.clone());
-        let place = Place { disk, mbox, name, counter, patience: PATIENCE, stop };
+        let place = Place { disk, mbox, name, counter, patience: LockedMbox::PATIENCE, stop };
         let mut mbox = Self { place: Arc::new(place) };
         mbox.repair()?;
         Ok(mbox)
@@ -94,7 +96,7 @@ impl Sink for Mbox {
     }
 
     fn repair(&mut self) -> io::Result<()> {
-        self.place.repair(&mut *self.place.lock()?.file)
+        self.place.repair(self.place.lock()?.file())
     }
 
     fn appeared(&mut self, token: &str, _age: Duration) -> io::Result<bool> {
@@ -107,7 +109,7 @@ impl Sink for Mbox {
     fn discard(&mut self, token: &str) -> io::Result<()> {
         // An append that could not be undone is recognised by its unfinished file.
         let mut locked = self.place.lock()?;
-        self.place.repair(&mut *locked.file)?;
+        self.place.repair(locked.file())?;
         self.place.part_file(token).remove()
     }
 
@@ -186,10 +188,10 @@ impl Place {
         self.mbox.beside(".pop3-append")
     }
 
-    fn lock(&self) -> io::Result<Locked> {
+    fn lock(&self) -> io::Result<LockedMbox> {
         // Named as an unfinished file, so that it is cleaned up as one.
         let candidate = self.part_file(&format!("lock-{}.{}", std::process::id(), self.name));
-        Locked::take(&*self.disk, &self.mbox, candidate, self.patience, &self.stop)
+        LockedMbox::take(&*self.disk, &self.mbox, candidate, MBOX, self.patience, &|| self.stop.is_stopped())
     }
 
     /// Takes back an append that is not whole; finishes one that is.
@@ -229,7 +231,7 @@ impl Place {
     fn append(&self, mut spool: Spool, token: &str) -> io::Result<()> {
         spool.keep();
         let mut locked = self.lock()?;
-        let file = &mut *locked.file;
+        let file = locked.file();
         // A failed append may not have been undone.
         self.repair(file)?;
         let offset = file.stat()?.len;

@@ -53,7 +53,7 @@ impl Maildir {
         }
         let Some(path) = self.path_of(index) else { return Err(MessageError::NoSuchMessage(number)) };
         let io_error = |source| MessageError::Io { path: path.clone(), source };
-        let Self { root, entries, searched, eight_bit_headers, tries, .. } = self;
+        let Self { root, entries, searched, eight_bit_headers, tries, separator, .. } = self;
         let folders = match root.folders(false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(MessageError::Vanished { path });
@@ -66,7 +66,7 @@ impl Maildir {
             {
                 return self.prepared(index, message);
             }
-            if !lookup::search(&folders, entries, searched, index).map_err(io_error)? {
+            if !lookup::search(&folders, entries, searched, index, *separator).map_err(io_error)? {
                 break;
             }
         }

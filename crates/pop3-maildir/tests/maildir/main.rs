@@ -18,6 +18,8 @@ mod driver;
 mod duplicates;
 mod eight_bit;
 mod faults;
+mod given_ids;
+mod import;
 mod lock;
 mod model;
 mod odd_files;

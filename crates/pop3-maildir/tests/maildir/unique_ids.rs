@@ -39,6 +39,31 @@ fn they_survive_flags_moves_and_other_mail() {
     assert!(!left.contains(&first[1]));
 }
 
+// MDR-02
+#[test]
+fn they_survive_flags_behind_other_separators() {
+    let folder = maildir();
+    put(&folder, "new/100.M1P2.host", "one\n");
+    put(&folder, "cur/101.M1P2.host;2,", "two\n");
+    put(&folder, "cur/102.M1P2.host!2,F", "three\n");
+    put(&folder, "cur/103.M1P2.host:2,S", "four\n");
+    let first = uids(&open(&folder));
+    assert_eq!(first.len(), 4);
+    rename(&folder, "new/100.M1P2.host", "cur/100.M1P2.host!2,S");
+    rename(&folder, "cur/101.M1P2.host;2,", "cur/101.M1P2.host,S=4;2,FS");
+    rename(&folder, "cur/102.M1P2.host!2,F", "new/102.M1P2.host");
+    rename(&folder, "cur/103.M1P2.host:2,S", "cur/103.M1P2.host;2,S:2,RS");
+    assert_eq!(uids(&open(&folder)), first);
+    // Two files with the same base are two messages, whatever is between the base and the flags.
+    put(&folder, "cur/100.M1P2.host;2,S", "another\n");
+    put(&folder, "cur/100.M1P2.host;2,S.h", "not flags\n");
+    let all = uids(&open(&folder));
+    assert_eq!(all.len(), 6);
+    assert!(first.iter().all(|uid| all.contains(uid)));
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 6);
+    assert_eq!(uids(&open(&folder)), all, "stable at the next login");
+}
+
 #[test]
 fn they_are_made_of_the_name_alone() {
     let (a, b) = (maildir(), maildir());

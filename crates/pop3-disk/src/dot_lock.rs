@@ -1,13 +1,16 @@
-//! The lock file beside an mbox, `FILE.lock`, as lockfile_create(3) of liblockfile makes it.
+//! The lock file beside a file, `FILE.lock`, as lockfile_create(3) of liblockfile and Dovecot make it.
 
 use std::io::{self, Read as _, SeekFrom};
 use std::process;
 
-use pop3_disk::{File, Open, Stat, is_without_links};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use crate::file::File;
+use crate::folder::is_without_links;
+use crate::open::Open;
 use crate::spot::Spot;
+use crate::stat::Stat;
 
 /// At this age, in nanoseconds, a lock file that names no process of this machine counts as given up; liblockfile has
 /// the same.
@@ -16,25 +19,28 @@ const GIVEN_UP: u64 = 5 * 60 * 1_000_000_000;
 /// As others make lock files: all may read who has it.
 const READABLE: Open = Open::writing().make_new(0o644);
 
-/// A lock file, ours until this is dropped.
+/// A lock file of this process. Dropping the value removes it.
 #[derive(Debug)]
-pub(super) struct DotLock {
+pub struct DotLock {
     spot: Spot,
     made: Stat,
 }
 
-/// A file of ours under a name that nobody else has. Linking it to the name of the lock file succeeds
-/// for one alone, over NFS too.
+/// A file under a name that no other process uses, ready to become a lock file. Linking it to the name of the lock
+/// file succeeds for one process only, also over NFS. Dropping the value removes it.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub struct DotLockCandidate {
     spot: Spot,
     made: Stat,
 }
 
-impl Candidate {
-    /// Makes the file. Its content is the process and the machine, `PID:HOST`, as Dovecot writes it and
+impl DotLockCandidate {
+    /// Creates the file. Its content is the process and the machine, `PID:HOST`, as Dovecot writes it and
     /// liblockfile reads it.
-    pub(super) fn make(spot: Spot) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Returns an error of the system. A full disk is none: the file is then empty.
+    pub fn make(spot: Spot) -> io::Result<Self> {
         // A killed process may have had our process ID, and so used the same name.
         match spot.remove() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -50,9 +56,15 @@ impl Candidate {
         }
     }
 
-    /// Takes the lock, if nobody has it or it is stale. The kernel's lock on the mbox must be held: no
-    /// process of this program is past it then.
-    pub(super) fn try_take(&self, lock: &Spot) -> io::Result<Option<DotLock>> {
+    /// Takes the lock, or returns `None` if another process has it. A lock of a process of this machine that has ended is
+    /// stale, and one that names no process of this machine is after five minutes. A stale lock is removed.
+    ///
+    /// No other thread of this process, and no process with the same process ID in another container, may use this lock
+    /// file at the same time. Make sure of that with a lock of the kernel.
+    ///
+    /// # Errors
+    /// Returns an error of the system.
+    pub fn try_take(&self, lock: &Spot) -> io::Result<Option<DotLock>> {
         let taken = self.link(lock)?;
         if taken.is_some() || !self.remove_stale(lock)? { Ok(taken) } else { self.link(lock) }
     }
@@ -77,12 +89,12 @@ impl Candidate {
     fn remove_stale(&self, lock: &Spot) -> io::Result<bool> {
         let Some(stale) = lock.stat()? else { return Ok(true) };
         let is_stale = stale.is_file()
-            && match owner(lock)? {
-                Owner::Running(_) => false,
-                Owner::Gone => true,
+            && match LockOwner::of(lock)? {
+                LockOwner::Running(_) => false,
+                LockOwner::Gone => true,
                 // By the clock of the file system, which may be another machine's. If it was set back since, the lock
                 // seems to come from the future.
-                Owner::Unknown => self.made.modified.abs_diff(stale.modified) > GIVEN_UP,
+                LockOwner::Unknown => self.made.modified.abs_diff(stale.modified) > GIVEN_UP,
             };
         // Another process may have been faster and hold the lock now.
         if !is_stale || lock.stat()?.is_none_or(|now| !now.same_file(&stale)) {
@@ -123,7 +135,7 @@ fn sign(file: &mut dyn File) -> io::Result<()> {
     written
 }
 
-impl Drop for Candidate {
+impl Drop for DotLockCandidate {
     fn drop(&mut self) {
         // If it can't be removed now, the next run does it.
         let _ = self.spot.remove();
@@ -140,9 +152,10 @@ impl Drop for DotLock {
     }
 }
 
-/// Who made a lock file.
+/// The process that created a lock file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
+#[non_exhaustive]
+pub enum LockOwner {
     /// A process of this machine.
     Running(i32),
     /// A process of this machine that has ended.
@@ -151,35 +164,40 @@ pub(super) enum Owner {
     Unknown,
 }
 
-/// Who made the lock file, by its content: a process, and behind a colon the machine.
-pub(super) fn owner(lock: &Spot) -> io::Result<Owner> {
-    /// More than any process and machine take.
-    const LONGEST: u64 = 512;
-    let mut text = Vec::new();
-    match lock.open(Open::reading()) {
-        Ok(file) => file.take(LONGEST).read_to_end(&mut text)?,
-        // It is gone, or we may not look.
-        Err(_) => return Ok(Owner::Unknown),
-    };
-    let text = String::from_utf8_lossy(&text);
-    let (pid, machine) = match text.split_once(':') {
-        Some((pid, machine)) => (pid, Some(machine.trim())),
-        None if text.ends_with('\n') => (text.as_ref(), None),
-        // It may be the beginning of a number: a power failure has cut it.
-        None => return Ok(Owner::Unknown),
-    };
-    let Some(pid) = pid.trim().parse().ok().filter(|&pid| pid > 0).and_then(Pid::from_raw) else {
-        return Ok(Owner::Unknown);
-    };
-    if machine.is_some_and(|machine| machine != host()) {
-        return Ok(Owner::Unknown);
+impl LockOwner {
+    /// Reads who created a lock file: a process, and behind a colon the machine.
+    ///
+    /// # Errors
+    /// Returns an error of the system. A file that is gone or cannot be opened has an unknown owner.
+    pub fn of(lock: &Spot) -> io::Result<Self> {
+        /// More than any process and machine take.
+        const LONGEST: u64 = 512;
+        let mut text = Vec::new();
+        match lock.open(Open::reading()) {
+            Ok(file) => file.take(LONGEST).read_to_end(&mut text)?,
+            // It is gone, or we may not look.
+            Err(_) => return Ok(Self::Unknown),
+        };
+        let text = String::from_utf8_lossy(&text);
+        let (pid, machine) = match text.split_once(':') {
+            Some((pid, machine)) => (pid, Some(machine.trim())),
+            None if text.ends_with('\n') => (text.as_ref(), None),
+            // It may be the beginning of a number: a power failure has cut it.
+            None => return Ok(Self::Unknown),
+        };
+        let Some(pid) = pid.trim().parse().ok().filter(|&pid| pid > 0).and_then(Pid::from_raw) else {
+            return Ok(Self::Unknown);
+        };
+        if machine.is_some_and(|machine| machine != host()) {
+            return Ok(Self::Unknown);
+        }
+        let number = pid.as_raw_nonzero().get();
+        // We do not hold this lock: an earlier process had our process ID, as happens in containers.
+        if u32::try_from(number) == Ok(process::id()) {
+            return Ok(Self::Gone);
+        }
+        Ok(if test_kill_process(pid) == Err(Errno::SRCH) { Self::Gone } else { Self::Running(number) })
     }
-    let number = pid.as_raw_nonzero().get();
-    // We do not hold this lock: an earlier process had our process ID, as happens in containers.
-    if u32::try_from(number) == Ok(process::id()) {
-        return Ok(Owner::Gone);
-    }
-    Ok(if test_kill_process(pid) == Err(Errno::SRCH) { Owner::Gone } else { Owner::Running(number) })
 }
 
 fn host() -> String {
@@ -194,9 +212,10 @@ mod tests {
     use std::process::Command;
     use std::time::SystemTime;
 
-    use pop3_disk::{Faults, System};
-
+    use super::DotLockCandidate as Candidate;
     use super::*;
+    use crate::faults::Faults;
+    use crate::system::System;
 
     fn spot(path: &Path) -> Spot {
         Spot::at(&System::default(), path).unwrap()

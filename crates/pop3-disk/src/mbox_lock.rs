@@ -6,47 +6,50 @@ use core::time::Duration;
 use std::io;
 use std::path::Path;
 
-use pop3_disk::{Disk, File, Lock, Open};
-use pop3_driver::Stop;
-
-use super::dot_lock::{Candidate, DotLock, Owner, owner};
+use crate::disk::Disk;
+use crate::dot_lock::{DotLock, DotLockCandidate as Candidate, LockOwner as Owner};
+use crate::file::{File, Lock};
+use crate::open::Open;
 use crate::spot::Spot;
 
-/// How long another program may hold a lock.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The same once the switch is thrown.
+/// How long another program may hold a lock when this process is about to end.
 const HURRY: Duration = Duration::from_secs(1);
 
-/// How the mbox is opened.
-const MBOX: Open = Open::reading_and_writing().make(0o600);
-
-/// An mbox that no other program writes to meanwhile.
+/// An open mbox to which no other program writes meanwhile. Dropping the value releases the locks.
 #[derive(Debug)]
-pub(super) struct Locked {
+pub struct LockedMbox {
     // Fields are dropped in this order, and the locks are given back in the reverse one.
     _dot: DotLock,
     /// Closing it unlocks it. The lock by fcntl(2) ends when *any* descriptor of the file is closed, so
     /// there must be no other.
-    pub(super) file: Box<dyn File>,
+    file: Box<dyn File>,
 }
 
-impl Locked {
-    /// Opens the mbox, or makes it, and locks it. `candidate` is a spot beside it that nobody else uses.
+impl LockedMbox {
+    /// How long another program may usually hold a lock.
+    pub const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Opens the mbox for reading and writing, or as `how` says, and locks it: with fcntl(2), flock(2) and a lock file.
+    /// `candidate` is a spot beside it that nobody else uses.
     ///
     /// While one lock is not to be had, none is held, so that programs that take them in another order
-    /// do not wait for each other.
-    pub(super) fn take(
+    /// do not wait for each other. When `is_hurried` returns true, this gives up after a second.
+    ///
+    /// # Errors
+    /// Returns `WouldBlock` if another program has held a lock for the time of `patience`; the text says which lock, and
+    /// by whom. Otherwise, it returns an error of the system.
+    pub fn take(
         disk: &dyn Disk,
         mbox: &Spot,
         candidate: Spot,
+        how: Open,
         patience: Duration,
-        stop: &Stop,
+        is_hurried: &dyn Fn() -> bool,
     ) -> io::Result<Self> {
         const PAUSE: Duration = Duration::from_millis(20);
         let lock = mbox.beside(".lock");
         let mut waited = Duration::ZERO;
-        let mut file = mbox.open(MBOX)?;
+        let mut file = mbox.open(how)?;
         let cannot = |error| Refused::no_lock_file(lock.path(), error);
         let candidate = Candidate::make(candidate).map_err(cannot)?;
         loop {
@@ -54,7 +57,7 @@ impl Locked {
                 Some(kind) => Busy::Kernel(kind),
                 // Some programs replace the file.
                 None if !mbox.is(&*file)? => {
-                    file = mbox.open(MBOX)?;
+                    file = mbox.open(how)?;
                     continue;
                 }
                 None => match candidate.try_take(&lock).map_err(cannot)? {
@@ -64,13 +67,18 @@ impl Locked {
             };
             kernel_unlock(&*file)?;
             // A process that should end may store complete messages, but not wait for long.
-            let hurried = stop.is_stopped() && waited >= HURRY;
+            let hurried = waited >= HURRY && is_hurried();
             if waited >= patience || hurried {
                 return Err(Refused::busy(busy, &lock, waited));
             }
             disk.pause(PAUSE);
             waited += PAUSE;
         }
+    }
+
+    /// Returns the mbox. Do not open it a second time: closing any descriptor of a file releases the lock of fcntl(2).
+    pub fn file(&mut self) -> &mut dyn File {
+        &mut *self.file
     }
 }
 
@@ -114,7 +122,7 @@ impl Refused {
             Busy::Kernel(kind) => format!(
                 "another program has held the lock ({kind}) for {seconds} s; try again when it has finished"
             ),
-            Busy::LockFile => match owner(lock) {
+            Busy::LockFile => match Owner::of(lock) {
                 Ok(Owner::Running(pid)) => format!(
                     "process {pid} has held the lock file {lock_file} for {seconds} s; try again when it \
                      has finished"
@@ -161,17 +169,17 @@ mod tests {
     use std::path::PathBuf;
     use std::process::Command;
 
-    use pop3_disk::System;
-
     use super::*;
+    use crate::system::System;
 
     fn spot(path: &Path) -> Spot {
         Spot::at(&System::default(), path).unwrap()
     }
 
-    fn take(path: &Path) -> io::Result<Locked> {
+    fn take(path: &Path) -> io::Result<LockedMbox> {
         let candidate = spot(&path.with_file_name("candidate"));
-        Locked::take(&System::default(), &spot(path), candidate, Duration::ZERO, &Stop::new())
+        let how = Open::reading_and_writing().make(0o600);
+        LockedMbox::take(&System::default(), &spot(path), candidate, how, Duration::ZERO, &|| false)
     }
 
     fn lock_file(path: &Path) -> PathBuf {

@@ -1,0 +1,342 @@
+//! Dovecot's `pop3_uidl_format`.
+
+use core::fmt;
+use core::str::FromStr;
+use std::sync::Arc;
+
+use md5::{Digest as _, Md5};
+
+/// How Dovecot makes the unique-id of a message: its setting `pop3_uidl_format`, in the notation of Dovecot 2.3.
+///
+/// A format is text with variables:
+///
+/// | variable | stands for |
+/// |---|---|
+/// | `%u` | the UID of the message |
+/// | `%v` | the UIDVALIDITY of the mailbox |
+/// | `%f` | the file name without flags |
+/// | `%g` | the GUID of the message; usually this is the file name |
+/// | `%%` | a percent sign |
+///
+/// Between `%` and the letter, these may stand, in this order: an offset and a dot, a width (numbers are filled up with
+/// zeros if it begins with 0, otherwise the value is cut), and modifiers: `X` (hexadecimal), `M` (MD5), `L` (lower
+/// case), `U` (upper case), `R` (reversed).
+///
+/// ```
+/// use pop3_maildir::UidlFormat;
+/// let format: UidlFormat = "UID%u-%v".parse()?;
+/// assert_eq!(format.to_string(), "UID%u-%v");
+/// assert!("%m".parse::<UidlFormat>().is_err()); // Dovecot has it for mbox only.
+/// # Ok::<(), pop3_maildir::UidlFormatError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UidlFormat {
+    text: Arc<str>,
+    parts: Arc<[Part]>,
+}
+
+/// Why a text is not a [`UidlFormat`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UidlFormatError {
+    /// A `%` is followed by something that is not supported.
+    Variable(String),
+    /// Dovecot has a variable for Maildir or for mbox only, and this is the other one.
+    Elsewhere(String),
+    /// There is none of the variables `%u`, `%f` and `%g`, so all messages would have the same unique-id.
+    NotUnique,
+    /// A character outside 0x21 to 0x7E, which no unique-id may have (RFC 1939 section 7).
+    Character(char),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable { what: What, offset: usize, width: usize, zeros: bool, modifiers: Vec<Modifier> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Uid,
+    Validity,
+    FileName,
+    Guid,
+    Md5,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Modifier {
+    Hexadecimal,
+    Md5,
+    Lower,
+    Upper,
+    Reversed,
+}
+
+/// What the variables stand for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values<'a> {
+    pub(crate) uid: u32,
+    pub(crate) validity: u32,
+    pub(crate) file_name: &'a [u8],
+    pub(crate) guid: &'a [u8],
+    /// The hash of the header, for mbox only.
+    pub(crate) md5: &'a [u8],
+}
+
+/// An offset or width of more than this makes no sense.
+const WIDTH_MAX: usize = 255;
+
+impl UidlFormat {
+    /// Dovecot's default.
+    const DEFAULT: &str = "%08Xu%08Xv";
+
+    /// Parses the format for an mbox, where Dovecot has other variables: `%m` is a hash of the header, `%g` is the same,
+    /// and there is no `%f`.
+    ///
+    /// # Errors
+    /// Returns an error if the format is not supported.
+    pub fn for_mbox(text: &str) -> Result<Self, UidlFormatError> {
+        Self::parse(text, What::FileName)
+    }
+
+    /// Whether it has the UID or the UIDVALIDITY of a message.
+    pub(crate) fn needs_uid(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Variable { what: What::Uid | What::Validity, .. }))
+    }
+
+    /// The unique-id of a message, which may be one that no unique-id may be.
+    pub(crate) fn expand(&self, values: &Values<'_>) -> Vec<u8> {
+        let mut id = Vec::new();
+        for part in &*self.parts {
+            match part {
+                Part::Text(text) => id.extend_from_slice(text.as_bytes()),
+                Part::Variable { what, offset, width, zeros, modifiers } => {
+                    let value = match what {
+                        What::Uid => values.uid.to_string().into_bytes(),
+                        What::Validity => values.validity.to_string().into_bytes(),
+                        What::FileName => values.file_name.to_vec(),
+                        What::Guid => values.guid.to_vec(),
+                        What::Md5 => values.md5.to_vec(),
+                    };
+                    let value = modifiers.iter().fold(value, |value, modifier| modifier.apply(value));
+                    let value = value.get(*offset..).unwrap_or_default();
+                    if *zeros {
+                        id.extend(core::iter::repeat_n(b'0', width.saturating_sub(value.len())));
+                        id.extend_from_slice(value);
+                    } else {
+                        let cut = if *width == 0 { value.len() } else { value.len().min(*width) };
+                        id.extend_from_slice(&value[..cut]);
+                    }
+                }
+            }
+        }
+        id
+    }
+}
+
+impl Modifier {
+    fn of(letter: u8) -> Option<Self> {
+        Some(match letter {
+            b'X' => Self::Hexadecimal,
+            b'M' => Self::Md5,
+            b'L' => Self::Lower,
+            b'U' => Self::Upper,
+            b'R' => Self::Reversed,
+            _ => return None,
+        })
+    }
+
+    fn apply(self, mut value: Vec<u8>) -> Vec<u8> {
+        match self {
+            // As Dovecot does: 0 for what is not a number.
+            Self::Hexadecimal => {
+                format!("{:x}", crate::name::decimal(&value).unwrap_or_default()).into_bytes()
+            }
+            Self::Md5 => Md5::digest(&value)
+                .iter()
+                .map(|octet| format!("{octet:02x}"))
+                .collect::<String>()
+                .into_bytes(),
+            Self::Lower => value.to_ascii_lowercase(),
+            Self::Upper => value.to_ascii_uppercase(),
+            Self::Reversed => {
+                value.reverse();
+                value
+            }
+        }
+    }
+}
+
+/// Reads what follows `%`, and how long it is.
+fn variable(rest: &str) -> Option<(Part, usize)> {
+    let octets = rest.as_bytes();
+    let mut at = 0;
+    let mut number = || {
+        let digits = octets[at..].iter().take_while(|octet| octet.is_ascii_digit()).count();
+        let text = &rest[at..at + digits];
+        at += digits;
+        let value = if digits == 0 { Some(0) } else { text.parse().ok().filter(|&value| value <= WIDTH_MAX) };
+        let is_offset = octets.get(at) == Some(&b'.');
+        at += usize::from(is_offset);
+        value.map(|value| (value, text.starts_with('0'), is_offset))
+    };
+    let (mut width, mut zeros, is_offset) = number()?;
+    let mut offset = 0;
+    if is_offset {
+        offset = width;
+        (width, zeros, _) = number().filter(|&(_, _, again)| !again)?;
+    }
+    let mut modifiers = Vec::new();
+    loop {
+        let &letter = octets.get(at)?;
+        at += 1;
+        if let Some(modifier) = Modifier::of(letter) {
+            modifiers.push(modifier);
+            continue;
+        }
+        let what = match letter {
+            b'u' => What::Uid,
+            b'v' => What::Validity,
+            b'f' => What::FileName,
+            b'g' => What::Guid,
+            b'm' => What::Md5,
+            b'%' if at == 1 => return Some((Part::Text("%".to_owned()), at)),
+            _ => return None,
+        };
+        return Some((Part::Variable { what, offset, width, zeros, modifiers }, at));
+    }
+}
+
+impl UidlFormat {
+    /// Parses a format without this variable.
+    fn parse(text: &str, without: What) -> Result<Self, UidlFormatError> {
+        if let Some(character) = text.chars().find(|character| !character.is_ascii_graphic()) {
+            return Err(UidlFormatError::Character(character));
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('%') {
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            let rest_of = || format!("%{}", &behind[..behind.len().min(8)]);
+            let (part, octets) = variable(behind).ok_or_else(|| UidlFormatError::Variable(rest_of()))?;
+            if matches!(part, Part::Variable { what, .. } if what == without) {
+                return Err(UidlFormatError::Elsewhere(rest_of()));
+            }
+            parts.push(part);
+            rest = &behind[octets..];
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        let is_unique = |part: &Part| matches!(part, Part::Variable { what, .. } if *what != What::Validity);
+        if !parts.iter().any(is_unique) {
+            return Err(UidlFormatError::NotUnique);
+        }
+        Ok(Self { text: text.into(), parts: parts.into() })
+    }
+}
+
+impl FromStr for UidlFormat {
+    type Err = UidlFormatError;
+
+    fn from_str(text: &str) -> Result<Self, UidlFormatError> {
+        Self::parse(text, What::Md5)
+    }
+}
+
+impl Default for UidlFormat {
+    /// Dovecot's default, `%08Xu%08Xv`.
+    fn default() -> Self {
+        let number = |what| Part::Variable {
+            what,
+            offset: 0,
+            width: 8,
+            zeros: true,
+            modifiers: vec![Modifier::Hexadecimal],
+        };
+        Self { text: Self::DEFAULT.into(), parts: [number(What::Uid), number(What::Validity)].into() }
+    }
+}
+
+impl fmt::Display for UidlFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for UidlFormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Elsewhere(text) => {
+                write!(
+                    f,
+                    "{text:?} is not supported here: Dovecot has %m for mbox only, and %f for Maildir only"
+                )
+            }
+            Self::Variable(text) => write!(
+                f,
+                "{text:?} is not supported; variables are %u, %v, %f, %g and %%, with an offset, a width, and the \
+                 modifiers X, M, L, U and R"
+            ),
+            Self::NotUnique => f.write_str("needs %u, %f or %g, as the unique-ids of messages must differ"),
+            Self::Character(character) => write!(f, "a unique-id cannot contain {character:?}"),
+        }
+    }
+}
+
+impl core::error::Error for UidlFormatError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MDR-10. The expected values are those of Dovecot 2.3.19.
+    #[test]
+    fn formats_are_expanded_as_dovecot_does() {
+        let expand = |format: &str, uid, validity, file_name: &str| {
+            let format: UidlFormat = format.parse().unwrap();
+            let file_name = file_name.as_bytes();
+            String::from_utf8(format.expand(&Values { uid, validity, file_name, guid: file_name, md5: b"" }))
+                .unwrap()
+        };
+        let name = "1700000000.M1P2.host,S=17";
+        for (format, expected) in [
+            ("%08Xu%08Xv", "000000016b0d41bc"),
+            ("%g", name),
+            ("%f", name),
+            ("%v-%u", "1796030908-1"),
+            ("UID%u-%v", "UID1-1796030908"),
+            ("%Mf", "333c60a4f01823f4afcdbbd70dd23572"),
+            ("%5.3f", "000"),
+            ("%Uf", "1700000000.M1P2.HOST,S=17"),
+            ("%LUf", "1700000000.M1P2.HOST,S=17"),
+            ("%Rf", "71=S,tsoh.2P1M.0000000071"),
+            ("%8u", "1"),
+            ("%03u", "001"),
+            ("%%%u", "%1"),
+            ("%Xf", "0"),
+            ("%MXu", "0"),
+            ("%UMf", "53868e76971e07867478a7cd4a46ab77"),
+            ("%4f", "1700"),
+            ("%u%2.08Xv", "1000d41bc"),
+            ("%u%04.2v", "103"),
+        ] {
+            assert_eq!(expand(format, 1, 1_796_030_908, name), expected, "{format}");
+        }
+        assert_eq!(UidlFormat::DEFAULT.parse(), Ok(UidlFormat::default()));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused() {
+        for format in ["%m", "%", "%5", "%X5u", "%-4f", "%{uid}", "%1.2.3u", "%999u", "%Hu", "%\u{e9}"] {
+            assert!(format.parse::<UidlFormat>().is_err(), "{format}");
+        }
+        assert!(UidlFormat::for_mbox("%m").is_ok() && UidlFormat::for_mbox("%f").is_err());
+        assert_eq!("%v".parse::<UidlFormat>(), Err(UidlFormatError::NotUnique));
+        assert_eq!("a %u".parse::<UidlFormat>(), Err(UidlFormatError::Character(' ')));
+        assert_eq!("".parse::<UidlFormat>(), Err(UidlFormatError::NotUnique));
+    }
+}
