@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    ConnectionLimits, DecoyKey, Entrance, ReloadableCertificate, ServeConfig, ServeErrorKind, Server, Stop,
-    TokenCommand, UsersFile, this_host,
+    AnyUser, ConnectionLimits, DecoyKey, Entrance, ReloadableCertificate, ServeConfig, ServeErrorKind,
+    Server, Stop, Users, UsersFile, this_host,
 };
 use tracing::{info, warn};
 
@@ -20,24 +20,32 @@ use crate::tell::hand_out;
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let _log = crate::logging::init(&options.log)?;
-    let users =
-        Arc::new(UsersFile::load_with(&options.users.file, options.users.format, options.users.names()?)?);
-    for warning in users.warnings() {
-        warn!("{warning}");
-    }
-    for warning in users.maildrop_warnings(&options.maildrops, &options.users.maildrop_path) {
-        warn!("{warning}");
-    }
+    let file = users_file(options)?;
     pop3_serve::raise_open_files();
     let config = config(options)?;
     let certificate = config.certificate.clone();
-    let server = Server::bind(config, users.clone()).map_err(explain)?;
+    let users: Arc<dyn Users> = match &file {
+        Some(file) => file.clone(),
+        None => Arc::new(AnyUser::new(options.users.names()?)),
+    };
+    let server = Server::bind(config, users).map_err(explain)?;
     let stop = Stop::with_grace(signals::GRACE);
-    signals::watch(&stop, &users, server.offer(), certificate)?;
+    signals::watch(&stop, file, server.offer(), certificate)?;
     announce(&server)?;
     server.run(options.runtime.serve, &stop)?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// The users file, if there is one, after what is odd in it is told.
+fn users_file(options: &Serve) -> Result<Option<Arc<UsersFile>>, Failure> {
+    let Some(path) = &options.users.file else { return Ok(None) };
+    let users = UsersFile::load_with(path, options.users.format, options.users.names()?)?;
+    let maildrops = users.maildrop_warnings(&options.maildrops, &options.users.maildrop_path);
+    for warning in users.warnings().into_iter().chain(maildrops) {
+        warn!("{warning}");
+    }
+    Ok(Some(Arc::new(users)))
 }
 
 /// The settings that the options stand for.
@@ -65,10 +73,8 @@ fn config(options: &Serve) -> Result<ServeConfig, Failure> {
     config.utf8 = options.utf8;
     config.insecure_auth = options.allow_insecure_auth;
     config.decoy_key = decoy_key(options)?.map(Arc::new);
-    config.tokens = options
-        .token_command
-        .as_ref()
-        .map(|command| TokenCommand::new(command, options.token_timeout).hiding(VARIABLE).into());
+    config.passwords = options.checks.passwords(VARIABLE);
+    config.tokens = options.checks.tokens(VARIABLE);
     config.proxies.clone_from(&options.proxy_from);
     config.xclient_proxies.clone_from(&options.xclient_from);
     config.login_delay = options.login_delay;
@@ -87,8 +93,9 @@ fn config(options: &Serve) -> Result<ServeConfig, Failure> {
 
 /// The key of salts, from its file, which is made where there is none; `None` where that can't be.
 fn decoy_key(options: &Serve) -> Result<Option<DecoyKey>, Failure> {
-    let default = || DecoyKey::default_path(&options.users.file);
-    let path = options.decoy_key.clone().unwrap_or_else(default);
+    let default = || options.users.file.as_deref().map(DecoyKey::default_path);
+    // Without users nobody has keys.
+    let Some(path) = options.decoy_key.clone().or_else(default) else { return Ok(None) };
     match DecoyKey::load_or_make(&path) {
         Err(error) if error.kind() == ServeErrorKind::NotMade => {
             warn!("{error}; choose another file with --decoy-key");
@@ -121,7 +128,11 @@ fn certificate(options: &Serve, host: &str) -> Result<Option<ReloadableCertifica
 /// The failure, which names the option that is missing.
 fn explain(error: pop3_serve::ServeError) -> Failure {
     let ServeErrorKind::Unsupported(mechanism) = error.kind() else { return error.into() };
-    let option = if mechanism == Mechanism::External { "--tls-client-ca" } else { "--token-command" };
+    let option = if mechanism == Mechanism::External {
+        "--tls-client-ca"
+    } else {
+        "--token-command or --token-socket"
+    };
     Failure::usage(format!("{} needs {option}", mechanism.name()))
 }
 

@@ -11,9 +11,8 @@ use pop3_proto::server;
 use pop3_sasl::Mechanism;
 
 use crate::certificate::ReloadableCertificate;
-use crate::maildrop_path::MaildropPath;
-use crate::tokens::TokenCommand;
-use crate::users::DecoyKey;
+use crate::checks::ExternalCheck;
+use crate::users::{DecoyKey, MaildropPath};
 
 /// The settings of a [`Server`](crate::Server). All fields are public: create the settings with [`ServeConfig::new`]
 /// and change the fields you need.
@@ -49,9 +48,11 @@ pub struct ServeConfig {
     /// The key for the SCRAM salts of users without keys. Default: a random key for this process. The salts then
     /// change with each start, which reveals that they are not real.
     pub decoy_key: Option<Arc<DecoyKey>>,
-    /// The command that checks tokens, for OAUTHBEARER and XOAUTH2. Default: none; then these mechanisms are not
-    /// offered.
-    pub tokens: Option<Arc<TokenCommand>>,
+    /// What checks the passwords of PASS, PLAIN and LOGIN instead of the users. Default: none; then the users do. SCRAM
+    /// is then offered only if [`mechanisms`](Self::mechanisms) names it.
+    pub passwords: Option<Arc<ExternalCheck>>,
+    /// What checks tokens, for OAUTHBEARER and XOAUTH2. Default: none; then these mechanisms are not offered.
+    pub tokens: Option<Arc<ExternalCheck>>,
     /// Networks of proxies that start each connection with a PROXY header, which names the client. Default: none.
     pub proxies: Vec<IpNet>,
     /// Networks of proxies that may use XCLIENT to name the client. Default: none.
@@ -106,6 +107,7 @@ impl ServeConfig {
             utf8: false,
             insecure_auth: false,
             decoy_key: None,
+            passwords: None,
             tokens: None,
             proxies: Vec::new(),
             xclient_proxies: Vec::new(),
@@ -146,9 +148,15 @@ impl ServeConfig {
         Self { host: Some(host.into()), ..self }
     }
 
+    /// Sets [`passwords`](Self::passwords).
+    #[must_use]
+    pub fn with_passwords(self, passwords: ExternalCheck) -> Self {
+        Self { passwords: Some(passwords.into()), ..self }
+    }
+
     /// Sets [`tokens`](Self::tokens).
     #[must_use]
-    pub fn with_tokens(self, tokens: TokenCommand) -> Self {
+    pub fn with_tokens(self, tokens: ExternalCheck) -> Self {
         Self { tokens: Some(tokens.into()), ..self }
     }
 

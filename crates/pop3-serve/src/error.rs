@@ -24,7 +24,7 @@ pub enum ServeErrorKind {
     /// server works without it. The text explains the effect.
     NotMade,
     /// A mechanism is configured, but the setting that it needs is missing: client authorities for EXTERNAL, or a
-    /// token command for OAUTHBEARER and XOAUTH2.
+    /// check of tokens for OAUTHBEARER and XOAUTH2.
     Unsupported(Mechanism),
     /// The system does not provide threads or random octets.
     System,

@@ -1,5 +1,6 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
+mod outside;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +16,14 @@ use pop3_proto::Rejection;
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
+use self::outside::Outside;
 use super::brake::{Attempt, Brake};
+use super::checks::{ExternalCheck, Kind};
 use super::external;
-use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
 use super::workers::{Bounds, Client, Undone, Workers};
 use crate::error::ServeError;
 use crate::throttle::{LONGEST_WAIT, TooMany};
-use crate::users::{DecoyKey, LoggedIn, UserName, Users, check};
+use crate::users::{DecoyKey, LoggedIn, Users, check};
 
 /// Checks all kinds of credentials, slows down guessing, and logs refused logins.
 ///
@@ -35,15 +37,9 @@ pub struct Gatekeeper {
     users: Arc<dyn Users>,
     decoy_key: Arc<DecoyKey>,
     hashes: Workers,
-    tokens: Option<Tokens>,
+    passwords: Option<Outside>,
+    tokens: Option<Outside>,
     brake: Brake,
-}
-
-/// The command that checks tokens, and the threads that wait for it.
-#[derive(Debug)]
-struct Tokens {
-    command: Arc<TokenCommand>,
-    workers: Workers,
 }
 
 /// Why nobody is let in.
@@ -76,18 +72,20 @@ impl Gatekeeper {
     pub fn new(
         users: Arc<dyn Users>,
         decoy_key: Arc<DecoyKey>,
-        tokens: Option<Arc<TokenCommand>>,
+        tokens: Option<Arc<ExternalCheck>>,
     ) -> Result<Self, ServeError> {
-        let start = |bounds| {
-            let cant =
-                |error| ServeError::system(format!("can't start the threads that check logins: {error}"));
-            Workers::start(bounds).map_err(cant)
-        };
-        let tokens = match tokens {
-            Some(command) => Some(Tokens { command, workers: start(TOKENS)? }),
-            None => None,
-        };
-        Ok(Self { users, decoy_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
+        let tokens = tokens.map(|check| Outside::new(check, "tokens")).transpose()?;
+        Ok(Self { users, decoy_key, hashes: start(hashes())?, passwords: None, tokens, brake: Brake::new() })
+    }
+
+    /// Has the passwords of PASS, PLAIN and LOGIN checked by another program, and not with those of the users. A user
+    /// must still be found by name.
+    ///
+    /// # Errors
+    /// Returns an error if the system cannot start the threads that wait for the program.
+    pub fn with_passwords(self, passwords: Option<Arc<ExternalCheck>>) -> Result<Self, ServeError> {
+        let passwords = passwords.map(|check| Outside::new(check, "passwords")).transpose()?;
+        Ok(Self { passwords, ..self })
     }
 
     /// Returns the source of the users.
@@ -99,8 +97,8 @@ impl Gatekeeper {
     /// Starts no further checks, and refuses those that are waiting.
     pub fn close(&self) {
         self.hashes.close();
-        if let Some(tokens) = &self.tokens {
-            tokens.workers.close();
+        for outside in self.passwords.iter().chain(&self.tokens) {
+            outside.workers.close();
         }
     }
 
@@ -197,7 +195,10 @@ impl Gatekeeper {
         }
         let name = &attempt.name;
         let user = match &attempt.proof {
-            Proof::Password(_) => self.password(attempt, turn).await?,
+            Proof::Password(_) => match &self.passwords {
+                Some(outside) => return self.outside(outside, Kind::Password, attempt, peer, turn).await,
+                None => self.password(attempt, turn).await?,
+            },
             Proof::Apop { .. } | Proof::CramMd5(_) => {
                 let attempt = Arc::clone(attempt);
                 let prove = move |users: &dyn Users| {
@@ -207,7 +208,11 @@ impl Gatekeeper {
             }
             // The user may have been removed in the meantime.
             Proof::Scram => self.find(name, turn).await?,
-            Proof::Token(_) => return self.token(attempt, peer, turn).await,
+            Proof::Token(_) => {
+                let outside = self.tokens.as_ref();
+                let outside = outside.ok_or(Refused::Credentials("tokens can't be checked"))?;
+                return self.outside(outside, Kind::Token, attempt, peer, turn).await;
+            }
             Proof::Certificate => return self.certificate(name, peer, turn).await,
             Proof::Anonymous { trace } => {
                 info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
@@ -271,47 +276,6 @@ impl Gatekeeper {
             Refused::Fault
         })
     }
-
-    async fn token(&self, attempt: &Arc<LoginAttempt>, peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
-        let wrong = Refused::Credentials;
-        let tokens = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
-        let name = &attempt.name;
-        let asked = self.users.name(name);
-        if asked.is_none() && !name.is_empty() {
-            return Err(wrong("the name is not a valid user name"));
-        }
-        let (session, peer) = (peer.session, ip(peer));
-        let (command, attempt, name) = (Arc::clone(&tokens.command), Arc::clone(attempt), asked.clone());
-        let ask = move || {
-            let Proof::Token(token) = &attempt.proof else { return Ok(Verdict::Bad) };
-            let mechanism = mechanism(&attempt);
-            // Do this for unknown users, too, so that they take the same time.
-            let name = name.as_ref().map_or("", UserName::as_str);
-            command.ask(&Question { mechanism, name, peer, token })
-        };
-        let verdict = tokens.workers.run(turn.client, turn.until, ask).await?;
-        let said = match verdict {
-            Ok(Verdict::Good(said)) => said,
-            Ok(Verdict::Bad) => return Err(wrong("the token is invalid")),
-            Err(fault) => {
-                let user = asked.as_ref().map_or("", UserName::as_str);
-                error!(%session, %peer, user, fault = %fault, "a token could not be checked");
-                return Err(Refused::Fault);
-            }
-        };
-        let user = match (asked, said) {
-            (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
-            (asked, Some(said)) => {
-                let said = self.users.name(&said).ok_or(wrong("the token command printed a bad name"))?;
-                if asked.is_some_and(|asked| asked != said) {
-                    return Err(wrong("the token belongs to another user"));
-                }
-                said
-            }
-        };
-        let user = self.find(user.as_str().as_bytes(), turn).await?;
-        user.ok_or(wrong("the token is valid, but there is no such user"))
-    }
 }
 
 /// The address that logins are counted by, and that is logged. Peers without an address count as one.
@@ -368,15 +332,11 @@ fn hashes() -> Bounds {
     }
 }
 
-/// The workers that wait for token commands.
-const TOKENS: Bounds = Bounds {
-    name: "tokens",
-    threads: MOST,
-    running_of_one: MOST_OF_ONE,
-    waiting_of_one: 32,
-    waiting: 256,
-    yielding: false,
-};
+/// Starts threads.
+fn start(bounds: Bounds) -> Result<Workers, ServeError> {
+    let cant = |error| ServeError::system(format!("can't start the threads that check logins: {error}"));
+    Workers::start(bounds).map_err(cant)
+}
 
 const WRONG: &str = "unknown name or wrong secret";
 

@@ -59,14 +59,21 @@
 //!
 //! - `{PLAIN}secret`: the password in clear text. It extends to the end of the line, including spaces.
 //! - a PHC string: a hash with argon2, scrypt or pbkdf2.
+//! - a hash of crypt(3): `$y$`, `$6$`, `$5$`, `$2a$`, `$2b$`, `$2y$` or `$1$`.
+//! - `{SSHA512}` and other [schemes](password_schemes), and a hash.
 //! - `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`: SCRAM keys (RFC 5803 section 2).
 //! - `{CERT}` and the SHA-256 of a client certificate.
 //! - `{TOKEN}`.
 //! - `{LOGIN-DELAY}seconds` or `{EXPIRE}days`: a setting (RFC 2449 sections 6.5 and 6.7).
+//! - `{HOME}path`: the home directory, for [`MaildropPath`].
+//! - `{ALLOW-NETS}networks`, with commas: where the user may log in from. `{NOLOGIN}`: nowhere.
 //!
-//! A name may have several lines with forms of different kinds: one password in clear text or as a PHC string, one
+//! A name may have several lines with forms of different kinds: one password in clear text or as a hash, one
 //! set of SCRAM keys for each hash, and any number of certificates. Empty lines and lines that start with `#` are
 //! ignored.
+//!
+//! [`UsersFile::load_with`] reads passwd-files of Dovecot, too, and [`UsersEdit`] changes both. [`ExternalCheck`] has
+//! another program check passwords or tokens.
 //!
 //! # Promises and limits
 //!
@@ -95,6 +102,7 @@
 mod announced;
 mod brake;
 mod certificate;
+mod checks;
 mod config;
 mod delays;
 mod descriptors;
@@ -105,7 +113,6 @@ mod guarded;
 mod listeners;
 #[cfg(feature = "log")]
 pub mod log;
-mod maildrop_path;
 mod offer;
 mod places;
 mod policy;
@@ -114,25 +121,24 @@ mod source;
 mod store;
 mod sync;
 mod throttle;
-mod tokens;
 mod users;
 mod workers;
 mod written;
 
 pub use certificate::ReloadableCertificate;
+pub use checks::ExternalCheck;
 pub use config::{ConnectionLimits, ServeConfig};
 pub use descriptors::raise as raise_open_files;
 pub use error::{ServeError, ServeErrorKind};
 pub use gate::Gatekeeper;
 pub use listeners::ServerRuntime;
-pub use maildrop_path::{BadMaildropPath, MaildropPath};
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
 pub use server::Server;
-pub use tokens::TokenCommand;
 pub use users::{
-    BadForm, BadPassword, DecoyKey, LoggedIn, NameRule, PasswordForm, Profile, Table, TableError, User,
-    UserName, Users, UsersEdit, UsersFile, UsersFormat, parse_days, password_schemes,
+    AnyUser, BadForm, BadMaildropPath, BadPassword, DecoyKey, LoggedIn, MaildropPath, NameRule, PasswordForm,
+    Profile, Table, TableError, User, UserName, Users, UsersEdit, UsersFile, UsersFormat, parse_days,
+    password_schemes,
 };
 pub use written::{parse_host, parse_implementation, parse_mechanisms, parse_network, this_host};

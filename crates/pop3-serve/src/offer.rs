@@ -16,6 +16,8 @@ pub struct MechanismOffer {
     certificates: bool,
     /// Whether tokens can be checked.
     tokens: bool,
+    /// Whether the passwords are not those of the users, but checked elsewhere.
+    elsewhere: bool,
     /// Whether -PLUS is offered: some clients choose it by themselves and then can't.
     binding: bool,
 }
@@ -24,7 +26,7 @@ pub struct MechanismOffer {
 const DEFAULT: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
 /// What mechanisms with tokens need.
-const TOKENS: &str = "a token command";
+const TOKENS: &str = "a check of tokens";
 
 /// Whether this one is in the list; -PLUS comes along with the same without.
 fn has(list: &[Mechanism], mechanism: Mechanism) -> bool {
@@ -42,6 +44,7 @@ impl MechanismOffer {
             list: config.mechanisms.clone(),
             certificates: config.certificate.as_ref().is_some_and(|certificate| certificate.asks_clients()),
             tokens: config.tokens.is_some(),
+            elsewhere: config.passwords.is_some(),
             binding: config.channel_binding,
         };
         for (mechanism, there, what) in [
@@ -73,7 +76,7 @@ impl MechanismOffer {
             }
             if let Some(hash) = mechanism.scram_hash() {
                 let (all, able) = profile.scram_users(hash);
-                return able > 0 && named(mechanism).unwrap_or(able == all);
+                return able > 0 && named(mechanism).unwrap_or(able == all && !self.elsewhere);
             }
             if mechanism == Mechanism::External {
                 self.certificates
@@ -93,7 +96,7 @@ impl MechanismOffer {
             let (all, able) = profile.scram_users(*hash);
             let wanted = match &self.list {
                 Some(list) => Mechanism::parse(hash.name().as_bytes()).is_some_and(|one| has(list, one)),
-                None => true,
+                None => !self.elsewhere,
             };
             (wanted && able < all).then(|| format!("{} ({} of {all})", hash.name(), all - able))
         };
@@ -112,15 +115,17 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::{ReloadableCertificate, Table, TokenCommand, Users as _};
+    use crate::{ExternalCheck, ReloadableCertificate, Table, Users as _};
 
     /// The settings that these words stand for: `binding`, and a list of mechanisms.
     fn config(words: &str) -> ServeConfig {
+        let check = || ExternalCheck::command("true", Duration::from_secs(1)).into();
         let mut config = ServeConfig::new("d");
         for word in words.split_whitespace() {
             match word {
                 "binding" => config.channel_binding = true,
-                "tokens" => config.tokens = Some(TokenCommand::new("true", Duration::from_secs(1)).into()),
+                "tokens" => config.tokens = Some(check()),
+                "elsewhere" => config.passwords = Some(check()),
                 "none" => config.mechanisms = Some(Vec::new()),
                 list => {
                     let parse = |name: &str| Mechanism::parse(name.as_bytes()).unwrap();
@@ -165,6 +170,9 @@ mod tests {
         let bound = format!("{list} binding");
         assert_eq!(names(&bound, &[PLAIN, HASH].concat()), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 LOGIN");
         assert_eq!(names(list, HASH), "LOGIN");
+        // The passwords are elsewhere, so that nobody may have those that are here.
+        assert_eq!(names("elsewhere", PLAIN), "PLAIN LOGIN");
+        assert_eq!(names("elsewhere scram-sha-256", PLAIN), "SCRAM-SHA-256");
     }
 
     #[test]

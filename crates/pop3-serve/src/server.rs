@@ -159,7 +159,7 @@ fn policy(
         Some(key) => key,
         None => DecoyKey::random()?.into(),
     };
-    let gatekeeper = Gatekeeper::new(users, decoy_key, config.tokens)?;
+    let gatekeeper = Gatekeeper::new(users, decoy_key, config.tokens)?.with_passwords(config.passwords)?;
     let announced = Announced { login_delay: config.login_delay, expire: config.expire };
     let store = MailStore::new(config.maildrops, gatekeeper, offer, Arc::clone(&places))
         .with_announced(announced, config.enforce_expiry)

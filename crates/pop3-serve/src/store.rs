@@ -21,9 +21,8 @@ use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::MechanismOffer;
-use crate::maildrop_path::MaildropPath;
 use crate::places::{Places, UserGuard};
-use crate::users::{LoggedIn, User, UserName};
+use crate::users::{LoggedIn, MaildropPath, User, UserName};
 
 /// The directory of the Maildirs, and who may open which.
 #[derive(Debug)]

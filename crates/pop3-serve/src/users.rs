@@ -1,5 +1,6 @@
 //! Who may log in.
 
+mod any;
 pub(crate) mod check;
 mod decoy;
 mod edit;
@@ -7,12 +8,13 @@ mod encoding;
 mod file;
 mod form;
 mod hash;
+mod home;
+mod maildrop_path;
 mod make;
 mod name;
 mod passwd_file;
 mod profile;
 mod rule;
-mod scheme;
 mod table;
 mod user;
 
@@ -23,16 +25,19 @@ use std::sync::Arc;
 
 use pop3_certificates::Fingerprint;
 
+pub use any::AnyUser;
 pub use decoy::DecoyKey;
 pub use edit::UsersEdit;
 pub use file::UsersFile;
 pub use form::parse_days;
+pub use form::scheme::password_schemes;
+pub(crate) use home::parse_home;
+pub use maildrop_path::{BadMaildropPath, MaildropPath};
 pub use make::{BadPassword, PasswordForm};
 pub use name::UserName;
 pub use profile::Profile;
 pub(crate) use profile::soonest;
 pub use rule::NameRule;
-pub use scheme::password_schemes;
 pub use table::{Table, TableError, UsersFormat};
 pub use user::{BadForm, User};
 

@@ -1,5 +1,6 @@
 //! The options of `pop3 serve`.
 
+mod checks;
 mod users;
 
 use core::net::SocketAddr;
@@ -11,6 +12,7 @@ use ipnet::IpNet;
 use pop3_sasl::Mechanism;
 use pop3_serve::{parse_days, parse_host, parse_implementation, parse_mechanisms, parse_network};
 
+pub(crate) use self::checks::Checks;
 pub(crate) use self::users::{USERS_FORMATS, Users, name_rule};
 use super::named::named;
 use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
@@ -41,7 +43,7 @@ pub(crate) struct Serve {
     pub(crate) tls_self_signed: bool,
     /// Ask clients for a certificate of these authorities, and let those that have one log in with
     /// EXTERNAL; others are served as usual
-    #[arg(long, value_name = "PEM")]
+    #[arg(long, value_name = "PEM", requires = "users")]
     pub(crate) tls_client_ca: Option<PathBuf>,
     /// Expect a PROXY header (version 1 or 2), which names the client, on each connection from this network
     /// (192.0.2.0/24, or one address): for proxies such as HAProxy and nginx; may be repeated
@@ -65,14 +67,8 @@ pub(crate) struct Serve {
     /// [default: the users file with .decoy-key appended]
     #[arg(long, value_name = "FILE")]
     pub(crate) decoy_key: Option<PathBuf>,
-    /// Offer OAUTHBEARER and XOAUTH2, and check tokens with this shell command: it reads the token from
-    /// standard input, and POP3_MECHANISM, POP3_USER and POP3_PEER from its environment; it may print the
-    /// user's name; exit code 0 means a valid token, 1 an invalid one
-    #[arg(long, value_name = "CMD")]
-    pub(crate) token_command: Option<String>,
-    /// Kill the token command after this time
-    #[arg(long, value_name = "SECS", default_value = "10", value_parser = seconds)]
-    pub(crate) token_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) checks: Checks,
     /// Accept passwords without TLS from other machines
     #[arg(long)]
     pub(crate) allow_insecure_auth: bool,

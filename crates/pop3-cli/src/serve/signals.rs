@@ -22,15 +22,15 @@ const REST: Duration = Duration::from_secs(1);
 /// Starts a thread that waits for signals.
 pub(super) fn watch(
     stop: &Stop,
-    users: &Arc<UsersFile>,
+    users: Option<Arc<UsersFile>>,
     offer: &MechanismOffer,
     certificate: Option<Arc<ReloadableCertificate>>,
 ) -> Result<(), Failure> {
-    let (stop, users, offer) = (stop.clone(), Arc::clone(users), offer.clone());
+    let (stop, offer) = (stop.clone(), offer.clone());
     on_signals([SIGTERM, SIGINT, SIGHUP], move |signal| {
         if signal == SIGHUP {
             // Whatever is wrong with the files, the signals to end must be heard.
-            let read = || read_again(&users, &offer, certificate.as_deref());
+            let read = || read_again(users.as_deref(), &offer, certificate.as_deref());
             if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
                 error!("the files could not be reloaded");
             }
@@ -51,9 +51,14 @@ pub(super) fn watch(
 }
 
 /// Reads the users and the certificate again; what can't be read stays as it was.
-fn read_again(users: &UsersFile, offer: &MechanismOffer, certificate: Option<&ReloadableCertificate>) {
-    match users.reload() {
-        Ok(count) => {
+fn read_again(
+    users: Option<&UsersFile>,
+    offer: &MechanismOffer,
+    certificate: Option<&ReloadableCertificate>,
+) {
+    match users.map(|users| (users, users.reload())) {
+        None => {}
+        Some((users, Ok(count))) => {
             info!("reloaded the users file: {count} users");
             for warning in users.warnings() {
                 warn!("{warning}");
@@ -62,7 +67,7 @@ fn read_again(users: &UsersFile, offer: &MechanismOffer, certificate: Option<&Re
                 warn!("{advice}; pop3 passwd makes keys");
             }
         }
-        Err(failure) => error!("the old users are kept: {failure}"),
+        Some((_, Err(failure))) => error!("the old users are kept: {failure}"),
     }
     if let Some(certificate) = certificate {
         match certificate.reload() {

@@ -11,6 +11,7 @@ mod benches;
 mod bindings;
 mod certificates;
 mod changes;
+mod checked;
 mod checks;
 mod conformance;
 mod crash;

@@ -188,3 +188,16 @@ fn maildrops_in_homes_and_outside() {
         assert_eq!(code(&output), 2, "{bad}");
     }
 }
+
+#[test]
+fn the_page_about_users_lists_all_schemes() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/users.md")).unwrap();
+    let begin = page.find("\n## Password schemes\n").expect("the heading");
+    let rows = page[begin..].lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+    let listed: Vec<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let known: Vec<_> = pop3_serve::password_schemes().collect();
+    assert_eq!(listed, known);
+}

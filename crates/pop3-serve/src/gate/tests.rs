@@ -14,6 +14,7 @@ use tracing::subscriber::{Subscriber, with_default};
 use tracing::{Dispatch, Event, Metadata};
 
 use super::*;
+use crate::users::UserName;
 use crate::{Profile, Table, User, UsersFile};
 
 const USERS: &str = "alice:{PLAIN}secret\nbob:{TOKEN}\n";
@@ -23,7 +24,7 @@ fn gatekeeper(tokens: Option<&str>) -> Gatekeeper {
     let path = folder.path().join("users");
     fs::write(&path, USERS).unwrap();
     let users = UsersFile::load(&path).unwrap();
-    let tokens = tokens.map(|command| TokenCommand::new(command, Duration::from_secs(60)).into());
+    let tokens = tokens.map(|command| ExternalCheck::command(command, Duration::from_secs(60)).into());
     Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), tokens).unwrap()
 }
 

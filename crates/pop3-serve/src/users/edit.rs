@@ -10,6 +10,7 @@ use std::path::Path;
 use pop3_proto::Secret;
 
 use super::form::{Form, parse_line};
+use super::home::parse_home;
 use super::table::is_ignored;
 use super::{NameRule, Table, UserName, UsersFormat};
 use crate::error::ServeError;
@@ -90,6 +91,12 @@ impl UsersEdit {
     ) -> Result<(), ServeError> {
         if !self.lines_of(name).is_empty() {
             return Err(self.file.wrong(&format!("already contains {name}")));
+        }
+        if let Some(home) = home {
+            parse_home(home.as_bytes()).map_err(ServeError::unusable)?;
+            if home.contains([':', '\n', '\r']) {
+                return Err(ServeError::unusable("the home directory contains a colon or a line end"));
+            }
         }
         if let Some(last) = self.lines.last_mut().filter(|line| !line.expose().ends_with(b"\n")) {
             last.expose_mut().push(b'\n');
@@ -199,6 +206,9 @@ impl UsersEdit {
             let password = self.password_field(forms)?;
             let line = format!("{name}:{}::::{home}:\n", password.expose());
             return Ok(vec![Secret::new(line.into_bytes())]);
+        }
+        if forms.iter().any(|form| form.expose().contains(['\n', '\r'])) {
+            return Err(ServeError::unusable("the form of the password contains a line end"));
         }
         let line = |form: &Secret<String>| Secret::new(format!("{name}:{}\n", form.expose()).into_bytes());
         Ok(forms.iter().map(line).collect())

@@ -9,9 +9,9 @@ use std::{fs, io};
 use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
 
+use super::maildrop_path::MaildropPath;
 use super::{NameRule, Profile, Table, TableError, User, UserName, Users, UsersFormat};
 use crate::error::ServeError;
-use crate::maildrop_path::MaildropPath;
 
 /// A users file that can be reloaded while it is in use. See the [front page](crate#the-users-file) for its format.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! What stands behind the colon of a line of the users file.
 
+pub(super) mod scheme;
+
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -10,8 +12,8 @@ use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Keys, KeysError};
 
 use super::hash::Hashed;
-use super::user::parse_home;
-use super::{NameRule, UserName, scheme};
+use super::home::parse_home;
+use super::{NameRule, UserName};
 use crate::written::parse_network;
 
 /// One form of one user: something that proves who he is, or a setting of his.

@@ -1,8 +1,8 @@
 //! Lines of a passwd-file of Dovecot: `user:password:uid:gid:gecos:home:shell:extra fields`.
 
-use super::form::{Form, parse_nets};
-use super::user::{User, parse_home};
-use super::{NameRule, UserName, scheme};
+use super::form::{Form, parse_nets, scheme};
+use super::home::parse_home;
+use super::{NameRule, User, UserName};
 
 /// What a line says.
 pub(super) struct Line {
@@ -59,7 +59,9 @@ impl Line {
     fn home(&mut self, home: &[u8]) {
         match parse_home(home) {
             Ok(home) => self.user.home = Some(home),
-            Err(why) => self.remarks.push(why),
+            Err(_) => self
+                .remarks
+                .push("the home directory is not an absolute path without .., so it has no effect"),
         }
     }
 

@@ -158,7 +158,13 @@ impl Rows {
         if line.starts_with(b":") {
             return Err("the name is missing");
         }
+        const CAPITALS: &str = "Dovecot, unless told otherwise, makes names lower-case before it looks for them, so it \
+            does not find this one; --fold-names does the same here";
+
         let line = passwd_file::parse_line(line, names)?;
+        if line.name.as_str().chars().any(char::is_uppercase) {
+            self.remarks.push(TableError { line: number, what: CAPITALS });
+        }
         if self.users.contains_key(&line.name) {
             return Err("this user is in the file already, perhaps in other letters");
         }

@@ -3,9 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use pop3_certificates::Fingerprint;
@@ -190,20 +188,6 @@ impl User {
             return None;
         }
         self.plain.as_ref()?.prepared.as_ref()
-    }
-}
-
-/// Parses the path of a home directory.
-///
-/// # Errors
-/// When it is not absolute, or goes up.
-pub(crate) fn parse_home(octets: &[u8]) -> Result<PathBuf, &'static str> {
-    let path = Path::new(OsStr::from_bytes(octets));
-    let goes_up = path.components().any(|component| component == Component::ParentDir);
-    if path.is_absolute() && !goes_up && !octets.contains(&0) {
-        Ok(path.to_owned())
-    } else {
-        Err("the home directory is not an absolute path without .., so it has no effect")
     }
 }
 

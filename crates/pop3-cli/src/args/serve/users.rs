@@ -11,9 +11,10 @@ use crate::exit::Failure;
 #[derive(Debug, Args)]
 pub(crate) struct Users {
     /// The users file, as written by pop3 user and pop3 passwd: lines of the form NAME:{PLAIN}PASSWORD,
-    /// NAME:HASH, NAME:SCRAM-KEYS and others; reloaded at SIGHUP
-    #[arg(id = "users", long, value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// NAME:HASH, NAME:SCRAM-KEYS and others; reloaded at SIGHUP; without it, everybody whom --check-command
+    /// and the like approve is a user
+    #[arg(id = "users", long, value_name = "FILE", required_unless_present_any = CHECKS)]
+    pub(crate) file: Option<PathBuf>,
     /// The format of the users file
     #[arg(id = "users_format", long = "users-format", value_name = "FORMAT", default_value = "pop3", value_parser = named(USERS_FORMATS))]
     pub(crate) format: UsersFormat,
@@ -29,6 +30,9 @@ pub(crate) struct Users {
     #[arg(long, value_name = "PATH", default_value = "{user}")]
     pub(crate) maildrop_path: MaildropPath,
 }
+
+/// The options without one of which there must be a users file.
+const CHECKS: [&str; 4] = ["check_command", "check_socket", "token_command", "token_socket"];
 
 /// The formats of users files.
 pub(crate) const USERS_FORMATS: &[(&str, UsersFormat, &str)] = &[

@@ -56,6 +56,10 @@ fn other_lines_stay_as_they_are() {
     assert!(pop3(&|edit| edit.add(&name("alice"), &new, None)).is_err());
     assert!(pop3(&|edit| edit.remove(&name("carol"))).is_err());
     assert!(pop3(&|edit| edit.set_password(&name("carol"), &new)).is_err());
+    for home in ["home", "/../x", "/a:b", "/a\nroot:{PLAIN}x"] {
+        assert!(pop3(&|edit| edit.add(&name("carol"), &new, Some(home))).is_err(), "{home}");
+    }
+    assert!(pop3(&|edit| edit.add(&name("carol"), &[form("{PLAIN}x\nroot:{PLAIN}x")], None)).is_err());
     // What would not be readable is not saved.
     assert!(pop3(&|edit| edit.add(&name("carol"), &[form("x")], None)).is_err());
 }
@@ -72,7 +76,7 @@ fn a_passwd_file_is_edited_in_its_format() {
     for user in ["alice", "bob"] {
         let text = edit(&|edit| edit.set_password(&name(user), &keys)).unwrap();
         assert!(text.contains(&format!("{user}:{{SCRAM-SHA-256}}4096,")), "{text}");
-        assert_eq!(text.contains(":5:6:g:/home/a:/bin/sh:allow_nets=::1\r\n"), true, "{text}");
+        assert!(text.contains(":5:6:g:/home/a:/bin/sh:allow_nets=::1\r\n"), "{text}");
         assert_eq!(text.lines().count(), 3);
         let table = Table::parse_with(text.as_bytes(), UsersFormat::PasswdFile, NameRule::new()).unwrap();
         assert!(table.verify(user.as_bytes(), b"secret").is_some(), "{text}");

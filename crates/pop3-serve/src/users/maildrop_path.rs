@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 use std::path::{Path, PathBuf};
 
-use crate::users::UserName;
+use super::UserName;
 
 /// Where the maildrop of a user is, below the directory of all maildrops: a relative path with placeholders, such as
 /// `{domain}/{local}/Maildir`. Default: `{user}`.

@@ -6,9 +6,9 @@ mod tests;
 use pop3_proto::Secret;
 use pop3_sasl::scram::Hash;
 
-use super::encoding;
-use super::form::{Form, Plain, parse_keys};
-use super::hash::{Digest, Hashed};
+use super::{Form, Plain, parse_keys};
+use crate::users::encoding;
+use crate::users::hash::{Digest, Hashed};
 
 /// How the text after a scheme is read.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ pub fn password_schemes() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// What is wrong with it, which holds no part of it.
-pub(super) fn parse(scheme: &str, text: &[u8]) -> Result<Form, &'static str> {
+pub(in crate::users) fn parse(scheme: &str, text: &[u8]) -> Result<Form, &'static str> {
     const UNKNOWN: &str = "the scheme in braces is not supported; docs/users.md lists those that are";
 
     let (name, encoding) = match scheme.split_once('.') {
@@ -110,7 +110,7 @@ pub(super) fn parse(scheme: &str, text: &[u8]) -> Result<Form, &'static str> {
 }
 
 /// Parses what begins with `$`.
-pub(super) fn parse_crypt(text: &[u8]) -> Result<Form, &'static str> {
+pub(in crate::users) fn parse_crypt(text: &[u8]) -> Result<Form, &'static str> {
     let text = as_text(text)?;
     if !text.starts_with('$') {
         return Err("hashes of DES-crypt, and what does not begin with $, are not supported");
