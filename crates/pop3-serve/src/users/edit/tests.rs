@@ -131,3 +131,19 @@ fn editors_wait_for_each_other() {
     });
     assert_eq!(Table::parse(&fs::read(&path).unwrap()).unwrap().len(), 32);
 }
+
+#[test]
+fn what_can_not_be_written_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users");
+    fs::write(&path, "alice:{PLAIN}x\n").unwrap();
+    let mut edit = UsersEdit::open(&path, UsersFormat::Pop3, NameRule::new()).unwrap();
+    edit.remove(&name("alice")).unwrap();
+    // A directory cannot be replaced by a file.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let error = edit.save().unwrap_err().to_string();
+    assert!(error.contains("is unchanged"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert!(UsersEdit::open(&folder.path().join("none"), UsersFormat::Pop3, NameRule::new()).is_err());
+}

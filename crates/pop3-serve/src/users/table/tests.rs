@@ -131,6 +131,18 @@ fn every_name_costs_as_many_hashes() {
     }
 }
 
+#[test]
+fn locked_names_of_a_passwd_file_cost_as_many_hashes() {
+    let text = "hashed:{SSHA}HO+jYPWWpGInMs2lHuA8NgtLJqRdW6vQ\nlocked:!x:::::\nempty::::::\n\
+        away:{PLAIN}x::::::nologin\nplain:{PLAIN}x\n";
+    let table = Table::parse_with(text.as_bytes(), UsersFormat::PasswdFile, NameRule::new()).unwrap();
+    for name in ["hashed", "locked", "empty", "away", "plain", "nobody"] {
+        CHECKED.set(0);
+        assert!(table.verify(name.as_bytes(), b"wrong").is_none(), "{name}");
+        assert_eq!(CHECKED.get(), 1, "{name}");
+    }
+}
+
 /// Hashes that other programs made of `tanstaaf`: Python's hashlib, in the form of PHC strings.
 #[test]
 fn hashes_of_other_programs() {
