@@ -99,7 +99,7 @@ const fn chosen_by_server<'b>(entry: &ReplyItem<'b>) -> &'b [u8] {
         ReplyItem::Capability(
             Capability::Sasl(text) | Capability::Implementation(text) | Capability::Other(text),
         ) => text,
-        _ => b"",
+        ReplyItem::Drop(_) | ReplyItem::Last(_) | ReplyItem::Scan(_) | ReplyItem::Capability(_) | _ => b"",
     }
 }
 
