@@ -30,6 +30,8 @@ pub enum ServeErrorKind {
     System,
     /// The server cannot listen on an address, or a listener has failed.
     Network,
+    /// The process lacks the privilege to listen on an address, usually because its port is below 1024.
+    Privilege,
 }
 
 impl ServeError {
