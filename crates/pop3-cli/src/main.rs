@@ -10,8 +10,10 @@ mod bench;
 mod check;
 mod conformance;
 mod demo;
+mod dialogue;
 mod exit;
 mod fetch;
+mod generate;
 mod interrupt;
 mod lint;
 mod logging;
@@ -20,22 +22,22 @@ mod password;
 mod progress;
 mod serve;
 mod tell;
+mod usage;
 
 #[cfg(not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")))]
 compile_error!("the program needs a runtime: one of the features tokio, async-std, smol and threads");
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::{Cli, Command};
+use crate::args::Command;
 use crate::exit::{Exit, Failure};
 use crate::tell::tell;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let words: Vec<_> = std::env::args_os().collect();
+    let cli = match args::read(words.clone()) {
         Ok(cli) => cli,
-        Err(error) => return report_usage(&error).into(),
+        Err(error) => return usage::report(&error, &words).into(),
     };
     match run(&cli.command) {
         Ok(exit) => exit.into(),
@@ -57,24 +59,6 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Conformance(options) => conformance::run(options),
         Command::Demo(options) => demo::run(options),
         Command::Lint(options) => lint::run(options),
+        Command::Generate(options) => generate::run(options),
     }
-}
-
-/// The command line was not understood: one line from the parser's report, or the help that was
-/// asked for.
-fn report_usage(error: &clap::Error) -> Exit {
-    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
-
-    let kind = error.kind();
-    if matches!(kind, DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-        // Nothing can be said when the help can't be written.
-        let _ = error.print();
-        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-    }
-    let text = error.render().to_string();
-    let first = text.split("\n\n").next().unwrap_or_default();
-    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    tell(Failure::usage(format!("{line} (see pop3 --help)")));
-    Exit::Usage
 }
