@@ -6,11 +6,11 @@ use pop3_driver::{LoginMethod, Transport};
 
 use crate::args::Account;
 use crate::tell::tell;
-use crate::{interrupt, password};
+use crate::{dialogue, interrupt, password};
 
 /// The settings that the options stand for. The switch that a signal throws is among them, if somebody watches for
-/// signals by now.
-pub(crate) fn settings(account: &Account) -> Settings {
+/// signals by now. If `verbose`, the dialogue is shown.
+pub(crate) fn settings(account: &Account, verbose: bool) -> Settings {
     let token = account.token_command.as_ref().map(|line| password::command(line));
     Settings::new()
         .with_tls(account.tls)
@@ -27,6 +27,8 @@ pub(crate) fn settings(account: &Account) -> Settings {
         .with_initial_response(account.initial_response)
         .with_timeout(account.timeout)
         .with_min_rate(account.min_rate)
+        .with_raw_password(account.raw_password)
+        .with_tracer(verbose.then(dialogue::on_stderr))
         .with_stop(interrupt::stop())
         .with_naming(NAMING)
 }

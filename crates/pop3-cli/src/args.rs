@@ -1,8 +1,12 @@
 //! The command line.
 
+mod account;
 #[cfg(feature = "tokio")]
 mod bench;
 mod conformance;
+mod fetch;
+mod generate;
+mod help;
 mod named;
 mod passwd;
 mod serve;
@@ -10,26 +14,28 @@ mod store;
 mod user;
 
 use core::time::Duration;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
-use pop3_connect::{Fingerprint, Rate, TlsMode, Url, Way};
-use pop3_fetch::{RecognisedBy, Target};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use pop3_lint::Severity;
 use pop3_serve::log::Format;
 use tracing::level_filters::LevelFilter;
 
+pub(crate) use account::Account;
 #[cfg(feature = "tokio")]
 pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
+pub(crate) use fetch::{Check, Fetch};
+pub(crate) use generate::Generate;
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::Serve;
 pub(crate) use store::{Import, Store, StoreCommand};
 pub(crate) use user::{Action, Change, File, User};
 
+#[cfg(feature = "tokio")]
+use self::account::read_url;
 use self::named::named;
-use crate::exit::Failure;
 
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
@@ -47,7 +53,6 @@ Exit codes:
 /// Serve and fetch mail with POP3.
 #[derive(Debug, Parser)]
 #[command(name = "pop3", version, after_help = EXIT_CODES, propagate_version = true)]
-#[command(disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -76,6 +81,21 @@ pub(crate) enum Command {
     Passwd(Passwd),
     /// Edit the users file: add users, change passwords, remove users, list them
     User(User),
+    /// Write the manual pages and the completions for shells into a directory such as /usr/local/share
+    Generate(Generate),
+}
+
+/// The command line as it is defined: the options with their help, in groups, and with examples.
+pub(crate) fn definition() -> clap::Command {
+    help::arrange(Cli::command())
+}
+
+/// Reads a command line. The first argument is the name of the program.
+///
+/// # Errors
+/// When it is not understood, or asks for help or the version.
+pub(crate) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&definition().try_get_matches_from(line)?)
 }
 
 /// What is logged to standard error, and how.
@@ -87,131 +107,6 @@ pub(crate) struct Log {
     /// The format of a log line
     #[arg(long = "log-format", value_name = "FORMAT", default_value = "text", value_parser = named(LOG_FORMATS))]
     pub(crate) format: Format,
-}
-
-/// How to reach a server and log in: the options that `fetch` and `check` share.
-#[derive(Debug, Args)]
-pub(crate) struct Account {
-    /// pop3://user@host:port, pop3s://... or pop://user;AUTH=...@host (RFC 2384); write @ in the user's
-    /// name as %40; the host may be an internationalized name
-    // A text and not a `Url`: the parser's error would repeat a password that is wrongly in it.
-    // An option, as `conformance` can do without.
-    #[arg(value_name = "URL", required = true)]
-    url: Option<String>,
-    /// Read the password from the first line of this file
-    #[arg(long, value_name = "F", conflicts_with = "password_command")]
-    pub(crate) password_file: Option<PathBuf>,
-    /// Read the password from the first line that this shell command prints
-    #[arg(long, value_name = "CMD")]
-    pub(crate) password_command: Option<String>,
-    /// How TLS begins [default: implicit for pop3s and pops; starttls for pop3 and pop, or off if the
-    /// server is on this machine]
-    #[arg(long, value_name = "HOW", value_parser = named(TLS))]
-    pub(crate) tls: Option<TlsMode>,
-    /// Also trust the certificates in this file: authorities, and certificates of individual servers
-    #[arg(long, value_name = "PEM")]
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Trust only the certificate with this fingerprint, whatever its names, dates and issuer: sha256: and
-    /// 64 hexadecimal digits, as shown by check; may be repeated
-    #[arg(long, value_name = "HASH")]
-    pub(crate) tls_fingerprint: Vec<Fingerprint>,
-    /// Read an OAuth 2.0 token for OAUTHBEARER or XOAUTH2 from the first line that this shell command
-    /// prints
-    #[arg(long, value_name = "CMD", conflicts_with_all = ["password_file", "password_command"])]
-    pub(crate) token_command: Option<String>,
-    /// Present this certificate, with its chain, in the TLS handshake; with EXTERNAL it is the login
-    #[arg(long, value_name = "PEM", requires = "client_key")]
-    pub(crate) client_cert: Option<PathBuf>,
-    /// The private key of the certificate, in PEM
-    #[arg(long, value_name = "PEM", requires = "client_cert")]
-    pub(crate) client_key: Option<PathBuf>,
-    /// How to log in: auto, user (USER and PASS), apop, or a SASL mechanism: plain, login, cram-md5,
-    /// scram-sha-1, scram-sha-256, scram-sha-512 (each scram also with -plus), external, anonymous,
-    /// xoauth2, oauthbearer; auto uses the mechanism in the URL, or else the strongest that both sides
-    /// support
-    #[arg(long, value_name = "HOW", default_value = "auto")]
-    pub(crate) auth: Way,
-    /// Log in only with a mechanism that is bound to the TLS connection (SCRAM-...-PLUS)
-    #[arg(long)]
-    pub(crate) require_binding: bool,
-    /// Ask for UTF8 mode before the login if the server supports it
-    #[arg(long)]
-    pub(crate) utf8: bool,
-    /// End the session at the server's first violation of the protocol
-    #[arg(long)]
-    pub(crate) strict: bool,
-    /// Do not send CAPA, for old servers that close the connection when they receive it
-    #[arg(long)]
-    pub(crate) no_capa: bool,
-    /// Send the password or token on the AUTH line, which saves a round trip; some servers refuse it
-    #[arg(long)]
-    pub(crate) initial_response: bool,
-    /// Give up if connecting or the first line of a reply takes longer than this, or if a listing or a
-    /// message stalls for longer
-    #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
-    pub(crate) timeout: Duration,
-    /// Give up if fewer octets of a listing or a message arrive in a minute, or in SECS seconds; 0 accepts
-    /// any rate [default: 1000 in a minute, or in the time of --timeout if that is longer]
-    #[arg(long, value_name = "N[/SECS]")]
-    pub(crate) min_rate: Option<Rate>,
-    /// The runtime of the connection, if the program was built with more than one
-    #[arg(long, default_value = RUNTIMES[0].0, value_parser = named(RUNTIMES))]
-    pub(crate) runtime: Runtime,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
-pub(crate) struct Fetch {
-    #[command(flatten)]
-    pub(crate) account: Account,
-    /// Where to store the mail: maildir:DIR, mbox:FILE, dir:DIR (one file per message, octet for octet), or
-    /// - for standard output
-    #[arg(long, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(Target::parse))]
-    pub(crate) to: Target,
-    /// Delete messages from the server after they are stored safely
-    #[arg(long)]
-    pub(crate) delete: bool,
-    /// Skip messages larger than this
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) max_size: Option<u64>,
-    /// Fetch at most N new messages
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u64>,
-    /// Also fetch messages that were fetched before
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// The file that records what was fetched [default: one for this account and target in
-    /// $XDG_STATE_HOME/pop3 or ~/.local/state/pop3]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) state: Option<PathBuf>,
-    /// How long to remember messages that the server no longer lists, in case they come back
-    #[arg(long, value_name = "DAYS", default_value_t = 90)]
-    pub(crate) forget_after: u32,
-    /// How to recognise messages in later runs: by the server's unique-ids (UIDL), or by their content,
-    /// which is fetched each time. By default, the first run of an account decides. After a change,
-    /// messages that are still on the server are fetched once more
-    #[arg(long, value_name = "HOW", value_parser = named(TRAITS))]
-    pub(crate) recognise_by: Option<RecognisedBy>,
-    /// Send one command at a time
-    #[arg(long)]
-    pub(crate) no_pipelining: bool,
-    /// Print a summary as JSON to standard output (to standard error with --to -), also with --quiet and
-    /// after errors
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print only errors; messages skipped on purpose are not errors
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
-pub(crate) struct Check {
-    #[command(flatten)]
-    pub(crate) account: Account,
-    /// Print the report as one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -275,12 +170,6 @@ const RUNTIMES: &[(&str, Runtime, &str)] = &[
     runtime!("std", Threads, "Threads and blocking sockets"),
 ];
 
-const TLS: &[(&str, TlsMode, &str)] = &[
-    ("implicit", TlsMode::Implicit, "TLS from the start of the connection"),
-    ("starttls", TlsMode::StartTls, "TLS with STLS, required before anything else"),
-    ("off", TlsMode::Off, "No TLS"),
-];
-
 const LOG_LEVELS: &[(&str, LevelFilter, &str)] = &[
     ("off", LevelFilter::OFF, ""),
     ("error", LevelFilter::ERROR, ""),
@@ -297,26 +186,6 @@ const LINT_LEVELS: &[(&str, Severity, &str)] = &[
     ("should", Severity::Should, "Also what an RFC recommends"),
     ("practice", Severity::Practice, "Also what is allowed but causes problems in practice"),
 ];
-
-const TRAITS: &[(&str, RecognisedBy, &str)] =
-    &[("unique-ids", RecognisedBy::UniqueIds, ""), ("content", RecognisedBy::Content, "")];
-
-impl Account {
-    /// The URL, read.
-    ///
-    /// # Errors
-    /// When it is none; the message does not repeat it, as it may hold a password.
-    pub(crate) fn url(&self) -> Result<Url, Failure> {
-        read_url(self.url.as_deref().ok_or_else(|| Failure::usage("no URL was given"))?)
-    }
-}
-
-/// Reads a URL. The message of an error does not repeat it.
-fn read_url(url: &str) -> Result<Url, Failure> {
-    let bad = |error: &dyn core::error::Error| Failure::usage(format!("bad URL: {error}"));
-    let url = pop3_url::idn::to_ascii(url).map_err(|error| bad(&error))?;
-    Url::parse(&url).map_err(|error| bad(&error))
-}
 
 /// Reads a time: seconds, or a number with a unit.
 fn seconds(text: &str) -> Result<Duration, &'static str> {
@@ -337,32 +206,11 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-
-    fn fetch(line: &[&str]) -> Result<Fetch, clap::Error> {
-        let Command::Fetch(fetch) = Cli::try_parse_from([&["pop3", "fetch"], line].concat())?.command else {
-            panic!("not fetch");
-        };
-        Ok(*fetch)
-    }
 
     #[test]
     fn the_definitions_agree_with_each_other() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn targets() {
-        let to = |target| fetch(&["pop3://h", "--to", target]).map(|fetch| fetch.to).ok();
-        assert_eq!(to("-"), Some(Target::Stdout));
-        assert_eq!(to("dir:/a b"), Some(Target::Dir("/a b".into())));
-        assert_eq!(to("maildir:x"), Some(Target::Maildir("x".into())));
-        assert_eq!(to("mbox:x:y"), Some(Target::Mbox("x:y".into())));
-        for bad in ["", "x", "dir:", "mh:x", "DIR:x"] {
-            assert_eq!(to(bad), None, "{bad}");
-        }
+        definition().debug_assert();
     }
 
     #[test]
@@ -373,11 +221,5 @@ mod tests {
         for bad in ["", "0", "0m", "m", "-1", "1.5", "1w", "1 m", "10ms", "4294967295m", "1\u{e9}"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_url_that_is_refused_is_not_repeated() {
-        let fetch = fetch(&["pop3://alice:tanstaaf@h", "--to", "-"]).unwrap();
-        assert!(!fetch.account.url().unwrap_err().to_string().contains("tanstaaf"));
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn run(options: &Bench) -> Result<Exit, Failure> {
     if options.account.runtime.connect != ClientRuntime::Tokio {
         return Err(Failure::usage("bench creates its load with tokio; leave --runtime out"));
     }
-    let bench = pop3_bench::Bench::new(&account::settings(&options.account), &options.accounts()?)?;
+    let bench = pop3_bench::Bench::new(&account::settings(&options.account, false), &options.accounts()?)?;
     let report = bench.run(&options.plan()).map_err(|error| failure(&error))?;
     let text = if options.json { report.json() + "\n" } else { report.to_string() };
     print(&text);

@@ -8,7 +8,7 @@ use crate::tell::{print, tell};
 /// Checks.
 pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
     let account = &options.account;
-    let check = pop3_check::Check::new(&account::settings(account), &account.url()?)?;
+    let check = pop3_check::Check::new(&account::settings(account, options.verbose), &account.url()?)?;
     let report = check.run(account.runtime.connect);
     if let Some(warning) = &report.warning {
         tell(format_args!("pop3: warning: {warning}"));

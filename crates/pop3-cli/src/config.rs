@@ -16,10 +16,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, FromArgMatches as _};
 use pop3_text::Printable;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, definition};
 
 pub(crate) use print::annotated;
 
@@ -103,6 +103,11 @@ impl CommandLine {
         Self(line.into_iter().collect())
     }
 
+    /// The words, of which the first is the name of the program.
+    pub(crate) fn words(&self) -> &[OsString] {
+        &self.0
+    }
+
     /// Reads the options, and the file if one is named.
     ///
     /// # Errors
@@ -110,7 +115,7 @@ impl CommandLine {
     pub(crate) fn read(&self) -> Result<Given, Refused> {
         let (line, off) = without_switches(&self.0);
         // The first look only finds the file, and which options the file can't change.
-        let seen = Cli::command().ignore_errors(true).try_get_matches_from(&line)?;
+        let seen = definition().ignore_errors(true).try_get_matches_from(&line)?;
         let Some((SERVE, seen)) = seen.subcommand() else { return given(&line, Settings::default()) };
         if is_set(seen, "print_config") {
             // It needs no other option.
@@ -130,7 +135,7 @@ impl CommandLine {
 
 /// Reads options that are complete.
 fn given(line: &[OsString], settings: Settings) -> Result<Given, Refused> {
-    let mut matches = Cli::command().try_get_matches_from(line)?;
+    let mut matches = definition().try_get_matches_from(line)?;
     let mut values = BTreeMap::new();
     if let Some((SERVE, seen)) = matches.subcommand() {
         for (long, id) in options() {
@@ -170,7 +175,7 @@ impl Settings {
 
 /// The command, whose options the file has.
 fn serve() -> clap::Command {
-    let mut cli = Cli::command();
+    let mut cli = definition();
     cli.build();
     // It is there: the tests read each of its options.
     cli.find_subcommand(SERVE).cloned().unwrap_or_default()

@@ -108,10 +108,22 @@ impl From<pop3_connect::ConnectError> for Failure {
 impl From<pop3_serve::ServeError> for Failure {
     fn from(error: pop3_serve::ServeError) -> Self {
         use pop3_serve::ServeErrorKind;
-        let exit = if error.kind() == ServeErrorKind::Network { Exit::Connect } else { Exit::Usage };
-        Self::new(exit, error.to_string())
+        match error.kind() {
+            ServeErrorKind::Network => Self::new(Exit::Connect, error.to_string()),
+            ServeErrorKind::Privilege => Self::new(Exit::Connect, format!("{error}; {PRIVILEGE}")),
+            ServeErrorKind::Unusable
+            | ServeErrorKind::NotMade
+            | ServeErrorKind::Unsupported(_)
+            | ServeErrorKind::System
+            | _ => Self::usage(error.to_string()),
+        }
     }
 }
+
+/// What to do where a port is for the privileged only.
+const PRIVILEGE: &str = "ports below 1024 need a privilege: let systemd listen for the program (pop3-serve.socket), \
+    give it the capability (setcap cap_net_bind_service=+ep on the program's file), or choose another port and \
+    forward this one to it";
 
 #[cfg(test)]
 mod tests {

@@ -78,7 +78,7 @@ fn fetch(
     }
     let account = &options.account;
     let url = account.url()?;
-    let settings = account::settings(account);
+    let settings = account::settings(account, options.verbose);
     let dial = Dial::new(&settings, &url)?;
     let login = Login::new(&settings, &url, dial.place())?
         .ok_or_else(|| Failure::usage("the URL contains no user name; write pop3://user@host"))?;
@@ -98,7 +98,7 @@ fn fetch(
         dial = dial.with_pipelining(false);
     }
     dial = dial.with_stop(stop);
-    let mut fetch = fetch.on_event(Progress::new(options.quiet).listener());
+    let mut fetch = fetch.on_event(Progress::new(options.quiet, options.verbose).listener());
     let fetched = dial
         .run(account.runtime.connect, Fetcher { fetch: &mut fetch, login })
         .map_err(|error| Failure::from(dial.explain(&error)));

@@ -11,8 +11,10 @@ mod check;
 mod config;
 mod conformance;
 mod demo;
+mod dialogue;
 mod exit;
 mod fetch;
+mod generate;
 mod interrupt;
 mod lint;
 mod logging;
@@ -22,6 +24,7 @@ mod progress;
 mod serve;
 mod store;
 mod tell;
+mod usage;
 mod user;
 
 #[cfg(not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")))]
@@ -31,7 +34,7 @@ use std::process::ExitCode;
 
 use crate::args::Command;
 use crate::config::{CommandLine, Given, Refused, Settings};
-use crate::exit::{Exit, Failure, first_line};
+use crate::exit::{Exit, Failure};
 use crate::tell::{hand_out, tell};
 
 fn main() -> ExitCode {
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
     let ended = match line.read() {
         Ok(Given::Run(command, settings)) => run(&command, line, settings),
         Ok(Given::PrintConfig) => hand_out(&config::annotated()).map(|()| Exit::Done),
-        Err(Refused::CommandLine(error)) => return report_usage(&error).into(),
+        Err(Refused::CommandLine(error)) => return usage::report(&error, line.words()).into(),
         Err(Refused::File(mistakes)) => {
             mistakes.iter().for_each(tell);
             return Exit::Usage.into();
@@ -67,20 +70,6 @@ fn run(command: &Command, line: CommandLine, settings: Settings) -> Result<Exit,
         Command::Conformance(options) => conformance::run(options),
         Command::Demo(options) => demo::run(options),
         Command::Lint(options) => lint::run(options),
+        Command::Generate(options) => generate::run(options),
     }
-}
-
-/// The command line was not understood: one line from the parser's report, or the help that was
-/// asked for.
-fn report_usage(error: &clap::Error) -> Exit {
-    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
-
-    let kind = error.kind();
-    if matches!(kind, DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-        // Nothing can be said when the help can't be written.
-        let _ = error.print();
-        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-    }
-    tell(Failure::usage(format!("{} (see pop3 --help)", first_line(error))));
-    Exit::Usage
 }

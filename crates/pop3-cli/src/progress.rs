@@ -13,6 +13,8 @@ use crate::tell::tell;
 #[derive(Debug)]
 pub(crate) struct Progress {
     quiet: bool,
+    /// Whether there is a bar on a terminal.
+    has_bar: bool,
     /// It is hidden where nobody sees it.
     bar: ProgressBar,
     messages: usize,
@@ -22,9 +24,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Shows nothing yet. If `quiet`, there is no bar, and only what went wrong is told.
-    pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, bar: ProgressBar::hidden(), messages: 0, done: 0, _on_stop: None }
+    /// Shows nothing yet. If `quiet`, there is no bar, and only what went wrong is told. If `verbose`, the dialogue
+    /// is shown in the place of a bar.
+    pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
+        Self {
+            quiet,
+            has_bar: !quiet && !verbose,
+            bar: ProgressBar::hidden(),
+            messages: 0,
+            done: 0,
+            _on_stop: None,
+        }
     }
 
     /// Shows what it is told of.
@@ -47,7 +57,7 @@ impl Progress {
 
     /// `octets` is what the server says all `messages` have.
     fn begin(&mut self, messages: usize, octets: u64) {
-        let shown = !self.quiet && messages > 0 && io::stderr().is_terminal();
+        let shown = self.has_bar && messages > 0 && io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(octets), target);
         let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}";
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn messages_are_counted_anew_in_each_run() {
-        let mut progress = Progress::new(true);
+        let mut progress = Progress::new(true, false);
         for (messages, done) in [(4, 3), (2, 0)] {
             progress.hear(FetchEvent::Planned { messages, octets: 100 });
             (0..done).for_each(|_| progress.one_more());

@@ -92,6 +92,11 @@ fn usage_errors_are_one_line_and_exit_2() {
     assert_refused(&run(&["fetch", "pop3://h", "--to", "-", "--timeout", "0"]), "at least 1");
     assert_refused(&run(&["fetch", "pop3://h", "--to", "-", "--tls", "maybe"]), "maybe");
     assert_refused(&run(&["frobnicate"]), "frobnicate");
+    assert_refused(
+        &run(&["serve", "--listen-tsl", "x"]),
+        "did you mean --listen-tls? (see pop3 serve --help)",
+    );
+    assert_refused(&run(&["fetch", "pop3://h", "--to", "-", "--max-size", "10X"]), "10M");
     assert_refused(&run(&["check"]), "URL");
     assert_refused(&run(&["serve", "--maildrops", "d", "--users", "u", "--tls-cert", "c"]), "--tls-key");
     let output = run(&["serve", "--\x1b[31mred\x07"]);
@@ -104,11 +109,18 @@ fn help_and_version_are_no_errors() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    for word in ["serve", "fetch", "check", "conformance", "demo", "lint", "passwd", "Exit codes"] {
+    for word in ["serve", "fetch", "check", "conformance", "demo", "lint", "passwd", "generate", "Exit codes"]
+    {
         assert!(help.contains(word), "{help}");
     }
-    for command in ["serve", "fetch", "check", "conformance", "demo", "lint", "passwd"] {
-        assert_eq!(run(&[command, "--help"]).status.code(), Some(0), "{command}");
+    for command in ["serve", "fetch", "check", "conformance", "demo", "lint", "passwd", "generate"] {
+        let help = run(&[command, "--help"]);
+        assert_eq!(help.status.code(), Some(0), "{command}");
+        assert_eq!(run(&["help", command]).stdout, help.stdout, "{command}");
+    }
+    let help = String::from_utf8(run(&["help", "fetch"]).stdout).unwrap();
+    for part in ["\nTLS:\n", "\nLogin:\n", "\nExamples:\n  pop3 fetch pop3s://", "\nExit codes:\n"] {
+        assert!(help.contains(part), "{part} in {help}");
     }
     let version = run(&["--version"]);
     assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!("pop3 ", env!("CARGO_PKG_VERSION"), "\n"));

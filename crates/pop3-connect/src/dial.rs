@@ -91,6 +91,7 @@ impl Dial {
         let rate = settings.min_rate.unwrap_or_else(|| Rate::patient_for(settings.timeout));
         let mut config = ClientConfig::default();
         config.strict = settings.strict;
+        config.raw_credentials = settings.raw_password;
         config.reply_timeout = settings.timeout;
         config.quit_timeout = settings.timeout;
         config.min_octets = rate.octets;
@@ -101,6 +102,7 @@ impl Dial {
             .with_capabilities(settings.capabilities)
             .with_initial_response(settings.initial_response);
         options.stop.clone_from(&settings.stop);
+        options.tracer.clone_from(&settings.tracer);
         let (kind, naming) = (CredentialKind::default(), settings.naming);
         Ok(Self { place, hosts, port: url.port(), security, options, kind, naming })
     }

@@ -1,7 +1,7 @@
 //! What an error of the client means to people.
 
 use pop3_driver::client::{self, NoLogin, Retry};
-use pop3_proto::client::{Excerpt, ProtocolError};
+use pop3_proto::client::{Excerpt, ProtocolError, SendError};
 use pop3_proto::{Advice, Keyword};
 use pop3_sasl::client::{Denial, ExchangeError};
 use pop3_text::{Printable, reasons};
@@ -146,6 +146,11 @@ impl Dial {
                 ),
             )
             .unoffered(),
+            client::ClientError::Unsendable(SendError::NotAscii) => ConnectError::settings(format!(
+                "{place}: {} ({} sends it as it is)",
+                reasons(error),
+                name("raw_password")
+            )),
             client::ClientError::Argument(_)
             | client::ClientError::Unsendable(_)
             | client::ClientError::Unusable(_) => {

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use pop3_certificates::Fingerprint;
 use pop3_driver::Stop;
+use pop3_driver::client::Tracer;
 
 use crate::naming::{Naming, as_fields};
+use crate::octets::parse_octets;
 use crate::source::Source;
 use crate::way::Way;
 
@@ -51,10 +53,11 @@ impl Rate {
 impl FromStr for Rate {
     type Err = &'static str;
 
-    /// Octets, with a slash and the seconds behind it if it is not a minute: `1000`, `1000/60`.
+    /// Octets as [`parse_octets`] reads them, with a slash and the seconds behind it if it is not a minute: `1000`,
+    /// `10k/60`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (octets, seconds) = text.split_once('/').unwrap_or((text, "60"));
-        match (octets.parse(), seconds.parse::<u32>()) {
+        match (parse_octets(octets), seconds.parse::<u32>()) {
             (Ok(octets), Ok(seconds @ 1..)) => Ok(Self::new(octets, Duration::from_secs(seconds.into()))),
             _ => Err("expected octets per minute, such as 1000, or octets per number of seconds, such as \
                 1000/60"),
@@ -100,6 +103,11 @@ pub struct Settings {
     pub timeout: Duration,
     /// The minimum rate of listings and messages. Default: [`Rate::patient_for`] the timeout.
     pub min_rate: Option<Rate>,
+    /// Whether USER, PASS and APOP send a name or password outside ASCII as it is, even if the server has not announced
+    /// `UTF8 USER`. Default: no.
+    pub raw_password: bool,
+    /// A function that receives the dialogue with the server, without secrets. Default: none.
+    pub tracer: Option<Tracer>,
     /// A switch that aborts connecting, the session, and a command that provides a secret. Default: none.
     pub stop: Option<Stop>,
     /// How messages to people name a setting. Default: `tls=implicit`.
@@ -124,6 +132,8 @@ impl Default for Settings {
             initial_response: false,
             timeout: Duration::from_secs(60),
             min_rate: None,
+            raw_password: false,
+            tracer: None,
             stop: None,
             naming: as_fields,
         }
@@ -165,6 +175,8 @@ impl Settings {
         with_initial_response initial_response: bool,
         with_timeout timeout: Duration,
         with_min_rate min_rate: Option<Rate>,
+        with_raw_password raw_password: bool,
+        with_tracer tracer: Option<Tracer>,
         with_stop stop: Option<Stop>,
     }
 
@@ -197,6 +209,7 @@ mod tests {
         let rate = |octets, seconds| Ok(Rate::new(octets, Duration::from_secs(seconds)));
         assert_eq!("1000".parse(), rate(1000, 60));
         assert_eq!("0".parse(), rate(0, 60));
+        assert_eq!("2k/5".parse(), rate(2048, 5));
         assert_eq!("20/5".parse(), rate(20, 5));
         for bad in ["", "x", "1/", "/1", "1/0", "-1", "1/1/1", "1.5"] {
             assert!(bad.parse::<Rate>().is_err(), "{bad}");

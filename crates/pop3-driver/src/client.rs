@@ -127,6 +127,8 @@ pub struct Client<T> {
     max_octets_expected: Octets,
     /// A quirk that this crate finds is an error.
     strict: bool,
+    /// As [`ClientConfig::raw_credentials`](pop3_proto::client::ClientConfig).
+    raw_credentials: bool,
     /// The client may send CAPA.
     asks_capabilities: bool,
     /// The server did not answer CAPA, so there is no point in asking again before the login.

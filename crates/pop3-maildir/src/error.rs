@@ -15,7 +15,7 @@ pub enum OpenError {
         /// The Maildir.
         path: PathBuf,
     },
-    /// There is no Maildir: the directory or its `new` and `cur` are missing. A server may treat this as an empty
+    /// There is no Maildir: the directory is missing, or has none of `new`, `cur` and `tmp`. A server may treat this as an empty
     /// maildrop, or use [`MaildirConfig::with_create`](crate::MaildirConfig::with_create).
     Missing {
         /// The Maildir.

@@ -13,6 +13,9 @@ use pop3_disk::{Disk, File, FileKind, Folder as Directory, FolderEntry, Open, Sp
 
 use crate::name::MaildirFolder;
 
+/// Where a message is written before it is delivered.
+const TMP: &[u8] = b"tmp";
+
 /// The directory of a Maildir, open: all that an idle session needs of it.
 #[derive(Debug)]
 pub(crate) struct Root {
@@ -45,18 +48,27 @@ impl Root {
 
     /// Opens the directories beneath this directory, whatever its path leads to by now.
     ///
-    /// A Maildir has `new` or `cur`; when one is missing it is made. Without both there is no
-    /// Maildir, unless `create` asks for one.
+    /// A Maildir has one of `new`, `cur` and `tmp`; when `new` or `cur` is missing it is made. Without all three there is
+    /// no Maildir, unless `create` asks for one. An empty directory is none, either: it may be where a disk is not
+    /// mounted, and a client that is told of an empty maildrop may forget what it has fetched.
     pub(crate) fn folders(&self, create: bool) -> io::Result<Folders<'_>> {
         let root = &*self.directory;
         let (new, cur) = (root.open_folder(b"new"), root.open_folder(b"cur"));
         let neither = [&new, &cur].iter().all(|folder| is_missing(folder));
-        if neither && !create {
+        if neither && !create && !is_folder(root.stat(TMP)?) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let new = or_make(new, root, b"new")?;
         let cur = or_make(cur, root, b"cur")?;
         Ok(Folders { root: self, new, cur })
+    }
+
+    /// Makes `tmp` in a Maildir that lacks it: some programs that deliver mail need it. Nothing here does, so that it
+    /// cannot be made is not told.
+    pub(crate) fn complete(&self) {
+        if matches!(self.directory.stat(TMP), Ok(None)) {
+            let _ = make(&*self.directory, TMP);
+        }
     }
 
     /// The state of both folders, without opening them. `None` if one is missing or is no directory.
@@ -280,6 +292,10 @@ fn make(above: &dyn Directory, name: &[u8]) -> io::Result<()> {
         _ => {}
     }
     above.sync()
+}
+
+const fn is_folder(stat: Option<Stat>) -> bool {
+    matches!(stat, Some(Stat { kind: FileKind::Folder, .. }))
 }
 
 fn is_missing<T>(result: &io::Result<T>) -> bool {

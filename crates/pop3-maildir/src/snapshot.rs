@@ -115,6 +115,7 @@ impl Scan {
 
     fn take_from_folders(root: &Root, config: &MaildirConfig, file: sizes::File) -> io::Result<Self> {
         let folders = root.folders(config.create)?;
+        root.complete();
         let settled = settled_before(folders.disk().now(), config.settle_time);
         let devices = folders.state()?.devices();
         let names = Names::read(&folders)?;

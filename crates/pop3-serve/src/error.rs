@@ -32,6 +32,8 @@ pub enum ServeErrorKind {
     Network,
     /// The server is stopping, so its settings cannot be [reloaded](crate::ServerHandle::reload).
     Stopping,
+    /// The process lacks the privilege to listen on an address, usually because its port is below 1024.
+    Privilege,
 }
 
 impl ServeError {

@@ -49,9 +49,7 @@ impl Listeners {
                 let address = listener.local_addr()?;
                 Ok((entrance, listener, address))
             });
-            listener.map_err(|error| {
-                ServeError::new(ServeErrorKind::Network, format!("can't listen on {address}: {error}"))
-            })
+            listener.map_err(|error| cant_listen(address, &error))
         });
         bound.collect::<Result<_, _>>().map(Self)
     }
@@ -208,6 +206,12 @@ fn bind(address: SocketAddr, set: impl FnOnce(&Socket) -> io::Result<()>) -> io:
     Ok(socket.into())
 }
 
+fn cant_listen(address: SocketAddr, error: &io::Error) -> ServeError {
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let kind = if is_denied { ServeErrorKind::Privilege } else { ServeErrorKind::Network };
+    ServeError::new(kind, format!("can't listen on {address}: {error}"))
+}
+
 /// The most connections that the system keeps until they are accepted; it may have a lower limit of its own.
 const BACKLOG: i32 = 1024;
 
@@ -235,6 +239,13 @@ mod tests {
             let found: Vec<_> = ipv6_only(addresses).map(|address| address.to_string()).collect();
             assert_eq!(found, told, "{listeners:?}");
         }
+    }
+
+    #[test]
+    fn a_missing_privilege_is_told_from_a_port_that_is_in_use() {
+        let kind = |error: io::ErrorKind| cant_listen(([127, 0, 0, 1], 110).into(), &error.into()).kind();
+        assert_eq!(kind(io::ErrorKind::PermissionDenied), ServeErrorKind::Privilege);
+        assert_eq!(kind(io::ErrorKind::AddrInUse), ServeErrorKind::Network);
     }
 
     #[test]

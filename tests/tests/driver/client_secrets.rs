@@ -86,6 +86,45 @@ fn secrets_of_exchanges_are_not_traced() {
     }
 }
 
+// SEC-08: whatever the server repeats, at any time, is masked in a trace.
+#[test]
+fn secrets_that_the_server_repeats_are_not_traced() {
+    for mechanism in [None, Some(Mechanism::Plain), Some(Mechanism::ScramSha256)] {
+        let traces = Arc::new(Mutex::new(String::new()));
+        let tracer = Tracer::new({
+            let traces = Arc::clone(&traces);
+            move |trace: Trace<'_>| traces.lock().expect("no panic").push_str(&format!("{trace:?}\n"))
+        });
+        let mut server = sasl_server(ALL, honest);
+        let mut logged_in = false;
+        let wire = Wire::talking("+OK\r\n", move |line| match line {
+            "CAPA" if logged_in => Some(format!("+OK\r\nX-{PASSWORD}\r\nIMPLEMENTATION {PASSWORD}\r\n.\r\n")),
+            "UIDL" => Some(format!("+OK {PASSWORD}\r\n1 {PASSWORD}\r\n2 b\r\n.\r\n")),
+            "STAT" => Some(format!("+OK 2 2 {PASSWORD}\r\n")),
+            "NOOP" => Some(format!("-ERR {PASSWORD} {PASSWORD}\r\n")),
+            _ if line.starts_with("USER") || line.starts_with("PASS") => Some(format!("+OK {PASSWORD}\r\n")),
+            _ => {
+                let reply = server(line);
+                logged_in |= reply.as_ref().is_some_and(|reply| reply.starts_with("+OK") && line != "CAPA");
+                reply
+            }
+        });
+        let mut client = open(&wire, ClientOptions::new().with_tracer(tracer));
+        match mechanism {
+            Some(mechanism) => wait(client.authenticate(mechanism, &fred())).expect("it is right"),
+            None => wait(client.login(USER.as_bytes(), PASSWORD.as_bytes())).expect("it is right"),
+        }
+        wait(client.stat()).expect("STAT");
+        wait(client.uidl()).expect("UIDL");
+        wait(client.noop()).expect_err("NOOP");
+        let traces = traces.lock().expect("no panic");
+        assert!(!traces.contains(PASSWORD), "{traces}");
+        for said in ["text: \"*** ***\"", "Line(\"***\")", "uid: \"b\""] {
+            assert!(traces.contains(said), "{mechanism:?}: {said} in {traces}");
+        }
+    }
+}
+
 // SEC-05: neither the client nor its error shows what could not be sent.
 #[test]
 fn a_secret_that_could_not_be_sent_is_not_shown() {

@@ -12,7 +12,8 @@ where
     };
     let words: Vec<_> = names.iter().map(word).collect();
     PossibleValuesParser::new(words).try_map(move |text| {
-        let found = names.iter().find(|(name, ..)| *name == text);
+        // Only where the option ignores the case do other letters come here.
+        let found = names.iter().find(|(name, ..)| name.eq_ignore_ascii_case(&text));
         found.map(|(_, value, _)| value.clone()).ok_or("expected one of them")
     })
 }

@@ -8,12 +8,12 @@ use std::io::Read as _;
 use std::path::{self, Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, CommandFactory as _};
+use clap::Arg;
 use toml::de::{DeTable, DeValue};
 
 use super::kind::{Kind, is_list};
 use super::{COMMAND_LINE_ONLY, Mistake, Refused, SERVE, exclude, serve};
-use crate::args::Cli;
+use crate::args::definition;
 use crate::exit::first_line;
 
 /// A longer file is not read.
@@ -274,7 +274,7 @@ struct Parser(clap::Command);
 
 impl Parser {
     fn new() -> Self {
-        let mut cli = Cli::command();
+        let mut cli = definition();
         cli.build();
         Self(cli)
     }

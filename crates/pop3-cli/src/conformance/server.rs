@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<ConformanceReport, Failure> {
     let account = &options.account;
     let url = account.url()?;
-    let settings = account::settings(account);
+    let settings = account::settings(account, false);
     let dial = Dial::new(&settings, &url)?;
     let place = dial.place();
     let Some(user) = url.user() else {

@@ -4,31 +4,39 @@ use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_driver::client::{Trace, Tracer};
-use pop3_proto::client::ReplyItem;
-use pop3_text::Printable;
 
-/// What client and server say, as lines for people: `C:` and `S:`. Listings and messages are told in figures, of the
-/// messages that are fetched the first ones only, and secrets are masked. The replies to RETR are told apart by the text that
-/// our own server gives them.
+use crate::dialogue::Lines;
+
+/// The [lines](Lines) of what client and server say. Listings are told in figures, and of the messages that are fetched
+/// only the first ones. The replies to RETR are told apart by the text that our own server gives them.
 ///
 /// `Display` shows what was said so far. All clones are the same dialogue.
 #[derive(Clone, Debug)]
-pub(super) struct Dialogue(Arc<Mutex<Lines>>);
+pub(super) struct Dialogue(Arc<Mutex<Told>>);
 
-#[derive(Debug, Default)]
-struct Lines {
+#[derive(Debug)]
+struct Told {
     lines: Vec<String>,
-    entries: usize,
-    octets: usize,
+    making: Lines,
     shown: usize,
     sent: usize,
     answered: usize,
+    /// What comes belongs to a message that is not shown.
+    hidden: bool,
 }
 
 impl Dialogue {
     /// Nothing was said yet. So many messages are shown as they are fetched.
     pub(super) fn new(shown: usize) -> Self {
-        Self(Arc::new(Mutex::new(Lines { shown, ..Lines::default() })))
+        let making = Lines::new(0);
+        Self(Arc::new(Mutex::new(Told {
+            lines: Vec::new(),
+            making,
+            shown,
+            sent: 0,
+            answered: 0,
+            hidden: false,
+        })))
     }
 
     /// Listens to a client that gets it by [`ClientOptions::with_tracer`](pop3_driver::client::ClientOptions).
@@ -37,7 +45,7 @@ impl Dialogue {
         Tracer::new(move |trace| dialogue.lock().note(trace))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lines> {
+    fn lock(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -48,50 +56,25 @@ impl fmt::Display for Dialogue {
     }
 }
 
-impl Lines {
+impl Told {
     fn note(&mut self, trace: Trace<'_>) {
-        match trace {
-            Trace::Sent(line) => {
-                if line.starts_with("RETR ") {
-                    self.sent += 1;
-                    if self.sent == self.shown + 1 {
-                        self.lines.push("C: ... and so on for all messages".to_owned());
-                    }
-                    if self.sent > self.shown {
-                        return;
-                    }
-                }
-                self.lines.push(format!("C: {line}"));
+        if let Trace::Sent(line) = trace
+            && line.starts_with("RETR ")
+        {
+            self.sent += 1;
+            if self.sent == self.shown + 1 {
+                self.lines.push("C: ... and so on for all messages".to_owned());
             }
-            Trace::Received { positive, text } => {
-                if text.ends_with(b" octets") && !text.contains(&b'(') {
-                    self.answered += 1;
-                }
-                if self.answered <= self.shown || !text.ends_with(b" octets") {
-                    let status = if positive { "+OK" } else { "-ERR" };
-                    self.lines.push(format!("S: {status} {}", Printable::new(text)).trim_end().to_owned());
-                }
+            if self.sent > self.shown {
+                return;
             }
-            Trace::Entry(ReplyItem::Capability(capability)) => {
-                self.lines.push(format!("S: {capability}"));
-            }
-            Trace::Entry(ReplyItem::Scan(_) | ReplyItem::UniqueId(_)) => self.entries += 1,
-            Trace::Data(octets) => self.octets += octets,
-            Trace::End => {
-                if self.octets > 0 && self.answered <= self.shown {
-                    self.lines.push(format!("S: ({} octets, un-stuffed)", self.octets));
-                }
-                if self.entries > 0 {
-                    self.lines.push(format!("S: ({} lines)", self.entries));
-                }
-                if self.answered <= self.shown || self.octets == 0 {
-                    self.lines.push("S: .".to_owned());
-                }
-                self.octets = 0;
-                self.entries = 0;
-            }
-            Trace::Tls => self.lines.push("-- TLS from here on --".to_owned()),
-            Trace::Line(_) | Trace::Entry(_) | _ => {}
+        } else if let Trace::Received { text, .. } = trace {
+            let is_message = text.ends_with(b" octets") && !text.contains(&b'(');
+            self.answered += usize::from(is_message);
+            self.hidden = is_message && self.answered > self.shown;
+        }
+        if !self.hidden || matches!(trace, Trace::Sent(_)) {
+            self.making.hear(trace, &mut |line| self.lines.push(line.to_owned()));
         }
     }
 }
@@ -117,7 +100,7 @@ mod tests {
         drop((lines, tracer));
         assert_eq!(
             dialogue.to_string(),
-            "S: +OK \\x1b hi\n-- TLS from here on --\nC: RETR 1\nS: +OK 5 octets\nS: (5 octets, un-stuffed)\nS: .\n\
+            "S: +OK \\x1b hi\n-- TLS from here on --\nC: RETR 1\nS: +OK 5 octets\nS: (5 octets)\nS: .\n\
              C: ... and so on for all messages\n"
         );
     }

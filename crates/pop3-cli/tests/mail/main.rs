@@ -20,6 +20,7 @@ mod conformance;
 mod crash;
 mod crowd;
 mod descriptors;
+mod dialogues;
 mod disks;
 mod drips;
 mod dual_stack;

@@ -253,8 +253,9 @@ impl Scripted {
             for mut script in scripts {
                 let (mut stream, _) = listener.accept().unwrap();
                 stream.write_all(greeting).unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).split(b'\n');
                 while let Some(Ok(line)) = lines.next() {
+                    let line = latin1_or_utf8(line.strip_suffix(b"\r").unwrap_or(&line));
                     said.push(line.clone());
                     let Some(reply) = script(&line) else { break };
                     let last = reply.strip_prefix(LAST);
@@ -276,6 +277,11 @@ impl Scripted {
     pub(crate) fn said(self) -> Vec<String> {
         self.thread.join().unwrap()
     }
+}
+
+/// A line as text. What is not UTF-8 is taken for ISO 8859-1, so that every octet can be told.
+fn latin1_or_utf8(line: &[u8]) -> String {
+    str::from_utf8(line).map_or_else(|_| line.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
 /// A correct server of these messages. `change` may answer first. Outer `None` leaves the reply to the

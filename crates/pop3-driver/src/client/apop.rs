@@ -44,6 +44,7 @@ impl<T: Transport> Client<T> {
         let name = Name::parse(&name)?;
         let timestamp = self.connection.greeting_timestamp().ok_or(ClientError::NoTimestamp)?;
         let digest = digest(timestamp, &secret);
+        self.connection.remember_secret(&secret);
         self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
         self.login_method = Some(LoginMethod::Apop);
         self.ask_again().await

@@ -115,6 +115,9 @@ impl<T: Transport> Client<T> {
         mechanism: Mechanism,
         credentials: &Credentials,
     ) -> Result<(), Attempt> {
+        if let Some(password) = credentials.password() {
+            self.connection.remember_secret(password.expose());
+        }
         let announced = self.announces(mechanism);
         let early = announced && (self.initial_response || !mechanism.exposes_secret());
         let Err(first) = self.exchange(mechanism, credentials, early).await else {

@@ -45,7 +45,9 @@ pub struct ClientOptions {
     pub config: ClientConfig,
     /// How long connecting, the handshake and the greeting may take together. Default: 60 seconds.
     pub connect_timeout: Duration,
-    /// A function that receives the dialogue, for a log. Default: none.
+    /// A function that receives the dialogue, for a log. Default: none. With one, the client keeps the secrets of the
+    /// login in memory until the connection ends, and masks them if the server repeats them
+    /// ([`ClientConfig::keep_secrets`]).
     pub tracer: Option<Tracer>,
     /// Whether the client sends CAPA. Default: `true`. Without it, the client cannot choose a mechanism and does not
     /// pipeline. Disable it for old servers that close the connection after an unknown command.
@@ -192,7 +194,8 @@ impl<T: Transport> Client<T> {
         let mut config = options.config;
         config.greeting_timeout = config.greeting_timeout.min(deadline.since(now));
         let input = ReadBuffer::new(BUFFER.max(config.min_buffer()));
-        let strict = config.strict;
+        config.keep_secrets |= options.tracer.is_some();
+        let (strict, raw_credentials) = (config.strict, config.raw_credentials);
         let connection = ClientConnection::new(config, channel, now);
         let mut client = Self {
             transport,
@@ -211,6 +214,7 @@ impl<T: Transport> Client<T> {
             drain_timeout: options.drain_timeout,
             max_octets_expected: options.max_octets_expected,
             strict,
+            raw_credentials,
             asks_capabilities: options.capabilities,
             without_capabilities: false,
             asked_logged_in: false,

@@ -210,7 +210,8 @@ impl<T: Transport> Client<T> {
     /// If they were asked for before, this is done as by [`login_with`](Self::login_with).
     ///
     /// A name or password that is not ASCII is sent only if the server announces `UTF8 USER` (RFC 6856 section 2.2).
-    /// It is first prepared with SASLprep.
+    /// It is first prepared with SASLprep. With [`ClientConfig::raw_credentials`](pop3_proto::client::ClientConfig), it
+    /// is otherwise sent as it is.
     ///
     /// The future may be dropped: see [there](Client#dropping-a-call). Call [`drain`](Self::drain) to find out
     /// whether the user is logged in.
@@ -230,6 +231,7 @@ impl<T: Transport> Client<T> {
         let (user, pass) = (Command::User(Name::parse(&name)?), Command::Pass(Password::parse(&password)?));
         // Check the password before the name is sent.
         self.fits(&password)?;
+        self.connection.remember_secret(&password);
         match self.call(&user, |_| Ok(())).await {
             Err(ClientError::Refused(refusal)) => {
                 // Report the refusal even if the server closes the connection here.
@@ -265,7 +267,7 @@ impl<T: Transport> Client<T> {
 
     /// Whether a password may be used in USER, PASS or APOP: as the core says of PASS.
     pub(super) fn fits(&self, password: &[u8]) -> Result<(), ClientError> {
-        if password.is_ascii() || self.has(Capability::Utf8 { user: true }) {
+        if self.raw_credentials || password.is_ascii() || self.has(Capability::Utf8 { user: true }) {
             return Ok(());
         }
         Err(ClientError::Unsendable(SendError::NotAscii))

@@ -31,7 +31,7 @@ impl<T: Transport> Client<T> {
             ClientError::Protocol(error)
         })?;
         if let Some(tracer) = &self.tracer {
-            tracer.received(&event);
+            tracer.received(&event, |text| self.connection.masked(text));
         }
         for quirk in event.quirks().iter() {
             remember(&mut self.quirks, quirk);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use pop3_proto::client::{ClientEvent, ReplyItem};
-use pop3_proto::{Command, Keyword};
+use pop3_proto::{Capability, Command, Keyword};
 
-/// One event of the dialogue. It contains no secrets.
+/// One event of the dialogue. It contains no secrets, even if the server repeats those that it knows from the login: `***`
+/// stands in their place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trace<'a> {
-    /// A command was sent. The arguments of PASS and APOP, the initial response of AUTH, and the responses to
+    /// A command was sent. The arguments of PASS, APOP and XCLIENT, the initial response of AUTH, and the responses to
     /// challenges are masked.
     Sent(&'a str),
     /// An AUTH challenge was received. Its content is not included.
@@ -23,7 +24,8 @@ pub enum Trace<'a> {
         /// The text after the status indicator, as the server sent it.
         text: &'a [u8],
     },
-    /// A line of the reply to an extension command was received, as the server sent it.
+    /// A line of the reply to an extension command was received, or the part of a listing's line that repeats a secret.
+    /// Except for masked secrets, it is as the server sent it.
     Line(&'a [u8]),
     /// A line of a listing was received.
     Entry(ReplyItem<'a>),
@@ -49,14 +51,24 @@ impl Tracer {
         (self.0)(trace);
     }
 
-    pub(super) fn received(&self, event: &ClientEvent<'_>) {
+    /// `masked` removes the secrets that the server repeats.
+    pub(super) fn received(&self, event: &ClientEvent<'_>, masked: impl Fn(&[u8]) -> Vec<u8>) {
+        let text;
         self.tell(match *event {
             ClientEvent::Greeting { reply, .. } | ClientEvent::Reply { reply, .. } => {
-                Trace::Received { positive: reply.is_positive(), text: reply.text }
+                text = masked(reply.text);
+                Trace::Received { positive: reply.is_positive(), text: &text }
             }
             ClientEvent::Challenge { .. } => Trace::Challenge,
-            ClientEvent::Line(line) => Trace::Line(line),
-            ClientEvent::Entry { entry, .. } => Trace::Entry(entry),
+            ClientEvent::Line(line) => {
+                text = masked(line);
+                Trace::Line(&text)
+            }
+            ClientEvent::Entry { entry, .. } => {
+                let written = chosen_by_server(&entry);
+                text = masked(written);
+                if text == written { Trace::Entry(entry) } else { Trace::Line(&text) }
+            }
             ClientEvent::Data(octets) => Trace::Data(octets.len()),
             ClientEvent::StartTls { .. } => Trace::Received { positive: true, text: b"" },
             ClientEvent::End { .. } => Trace::End,
@@ -65,7 +77,7 @@ impl Tracer {
     }
 
     pub(super) fn sent(&self, command: &Command<'_>) {
-        let masked = if matches!(command.keyword(), Keyword::Pass | Keyword::Apop) {
+        let masked = if matches!(command.keyword(), Keyword::Pass | Keyword::Apop | Keyword::Xclient) {
             format!("{} ***", command.keyword().as_str())
         } else if let Command::Auth { mechanism, initial } = command {
             format!("AUTH {mechanism}{}", if initial.is_some() { " ***" } else { "" })
@@ -75,6 +87,19 @@ impl Tracer {
             line.trim_ascii_end().escape_ascii().to_string()
         };
         self.tell(Trace::Sent(&masked));
+    }
+}
+
+/// The part of a line of a listing that can hold any text.
+const fn chosen_by_server<'b>(entry: &ReplyItem<'b>) -> &'b [u8] {
+    match *entry {
+        ReplyItem::UniqueId(listing) => listing.uid,
+        ReplyItem::Language(listing) => listing.description,
+        ReplyItem::Mechanism(name) => name,
+        ReplyItem::Capability(
+            Capability::Sasl(text) | Capability::Implementation(text) | Capability::Other(text),
+        ) => text,
+        ReplyItem::Drop(_) | ReplyItem::Last(_) | ReplyItem::Scan(_) | ReplyItem::Capability(_) | _ => b"",
     }
 }
 

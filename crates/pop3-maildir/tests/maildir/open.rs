@@ -18,11 +18,15 @@ fn nothing_there_is_missing_and_nothing_is_made() {
 }
 
 #[test]
-fn a_directory_without_new_and_cur_is_missing_and_stays_as_it_is() {
+fn a_directory_without_new_cur_and_tmp_is_missing_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("letter"), "x").unwrap();
+    // An empty directory may be where a disk is not mounted.
     assert!(matches!(Maildir::open(folder.path()), Err(OpenError::Missing { .. })));
-    assert_eq!(names(&folder, "."), ["letter"]);
+    assert!(names(&folder, ".").is_empty());
+    fs::write(folder.path().join("letter"), "x").unwrap();
+    fs::write(folder.path().join("tmp"), "x").unwrap();
+    assert!(matches!(Maildir::open(folder.path()), Err(OpenError::Missing { .. })));
+    assert_eq!(names(&folder, "."), ["letter", "tmp"]);
 }
 
 #[test]
@@ -40,7 +44,23 @@ fn half_a_maildir_is_completed() {
     fs::create_dir(folder.path().join("new")).unwrap();
     put(&folder, "new/1.a.h", "x\n");
     assert_eq!(contents(&mut open(&folder)), [b"x\n"]);
-    assert!(folder.path().join("cur").is_dir());
+    assert!(folder.path().join("cur").is_dir() && folder.path().join("tmp").is_dir());
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tmp")).unwrap();
+    assert!(open(&folder).snapshot().is_empty());
+    assert!(folder.path().join("new").is_dir() && folder.path().join("cur").is_dir());
+}
+
+#[test]
+fn a_maildir_in_which_tmp_can_not_be_made_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["new", "cur"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    symlink("nowhere", folder.path().join("tmp")).unwrap();
+    assert!(open(&folder).snapshot().is_empty());
+    assert!(!folder.path().join("nowhere").exists());
 }
 
 #[test]

@@ -73,6 +73,14 @@ pub struct ClientConfig {
     /// TLS may be forged (RFC 2595 section 4). Without it, APOP can't be used after STLS, because there is no second
     /// greeting. Prefer TLS from the start, on port 995.
     pub apop_after_stls: bool,
+    /// Whether USER, PASS and APOP may carry a name or password outside ASCII although the server has not announced
+    /// `UTF8 USER` (RFC 6856 section 2.2). Default: `false`, because RFC 1939 section 3 allows only ASCII there. Old
+    /// servers with passwords in some 8-bit character set need it.
+    pub raw_credentials: bool,
+    /// Whether the secrets of the login are remembered until the connection ends, so that
+    /// [`masked`](super::ClientConnection::masked) removes them from all later texts, too. Default: `false`, which
+    /// erases them from memory at the first reply after the login. Set it if the dialogue is shown to people.
+    pub keep_secrets: bool,
 }
 
 impl Default for ClientConfig {
@@ -94,6 +102,8 @@ impl Default for ClientConfig {
             min_octets_period: Duration::from_secs(60),
             quit_timeout: Duration::from_secs(300),
             apop_after_stls: false,
+            raw_credentials: false,
+            keep_secrets: false,
         }
     }
 }

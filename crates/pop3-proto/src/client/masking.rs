@@ -15,9 +15,16 @@ impl ClientConnection {
     }
 
     /// Returns a text from the server in which `***` replaces each password and token that was sent for the login.
-    /// The client remembers these until the first reply after the login is complete.
+    /// The client remembers these until the first reply after the login is complete, or until the connection ends with
+    /// [`ClientConfig::keep_secrets`](super::ClientConfig::keep_secrets).
     #[must_use]
     pub fn masked(&self, text: &[u8]) -> Vec<u8> {
         self.shown.mask(text, false)
+    }
+
+    /// Adds a secret that [`masked`](Self::masked) replaces. Use it for passwords that the server may know before they
+    /// are sent, or although they are not sent, as with APOP and SCRAM.
+    pub fn remember_secret(&mut self, secret: &[u8]) {
+        self.shown.password(secret);
     }
 }

@@ -90,8 +90,12 @@ pub(super) fn length(command: &Command<'_>) -> usize {
 }
 
 /// Checks whether the names and passwords of USER, PASS and APOP may be sent: ASCII always, UTF-8 if the server
-/// accepts it.
-pub(super) fn check_text(command: &Command<'_>, takes_utf8: impl FnOnce() -> bool) -> Result<(), SendError> {
+/// accepts it, anything if `raw`.
+pub(super) fn check_text(
+    command: &Command<'_>,
+    raw: bool,
+    takes_utf8: impl FnOnce() -> bool,
+) -> Result<(), SendError> {
     let text = if let Command::User(name) | Command::Apop { name, .. } = *command {
         name.as_bytes()
     } else if let Command::Pass(password) = *command {
@@ -100,7 +104,7 @@ pub(super) fn check_text(command: &Command<'_>, takes_utf8: impl FnOnce() -> boo
         return Ok(());
     };
     match core::str::from_utf8(text) {
-        _ if text.is_ascii() => Ok(()),
+        _ if raw || text.is_ascii() => Ok(()),
         _ if !takes_utf8() => Err(SendError::NotAscii),
         Ok(_) => Ok(()),
         Err(_) => Err(SendError::NotUtf8),

@@ -60,7 +60,7 @@ impl ClientConnection {
         // After the first reply following the login, the server no longer repeats secrets of it.
         let login = answered
             .is_some_and(|command| matches!(command.keyword, Keyword::Pass | Keyword::Apop | Keyword::Auth));
-        if self.session.state() == ClientState::Transaction && !login {
+        if self.session.state() == ClientState::Transaction && !login && !self.config.keep_secrets {
             self.shown.clear();
         }
         self.after_body = ended_with == ReplyShape::Body;

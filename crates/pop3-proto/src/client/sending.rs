@@ -19,7 +19,7 @@ impl ClientConnection {
     /// USER, PASS, APOP and AUTH reveal a secret to anyone who can read the connection, so they are only allowed on a
     /// protected [`Channel`](crate::Channel). For AUTH with a mechanism that reveals none, see
     /// [`send_sealed_auth`](Self::send_sealed_auth). The names and passwords of USER, PASS and APOP may only be UTF-8
-    /// if the last CAPA announced `UTF8 USER`.
+    /// if the last CAPA announced `UTF8 USER`, or if [`ClientConfig::raw_credentials`](super::ClientConfig) is set.
     ///
     /// Several commands may be outstanding after the login, if
     /// [`ClientConfig::pipelining`](super::ClientConfig::pipelining) is set and the server announced PIPELINING in
@@ -175,7 +175,8 @@ impl ClientConnection {
         // Only the state changes by sending: there is nothing to do.
         let _ = session.step(signal)?;
         let utf8 = Capability::Utf8 { user: true };
-        check_text(command, || self.capabilities.as_ref().is_some_and(|list| list.has(utf8)))?;
+        let raw = self.config.raw_credentials;
+        check_text(command, raw, || self.capabilities.as_ref().is_some_and(|list| list.has(utf8)))?;
         if self.outstanding.is_empty() {
             return if self.left == 0 { Ok((outstanding, session)) } else { Err(SendError::Unread) };
         }

@@ -14,8 +14,8 @@ const MAX_OCTETS: usize = 4096;
 /// The replacement for a secret.
 const MASK: &[u8] = b"***";
 
-/// What was sent for the login. It is kept until the first reply after the login is complete, because a server that
-/// repeats what it receives does so at once.
+/// What was sent for the login. By default it is kept until the first reply after the login is complete, because a server
+/// that repeats what it receives does so at once.
 #[derive(Default)]
 pub(super) struct Shown {
     secrets: Vec<Secret>,
@@ -27,8 +27,7 @@ impl Shown {
     /// Keeps the secret of a command.
     pub(super) fn command(&mut self, command: &Command<'_>) {
         if let Command::Pass(password) = command {
-            self.add(password.expose());
-            self.add(password.expose().trim_ascii());
+            self.password(password.expose());
         } else if let Command::Apop { digest, .. } = command {
             self.add(&digest.to_hex());
         } else if let Command::Auth { initial: Some(initial), .. } = command {
@@ -53,6 +52,12 @@ impl Shown {
             let mut words = whole.split(|octet| matches!(octet, 0..=b' '));
             self.add(words.rfind(|word| !word.is_empty()).unwrap_or_default());
         }
+    }
+
+    /// Keeps a password. A server that repeats it may leave out spaces at its ends.
+    pub(super) fn password(&mut self, password: &[u8]) {
+        self.add(password);
+        self.add(password.trim_ascii());
     }
 
     fn add(&mut self, secret: &[u8]) {

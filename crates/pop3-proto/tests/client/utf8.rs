@@ -33,6 +33,32 @@ fn names_and_passwords_are_ascii_unless_the_server_takes_more() {
     assert_eq!(player.client.state(), ClientState::Transaction);
 }
 
+#[test]
+fn any_octets_are_sent_on_demand() {
+    let mut config = ClientConfig::default();
+    config.raw_credentials = true;
+    let mut player = Player::greeted(config);
+    player.exchange(&utf8_user(), b"+OK\r\n");
+    let latin1 = Password::parse(b"t\xe4nstaaf").unwrap();
+    player.exchange(&Command::Pass(latin1), b"+OK\r\n");
+    assert_eq!(player.client.state(), ClientState::Transaction);
+}
+
+#[test]
+fn secrets_are_forgotten_behind_the_login_unless_the_dialogue_is_shown() {
+    for keep in [false, true] {
+        let mut config = ClientConfig::default();
+        config.keep_secrets = keep;
+        let mut player = Player::greeted(config);
+        player.exchange(&user(), b"+OK\r\n");
+        player.exchange(&pass(), b"+OK\r\n");
+        assert_eq!(player.client.masked(b"PASS tanstaaf"), b"PASS ***");
+        player.exchange(&Command::Stat, b"+OK 0 0\r\n");
+        let masked = player.client.masked(b"PASS tanstaaf");
+        assert_eq!(masked == b"PASS ***", keep);
+    }
+}
+
 // 6856-2.02, 6856-2.22, 6856-2.23: before the login and after STLS. A refusal does no harm.
 #[test]
 fn utf8_comes_before_the_login_and_behind_stls() {
