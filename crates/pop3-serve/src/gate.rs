@@ -1,12 +1,12 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
+mod bounds;
 #[cfg(test)]
 mod tests;
 
 use core::net::{IpAddr, Ipv4Addr};
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use pop3_driver::backend::{LoginAttempt, Proof};
@@ -17,11 +17,13 @@ use tracing::{error, info, warn};
 
 use super::brake::{Attempt, Brake};
 use super::external;
-use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
-use super::workers::{Bounds, Client, Undone, Workers};
+use super::tokens::{Question, TokenCommand, Verdict};
+use super::workers::{Client, Undone, Workers};
 use crate::error::ServeError;
+use crate::machine::{Machine, ThisMachine};
 use crate::throttle::{LONGEST_WAIT, TooMany};
 use crate::users::{DecoyKey, LoggedIn, UserName, Users, check};
+use bounds::{TOKENS, hashes};
 
 /// Checks all kinds of credentials, slows down guessing, and logs refused logins.
 ///
@@ -37,6 +39,7 @@ pub struct Gatekeeper {
     hashes: Workers,
     tokens: Option<Tokens>,
     brake: Brake,
+    machine: Arc<dyn Machine>,
 }
 
 /// The command that checks tokens, and the threads that wait for it.
@@ -78,16 +81,34 @@ impl Gatekeeper {
         decoy_key: Arc<DecoyKey>,
         tokens: Option<Arc<TokenCommand>>,
     ) -> Result<Self, ServeError> {
-        let start = |bounds| {
+        Self::on(ThisMachine::shared(), users, decoy_key, tokens)
+    }
+
+    /// Does the same on this machine. Token commands are programs, so they always have threads of their own.
+    pub(crate) fn on(
+        machine: Arc<dyn Machine>,
+        users: Arc<dyn Users>,
+        decoy_key: Arc<DecoyKey>,
+        tokens: Option<Arc<TokenCommand>>,
+    ) -> Result<Self, ServeError> {
+        let start = |bounds, checkers| {
             let cant =
                 |error| ServeError::system(format!("can't start the threads that check logins: {error}"));
-            Workers::start(bounds).map_err(cant)
+            Workers::start(bounds, checkers).map_err(cant)
         };
         let tokens = match tokens {
-            Some(command) => Some(Tokens { command, workers: start(TOKENS)? }),
+            Some(command) => Some(Tokens { command, workers: start(TOKENS, None)? }),
             None => None,
         };
-        Ok(Self { users, decoy_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
+        let checkers = machine.checkers();
+        let hashes = start(hashes(checkers.as_deref()), checkers)?;
+        let brake = Brake::new(&machine);
+        Ok(Self { users, decoy_key, hashes, tokens, brake, machine })
+    }
+
+    /// The machine whose time counts.
+    pub(crate) const fn machine(&self) -> &Arc<dyn Machine> {
+        &self.machine
     }
 
     /// Returns the source of the users.
@@ -348,30 +369,6 @@ fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
         Undone::Closed => Rejection::temporary("the server is shutting down"),
     }
 }
-
-/// The workers that compute hashes: one for each processor, as each takes memory too.
-fn hashes() -> Bounds {
-    let threads = thread::available_parallelism().map_or(2, usize::from);
-    Bounds {
-        name: "hash",
-        threads,
-        // Of several one is kept for others.
-        running_of_one: threads.saturating_sub(1).max(1),
-        waiting_of_one: 32,
-        waiting: 512,
-        yielding: true,
-    }
-}
-
-/// The workers that wait for token commands.
-const TOKENS: Bounds = Bounds {
-    name: "tokens",
-    threads: MOST,
-    running_of_one: MOST_OF_ONE,
-    waiting_of_one: 32,
-    waiting: 256,
-    yielding: false,
-};
 
 const WRONG: &str = "unknown name or wrong secret";
 

@@ -16,6 +16,7 @@ use crate::descriptors;
 use crate::error::ServeError;
 use crate::gate::Gatekeeper;
 use crate::listeners::{Listeners, ServerRuntime};
+use crate::machine::{Machine, ThisMachine};
 use crate::offer::MechanismOffer;
 use crate::places::Places;
 use crate::policy::Policy;
@@ -87,7 +88,8 @@ impl Server {
         let open_files = descriptors::limit();
         let most = descriptors::bound(config.limits.total, open_files, config.listeners.len());
         info!(max_connections = most, open_files, "limits");
-        let policy = policy(config, users, offer.clone(), &role, most)?;
+        let tls = matches!(role, Role::Server(_));
+        let policy = policy(ThisMachine::shared(), config, users, offer.clone(), tls, most)?;
         Ok(Self { listeners, policy, role, offer })
     }
 
@@ -131,15 +133,17 @@ fn close_on_stop(policy: &Policy, stop: &Stop) -> OnStop {
     stop.on_stop(move || store.gatekeeper().close())
 }
 
-fn policy(
+/// The policy of a server with these settings, of which `most` is the limit of connections.
+pub(super) fn policy(
+    machine: Arc<dyn Machine>,
     config: ServeConfig,
     users: Arc<dyn Users>,
     offer: MechanismOffer,
-    role: &Role,
+    tls: bool,
     most: u32,
 ) -> Result<Policy, ServeError> {
     let mut session = ServerConfig::default();
-    session.starttls = matches!(role, Role::Server(_));
+    session.starttls = tls;
     session.limits.login_timeout = config.login_timeout;
     session.limits.idle_timeout = config.idle_timeout;
     if let Some(host) = &config.host {
@@ -159,7 +163,7 @@ fn policy(
         Some(key) => key,
         None => DecoyKey::random()?.into(),
     };
-    let gatekeeper = Gatekeeper::new(users, decoy_key, config.tokens)?;
+    let gatekeeper = Gatekeeper::on(machine, users, decoy_key, config.tokens)?;
     let announced = Announced { login_delay: config.login_delay, expire: config.expire };
     let store = MailStore::new(config.maildrops, gatekeeper, offer, Arc::clone(&places))
         .with_announced(announced, config.enforce_expiry)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use pop3_driver::Clock;
+use pop3_disk::Disk;
 use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{EightBitHeaders, Maildir, MaildirConfig, MessageFile, OpenError};
@@ -21,6 +21,7 @@ use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::MechanismOffer;
+use crate::machine::Stopwatch;
 use crate::places::{Places, UserGuard};
 use crate::users::{LoggedIn, User, UserName};
 
@@ -39,13 +40,15 @@ pub(super) struct MailStore {
     delays: LoginDelays,
     /// The settings of the last session.
     config: Mutex<Option<Arc<ServerConfig>>>,
-    clock: Clock,
+    clock: Stopwatch,
+    disk: Arc<dyn Disk>,
 }
 
 /// A user's Maildir, open.
 #[derive(Debug)]
 pub(super) struct OpenMaildir {
     maildir: Maildir,
+    disk: Arc<dyn Disk>,
     /// Messages that were read and left alone for so many days are removed at QUIT.
     expire: Option<u32>,
     read_only: bool,
@@ -67,8 +70,11 @@ impl MailStore {
         offer: MechanismOffer,
         places: Arc<Places>,
     ) -> Self {
+        let machine = gatekeeper.machine();
         Self {
             folder,
+            clock: Stopwatch::start(machine),
+            disk: machine.disk(),
             gatekeeper,
             places,
             offer,
@@ -77,7 +83,6 @@ impl MailStore {
             utf8: false,
             delays: LoginDelays::default(),
             config: Mutex::default(),
-            clock: Clock::start(),
         }
     }
 
@@ -143,8 +148,9 @@ impl MailStore {
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let own = own.as_deref();
         let (place, expire) = self.admit(&user, own)?;
-        let maildir = Maildir::open_with(self.path_of(&user), &self.maildir_config(expire, attempt))
-            .map_err(|error| refuse(&user, error))?;
+        let maildir =
+            Maildir::open_on(&self.disk, self.path_of(&user), &self.maildir_config(expire, attempt))
+                .map_err(|error| refuse(&user, error))?;
         self.opened(maildir, user, own, expire, attempt, place)
     }
 
@@ -157,7 +163,8 @@ impl MailStore {
     ) -> Option<(Accepted, OpenMaildir)> {
         let own = own.as_deref();
         let (place, expire) = self.admit(user, own).ok()?;
-        let maildir = Maildir::try_open_with(self.path_of(user), &self.maildir_config(expire, attempt))?;
+        let maildir =
+            Maildir::try_open_on(&self.disk, self.path_of(user), &self.maildir_config(expire, attempt))?;
         self.opened(maildir, user.clone(), own, expire, attempt, place).ok()
     }
 
@@ -217,7 +224,8 @@ impl MailStore {
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
-        Ok((accepted, OpenMaildir { maildir, expire, read_only, place }))
+        let disk = Arc::clone(&self.disk);
+        Ok((accepted, OpenMaildir { maildir, disk, expire, read_only, place }))
     }
 }
 
@@ -243,7 +251,7 @@ impl OpenMaildir {
             None => Vec::new(),
             Some(0) => deletions.retrieved().collect(),
             Some(days) => {
-                let before = SystemTime::now().checked_sub(DAY * days).unwrap_or(SystemTime::UNIX_EPOCH);
+                let before = self.disk.now().checked_sub(DAY * days).unwrap_or(SystemTime::UNIX_EPOCH);
                 self.maildir.expired(before, deletions.retrieved())
             }
         };
