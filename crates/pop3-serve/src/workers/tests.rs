@@ -3,6 +3,7 @@
 use core::future::Future;
 use core::net::IpAddr;
 use core::time::Duration;
+use std::sync::Mutex as Plain;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use pop3_driver::wait;
@@ -186,8 +187,8 @@ fn a_panic_goes_to_who_has_asked_and_the_thread_lives() {
 /// Checkers that work when they are told to.
 #[derive(Debug, Default)]
 struct Told {
-    starts: std::sync::Mutex<Vec<Work>>,
-    alarms: std::sync::Mutex<Vec<Work>>,
+    starts: Plain<Vec<Work>>,
+    alarms: Plain<Vec<Work>>,
 }
 
 struct Work(Box<dyn FnOnce() + Send>);
@@ -199,7 +200,7 @@ impl fmt::Debug for Work {
 }
 
 impl Told {
-    fn take(works: &std::sync::Mutex<Vec<Work>>) -> Vec<Work> {
+    fn take(works: &Plain<Vec<Work>>) -> Vec<Work> {
         core::mem::take(&mut *works.lock().unwrap())
     }
 }
