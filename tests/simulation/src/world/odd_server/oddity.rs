@@ -103,7 +103,17 @@ impl Oddity {
                     | Quirk::UnstuffedDot
                     | Quirk::DoubledCarriageReturn
             ),
-            _ => false,
+            Self::SometimesEmpty
+            | Self::SometimesWithoutUidl
+            | Self::ChangingUids
+            | Self::SurplusReplies
+            | Self::CutReplies
+            | Self::RefusesMessages
+            | Self::DoubledReplies
+            | Self::ShortMessages
+            | Self::BadQuit
+            | Self::RefusesDele
+            | Self::Silence => false,
         }
     }
 
