@@ -6,10 +6,9 @@ mod models;
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
-use pop3_driver::Clock;
-
+use crate::machine::{Machine, Stopwatch};
 use crate::sync::{Mutex, MutexGuard};
 use crate::throttle::{Throttle, TooMany};
 
@@ -17,7 +16,7 @@ use crate::throttle::{Throttle, TooMany};
 #[derive(Debug)]
 pub(super) struct Brake {
     throttle: Mutex<Throttle>,
-    clock: Clock,
+    clock: Stopwatch,
 }
 
 /// A try that was let through. One that is given up without a word, by a panic for example, counts as failed:
@@ -32,8 +31,8 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Brake {
-    pub(super) fn new() -> Self {
-        Self { throttle: Mutex::new(Throttle::new()), clock: Clock::start() }
+    pub(super) fn new(machine: &Arc<dyn Machine>) -> Self {
+        Self { throttle: Mutex::new(Throttle::new()), clock: Stopwatch::start(machine) }
     }
 
     /// Something is about to be checked.
@@ -107,11 +106,12 @@ mod tests {
     use std::panic::catch_unwind;
 
     use super::*;
+    use crate::machine::ThisMachine;
 
     // SEC-02
     #[test]
     fn a_check_that_is_given_up_counts_as_failed() {
-        let brake = Brake::new();
+        let brake = Brake::new(&ThisMachine::shared());
         let address = IpAddr::from([192, 0, 2, 1]);
         let attempt = || brake.attempt(address).unwrap();
         attempt().succeeded();

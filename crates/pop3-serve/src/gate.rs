@@ -22,6 +22,7 @@ use super::checks::{ExternalCheck, Kind};
 use super::external;
 use super::workers::{Client, Undone, Workers};
 use crate::error::ServeError;
+use crate::machine::{Machine, ThisMachine};
 use crate::throttle::{LONGEST_WAIT, TooMany};
 use crate::users::{DecoyKey, LoggedIn, Users, check};
 
@@ -40,6 +41,7 @@ pub struct Gatekeeper {
     passwords: OnceLock<Workers>,
     tokens: OnceLock<Workers>,
     brake: Brake,
+    machine: Arc<dyn Machine>,
 }
 
 /// What credentials are checked against. A reload replaces it; what counts guesses stays.
@@ -83,18 +85,35 @@ impl Gatekeeper {
         decoy_key: Arc<DecoyKey>,
         tokens: Option<Arc<ExternalCheck>>,
     ) -> Result<Self, ServeError> {
+        Self::on(ThisMachine::shared(), users, decoy_key, tokens)
+    }
+
+    /// Does the same on this machine. What asks other programs always has threads of its own.
+    pub(crate) fn on(
+        machine: Arc<dyn Machine>,
+        users: Arc<dyn Users>,
+        decoy_key: Arc<DecoyKey>,
+        tokens: Option<Arc<ExternalCheck>>,
+    ) -> Result<Self, ServeError> {
+        let checkers = machine.checkers();
         let sources = Sources { users, decoy_key, passwords: None, tokens };
         let gatekeeper = Self {
-            hashes: start(hashes())?,
+            hashes: start(hashes(checkers.as_deref()), checkers)?,
             passwords: OnceLock::new(),
             tokens: OnceLock::new(),
-            brake: Brake::new(),
+            brake: Brake::new(&machine),
             sources: RwLock::new(sources.into()),
+            machine,
         };
         if gatekeeper.sources().tokens.is_some() {
             gatekeeper.start_threads(Kind::Token)?;
         }
         Ok(gatekeeper)
+    }
+
+    /// The machine whose time counts.
+    pub(crate) const fn machine(&self) -> &Arc<dyn Machine> {
+        &self.machine
     }
 
     /// Has the passwords of PASS, PLAIN and LOGIN checked by another program, and not with those of the users. A user
@@ -118,7 +137,7 @@ impl Gatekeeper {
         };
         if threads.get().is_none() {
             // Another caller may have been faster. Its threads stay, and these end.
-            let _ = threads.set(start(bounds)?);
+            let _ = threads.set(start(bounds, None)?);
         }
         Ok(())
     }

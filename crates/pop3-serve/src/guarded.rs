@@ -39,7 +39,7 @@ const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 impl<P: BlockingPool> Guarded<P> {
     /// For a session with this peer, which begins now.
     pub(super) fn new(store: Arc<MailStore>, pool: P, peer: Peer, login_timeout: Duration) -> Self {
-        let until = Instant::now() + login_timeout.min(LONG);
+        let until = store.gatekeeper().machine().now() + login_timeout.min(LONG);
         Self { store, maildrop: Pooled::new(pool), guest: Some(Box::new(Guest { peer, until })) }
     }
 

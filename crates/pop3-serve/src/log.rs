@@ -32,7 +32,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::layer::{Context, Layer};
 
-use queue::Queue;
+use queue::{Queue, Source};
 
 /// The most octets of lines that wait to be written: some thousand lines.
 const MOST: usize = 1024 * 1024;
@@ -52,16 +52,17 @@ pub enum Format {
 
 /// A [`tracing_subscriber`] layer that formats events as lines and puts them into the queue.
 pub struct Lines {
-    queue: Arc<Queue>,
+    queue: Arc<Source>,
     format: Format,
     colours: bool,
 }
 
 /// The queue of lines that wait to be written. Clones share the same queue.
 #[derive(Clone)]
-pub struct Log(Arc<Queue>);
+pub struct Log(Arc<Source>);
 
-/// Starts a thread that writes the lines until the process ends. The queue holds at most one mebibyte.
+/// Starts a thread that writes the lines. It ends when the layer and all clones of the [`Log`] are dropped, and what
+/// waits is written. The queue holds at most one mebibyte.
 ///
 /// `colours` colours the levels of text lines for a terminal.
 ///
@@ -74,7 +75,8 @@ pub fn start(out: impl Write + Send + 'static, format: Format, colours: bool) ->
         written.write_to(out, |lines| warn!(lines, "some log lines could not be written and are missing"))
     };
     thread::Builder::new().name("log".into()).spawn(write)?;
-    Ok((Lines { queue: Arc::clone(&queue), format, colours }, Log(queue)))
+    let source = Arc::new(Source::of(queue));
+    Ok((Lines { queue: Arc::clone(&source), format, colours }, Log(source)))
 }
 
 impl Log {

@@ -104,6 +104,16 @@ impl Places {
         Ok(UserGuard { places: Arc::clone(self), user: user.clone() })
     }
 
+    /// How many connections there are, with those that have lost their place and are not closed yet.
+    pub(crate) fn count(&self) -> usize {
+        self.now().count()
+    }
+
+    /// How many users have a session.
+    pub(crate) fn users(&self) -> usize {
+        self.now().users()
+    }
+
     fn now(&self) -> MutexGuard<'_, Table> {
         // Nothing in the table panics halfway.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)

@@ -16,6 +16,7 @@ use crate::config::{ConnectionLimits, ServeConfig};
 use crate::descriptors::{self, Ceiling};
 use crate::error::{ServeError, ServeErrorKind};
 use crate::gate::Gatekeeper;
+use crate::machine::{Machine, ThisMachine};
 use crate::offer::MechanismOffer;
 use crate::places::Places;
 use crate::policy::{Current, Policy};
@@ -119,25 +120,44 @@ impl ServerHandle {
 impl Live {
     /// With the settings of a server whose listeners are bound already.
     pub(super) fn new(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
+        let ceiling = descriptors::ceiling(config.listeners.len());
+        let starttls = config.certificate.is_some();
+        info!(
+            max_connections = limits(&config, ceiling).total,
+            open_files = descriptors::limit(),
+            "limits"
+        );
+        Self::on(ThisMachine::shared(), config, users, starttls, ceiling)
+    }
+
+    /// With the settings of a server on this machine.
+    pub(super) fn on(
+        machine: Arc<dyn Machine>,
+        config: ServeConfig,
+        users: Arc<dyn Users>,
+        starttls: bool,
+        ceiling: Option<Ceiling>,
+    ) -> Result<Self, ServeError> {
         let offer = MechanismOffer::new(&config)?;
         advise(&config, &offer, &*users);
         let decoy_key = match &config.decoy_key {
             Some(key) => Arc::clone(key),
             None => DecoyKey::random()?.into(),
         };
-        let ceiling = descriptors::ceiling(config.listeners.len());
-        let limits = limits(&config, ceiling);
-        info!(max_connections = limits.total, open_files = descriptors::limit(), "limits");
-        let places = Places::new(limits);
-        let gatekeeper = Gatekeeper::new(users, decoy_key, config.tokens.clone())?;
+        let places = Places::new(limits(&config, ceiling));
+        let logins = LastLogins::new(&machine).into();
+        let gatekeeper = Gatekeeper::on(machine, users, decoy_key, config.tokens.clone())?;
         let gatekeeper = Arc::new(gatekeeper.with_passwords(config.passwords.clone())?);
-        let logins = Arc::default();
         let tls = ReloadableServerConfig::new(config.certificate.as_ref().map(|one| one.config()));
         let listeners = config.listeners.clone();
-        let policy = policy(config, offer, &places, &gatekeeper, &logins);
+        let policy = policy(config, offer, starttls, &places, &gatekeeper, &logins);
         let policy = Arc::new(Current::new(policy));
         let stopping = Mutex::new(false);
         Ok(Self { policy, tls, gatekeeper, places, logins, listeners, ceiling, stopping })
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(super) fn policy(&self) -> Arc<Current> {
@@ -186,7 +206,8 @@ impl Live {
             config.passwords.clone(),
             config.tokens.clone(),
         );
-        self.policy.set(policy(config, offer, &self.places, &self.gatekeeper, &self.logins));
+        let starttls = config.certificate.is_some();
+        self.policy.set(policy(config, offer, starttls, &self.places, &self.gatekeeper, &self.logins));
         Ok(not_changed)
     }
 
@@ -238,6 +259,7 @@ fn limits(config: &ServeConfig, ceiling: Option<Ceiling>) -> ConnectionLimits {
 fn policy(
     config: ServeConfig,
     offer: MechanismOffer,
+    starttls: bool,
     places: &Arc<Places>,
     gatekeeper: &Arc<Gatekeeper>,
     logins: &Arc<LastLogins>,
@@ -246,7 +268,7 @@ fn policy(
         maildrops,
         maildrop_path,
         listeners: _,
-        certificate,
+        certificate: _,
         host,
         mechanisms: _,
         channel_binding: _,
@@ -269,7 +291,7 @@ fn policy(
         limits: _,
     } = config;
     let mut session = ServerConfig::default();
-    session.starttls = certificate.is_some();
+    session.starttls = starttls;
     session.limits.login_timeout = login_timeout;
     session.limits.idle_timeout = idle_timeout;
     if let Some(host) = &host {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use pop3_driver::Clock;
+use pop3_disk::Disk;
 use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{
@@ -23,6 +23,7 @@ use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::MechanismOffer;
+use crate::machine::{Machine, Stopwatch};
 use crate::places::{Places, UserGuard};
 use crate::users::{LoggedIn, MaildropPath, User, UserName};
 
@@ -44,18 +45,19 @@ pub(super) struct MailStore {
     logins: Arc<LastLogins>,
     /// The settings of the last session.
     config: Mutex<Option<Arc<ServerConfig>>>,
+    disk: Arc<dyn Disk>,
 }
 
 /// When each user has logged in last, by one clock. It outlives a reload of the settings.
 #[derive(Debug)]
 pub(super) struct LastLogins {
     delays: LoginDelays,
-    clock: Clock,
+    clock: Stopwatch,
 }
 
-impl Default for LastLogins {
-    fn default() -> Self {
-        Self { delays: LoginDelays::default(), clock: Clock::start() }
+impl LastLogins {
+    pub(super) fn new(machine: &Arc<dyn Machine>) -> Self {
+        Self { delays: LoginDelays::default(), clock: Stopwatch::start(machine) }
     }
 }
 
@@ -63,6 +65,7 @@ impl Default for LastLogins {
 #[derive(Debug)]
 pub(super) struct OpenMaildir {
     maildir: Maildir,
+    disk: Arc<dyn Disk>,
     /// Messages that were read and left alone for so many days are removed at QUIT.
     expire: Option<u32>,
     read_only: bool,
@@ -84,9 +87,12 @@ impl MailStore {
         offer: MechanismOffer,
         places: Arc<Places>,
     ) -> Self {
+        let machine = gatekeeper.machine();
         Self {
             folder,
             path: MaildropPath::default(),
+            logins: LastLogins::new(machine).into(),
+            disk: machine.disk(),
             gatekeeper,
             places,
             offer,
@@ -95,7 +101,6 @@ impl MailStore {
             utf8: false,
             unique_ids: UniqueIds::Maildir,
             separator: InfoSeparator::Colon,
-            logins: Arc::default(),
             config: Mutex::default(),
         }
     }
@@ -186,7 +191,7 @@ impl MailStore {
             Rejection::permanent("there is no maildrop")
         })?;
         let (place, expire) = self.admit(&user, own)?;
-        let maildir = Maildir::open_with(path, &self.maildir_config(expire, attempt))
+        let maildir = Maildir::open_on(&self.disk, path, &self.maildir_config(expire, attempt))
             .map_err(|error| refuse(&user, error))?;
         self.opened(maildir, user, own, expire, attempt, place)
     }
@@ -201,7 +206,7 @@ impl MailStore {
         let own = own.as_deref();
         let path = self.path.of(&self.folder, user, home.as_deref()).ok()?;
         let (place, expire) = self.admit(user, own).ok()?;
-        let maildir = Maildir::try_open_with(path, &self.maildir_config(expire, attempt))?;
+        let maildir = Maildir::try_open_on(&self.disk, path, &self.maildir_config(expire, attempt))?;
         self.opened(maildir, user.clone(), own, expire, attempt, place).ok()
     }
 
@@ -263,7 +268,8 @@ impl MailStore {
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
-        Ok((accepted, OpenMaildir { maildir, expire, read_only, place }))
+        let disk = Arc::clone(&self.disk);
+        Ok((accepted, OpenMaildir { maildir, disk, expire, read_only, place }))
     }
 }
 
@@ -289,7 +295,7 @@ impl OpenMaildir {
             None => Vec::new(),
             Some(0) => deletions.retrieved().collect(),
             Some(days) => {
-                let before = SystemTime::now().checked_sub(DAY * days).unwrap_or(SystemTime::UNIX_EPOCH);
+                let before = self.disk.now().checked_sub(DAY * days).unwrap_or(SystemTime::UNIX_EPOCH);
                 self.maildir.expired(before, deletions.retrieved())
             }
         };

@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use crate::machine::Checkers;
 use crate::source::Source;
 use crate::sync::{Condvar, Mutex, MutexGuard, now, thread};
 use queue::{Job, Queue};
@@ -60,11 +61,13 @@ pub(super) enum Undone {
     Closed,
 }
 
-/// The threads. They end when this is dropped and their jobs are done.
+/// The threads, or what a machine has in their place. They end when this is dropped and their jobs are done.
 pub(super) struct Workers(Arc<Shared>);
 
 struct Shared {
     bounds: Bounds,
+    /// Who does the work where there are no threads for it.
+    checkers: Option<Arc<dyn Checkers>>,
     state: Mutex<Queue>,
     /// A job can be taken, or the end has come.
     work: Condvar,
@@ -76,17 +79,21 @@ struct Shared {
 type Outcome<T> = Result<Result<T, Box<dyn Any + Send>>, Undone>;
 
 impl Workers {
-    /// Starts the threads.
+    /// Starts the threads, unless there are checkers in their place.
     ///
     /// # Errors
     /// When the system gives none.
-    pub(super) fn start(bounds: Bounds) -> io::Result<Self> {
+    pub(super) fn start(bounds: Bounds, checkers: Option<Arc<dyn Checkers>>) -> io::Result<Self> {
         let workers = Self(Arc::new(Shared {
             bounds,
+            checkers,
             state: Mutex::default(),
             work: Condvar::new(),
             sooner: Condvar::new(),
         }));
+        if workers.0.checkers.is_some() {
+            return Ok(workers);
+        }
         for _ in 0..bounds.threads {
             let shared = Arc::clone(&workers.0);
             thread::Builder::new().name(bounds.name.into()).spawn(move || shared.work())?;
@@ -113,6 +120,7 @@ impl Workers {
             let _ = sender.send(go.map(|()| catch_unwind(AssertUnwindSafe(work))));
         };
         let _place = self.0.push(client, until, Box::new(run))?;
+        self.0.hand_out();
         match outcome.await.unwrap_or(Err(Undone::Closed))? {
             Ok(done) => Ok(done),
             Err(panic) => resume_unwind(panic),
@@ -185,6 +193,54 @@ impl Shared {
         self.work.notify_one();
         refuse(made_room, Undone::Full);
         Ok(Place { shared: self, source: client.source, id })
+    }
+
+    /// Tells the checkers, if there are any, that something waits.
+    fn hand_out(self: &Arc<Self>) {
+        let Some(checkers) = &self.checkers else { return };
+        let (starts, looks_at) = {
+            let mut state = self.state();
+            let starts = state.waiting() > 0 && state.lent < self.bounds.threads;
+            state.lent += usize::from(starts);
+            let soonest = state.jobs().map(|job| job.until).min();
+            let sooner = soonest.filter(|until| state.looks_at.is_none_or(|looks_at| *until < looks_at));
+            state.looks_at = sooner.or(state.looks_at);
+            (starts, sooner)
+        };
+        if starts {
+            let shared = Arc::clone(self);
+            checkers.start(Box::new(move || shared.work_off()));
+        }
+        if let Some(time) = looks_at {
+            let shared = Arc::clone(self);
+            checkers.start_at(time, Box::new(move || shared.look_at(time)));
+        }
+    }
+
+    /// Does what waits, until nothing is left that may be done now.
+    fn work_off(&self) {
+        loop {
+            let next = {
+                let mut state = self.state();
+                let next = if state.closed { None } else { state.next(self.bounds.running_of_one) };
+                state.lent -= usize::from(next.is_none());
+                next
+            };
+            let Some((source, job)) = next else { return };
+            end(job, Ok(()));
+            self.state().ended(source);
+        }
+    }
+
+    /// Sends those away who have waited for too long, and looks again when the next one will have.
+    fn look_at(self: &Arc<Self>, time: Instant) {
+        let late = {
+            let mut state = self.state();
+            state.looks_at = None;
+            state.take_all(|job| job.until <= time)
+        };
+        refuse(late, Undone::Late);
+        self.hand_out();
     }
 
     /// What each of the threads does.

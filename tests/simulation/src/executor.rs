@@ -26,6 +26,7 @@ pub struct Executor {
     jobs: BTreeMap<Id, (Group, Job)>,
     threads: JobThreads,
     steps: u64,
+    most_jobs: usize,
 }
 
 impl fmt::Debug for Executor {
@@ -63,6 +64,7 @@ impl Executor {
             jobs: BTreeMap::new(),
             threads: JobThreads::new(),
             steps: 0,
+            most_jobs: 0,
         }
     }
 
@@ -85,18 +87,25 @@ impl Executor {
         self.steps
     }
 
+    /// The most jobs that were under way at a time.
+    #[must_use]
+    pub const fn most_jobs(&self) -> usize {
+        self.most_jobs
+    }
+
     fn run(&mut self, name: &str) -> Result<Vec<String>, Failure> {
-        let mut begun = false;
+        let mut main = None;
         loop {
             self.take_over();
             if let Some(why) = self.sim.state().failure.clone() {
                 return Err(Failure(why));
             }
-            let main = self.tasks.values().any(|(_, other, _)| other == name);
-            if begun && !main {
-                return Ok(self.tasks.values().map(|(_, name, _)| name.clone()).collect());
+            main = main
+                .or_else(|| self.tasks.iter().find(|(_, (_, other, _))| other == name).map(|(&id, _)| id));
+            if main.is_some_and(|id| !self.tasks.contains_key(&id)) {
+                let jobs = (!self.jobs.is_empty()).then(|| format!("{} jobs", self.jobs.len()));
+                return Ok(self.tasks.values().map(|(_, name, _)| name.clone()).chain(jobs).collect());
             }
-            begun |= main;
             self.steps += 1;
             if self.steps > MOST_STEPS {
                 return Err(Failure(format!("too many steps; {}", self.left())));
@@ -132,6 +141,7 @@ impl Executor {
             }
             self.tasks.extend(tasks.into_iter().map(|(id, group, name, task)| (id, (group, name, task))));
             self.jobs.extend(jobs.into_iter().map(|(id, group, work)| (id, (group, Job::New(work)))));
+            self.most_jobs = self.most_jobs.max(self.jobs.len());
             for group in dying {
                 let tasks = self.tasks.iter().filter(|(_, (of, ..))| *of == group).map(|(&id, _)| id);
                 for id in tasks.collect::<Vec<_>>() {

@@ -8,6 +8,8 @@ use std::panic::catch_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use tracing::dispatcher;
+
 use crate::sim::Id;
 
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
@@ -19,6 +21,9 @@ pub(crate) enum Signal {
     /// The job is done. `true` if it panicked.
     Done(bool),
 }
+
+/// The panic of a log. It is not a fault of whoever logs.
+pub(crate) struct Accident;
 
 /// A thread that does one job after another.
 pub(crate) struct JobThread {
@@ -102,10 +107,13 @@ impl Drop for JobThreads {
 fn spawn(signals: Sender<Signal>) -> JobThread {
     let (orders, inbox) = channel::<Work>();
     let (go_on, told) = channel();
+    // Jobs log where their run does.
+    let dispatch = dispatcher::get_default(Clone::clone);
     let run = move || {
+        let _logs = dispatcher::set_default(&dispatch);
         CURRENT.set(Some(Current { signals: signals.clone(), go_on: told }));
         for work in inbox {
-            let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
+            let panicked = catch_unwind(AssertUnwindSafe(work)).is_err_and(|panic| !panic.is::<Accident>());
             let _ = signals.send(Signal::Done(panicked));
         }
     };

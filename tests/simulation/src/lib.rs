@@ -22,4 +22,4 @@ pub use disk::SimDisk;
 pub use executor::{Executor, Failure};
 pub use sim::{Group, Sim};
 pub use trace::Trace;
-pub use world::{Outcome, Plan, Totals, run};
+pub use world::{Outcome, Plan, Totals, run, run_with};

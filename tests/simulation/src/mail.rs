@@ -41,7 +41,7 @@ impl Mail {
             octets.push(b'\n');
         }
         for _ in 0..lines {
-            match chance.below(9) {
+            match chance.below(10) {
                 0 => octets.push(b'.'),
                 1 => octets.extend_from_slice(b".."),
                 2 => octets.extend_from_slice(b"From somebody"),
@@ -50,6 +50,7 @@ impl Mail {
                 5 => octets.extend(core::iter::repeat_n(b'x', chance.below(1_200))),
                 6 => octets.extend_from_slice(b"-ERR [SYS/TEMP] no"),
                 7 => octets.extend_from_slice(b".\r"),
+                8 => octets.extend_from_slice(b".profile"),
                 _ => octets.extend_from_slice(b"The quick brown fox jumps over the lazy dog."),
             }
             octets.push(b'\n');

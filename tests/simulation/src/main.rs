@@ -4,6 +4,7 @@ use core::ops::Range;
 use std::env;
 use std::process::ExitCode;
 
+use pop3_proto::Quirk;
 use pop3_simulation::runs::{Report, replay, run_seeds};
 
 const USAGE: &str = "usage: pop3-simulation [--seeds FROM..TO] [--seed N [--full]]";
@@ -37,8 +38,12 @@ fn main() -> ExitCode {
     };
     let well = match task {
         Task::Seeds(seeds) => {
-            let Report { totals, failed, .. } = run_seeds(seeds, |line| println!("{line}"));
-            println!("{totals}");
+            let Report { totals, quirks, failed, .. } = run_seeds(seeds, |line| println!("{line}"));
+            println!(
+                "{totals}{:>12} of {} quirks of servers seen by clients",
+                quirks.len(),
+                Quirk::ALL.len()
+            );
             failed.is_empty()
         }
         Task::One { seed, full } => replay(seed, full),

@@ -1,17 +1,20 @@
 //! A simulated network: connections whose octets arrive in other pieces, late, or never.
 
+mod bounds;
 mod line;
 mod meddler;
 mod pipe;
 mod socket;
 mod tls;
 
+pub use bounds::Bounds;
 pub use line::{Direction, LineFault, LinePlan, Weather};
 pub use meddler::{MALLORY, Meddling};
 pub use socket::Socket;
 
 use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Sim;
 use crate::process::Alive;
-use line::Line;
+use line::{Line, Peaks};
 
 /// The network of a run. Clones are the same network.
 #[derive(Clone, Debug)]
@@ -38,6 +41,7 @@ struct State {
     totals: NetworkTotals,
     /// The connections that may be open.
     lines: Vec<std::sync::Weak<Mutex<Line>>>,
+    peaks: Arc<Peaks>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +62,10 @@ pub struct NetworkTotals {
     pub faults: u64,
     /// Connections that a man in the middle has touched.
     pub meddled: u64,
+    /// The largest room for input that a server has had.
+    pub largest_read: u64,
+    /// The most output that a server has had at a time.
+    pub largest_write: u64,
 }
 
 /// The address of the server's machine.
@@ -83,7 +91,10 @@ impl Network {
     /// What has happened.
     #[must_use]
     pub fn totals(&self) -> NetworkTotals {
-        self.state().totals
+        let state = self.state();
+        let peak = |of: &AtomicUsize| of.load(Ordering::Relaxed) as u64;
+        let (largest_read, largest_write) = (peak(&state.peaks.read), peak(&state.peaks.write));
+        NetworkTotals { largest_read, largest_write, ..state.totals }
     }
 
     /// How many connections are open.
@@ -116,13 +127,14 @@ impl Network {
         let mut state = self.state();
         state.last_port = state.last_port.wrapping_add(1);
         let (local, secrets) = (10_000 + state.last_port % 50_000, state.secrets.clone());
+        let peaks = Arc::clone(&state.peaks);
         let address = SocketAddr::from(([198, 51, 100, from], local));
         let Some(queue) = state.listeners.get_mut(&port) else {
             state.totals.refused += 1;
             return Err(io::ErrorKind::ConnectionRefused.into());
         };
         let plan = weather.plan(chance);
-        let line = Arc::new(Mutex::new(Line::new(&self.sim, plan, secrets)));
+        let line = Arc::new(Mutex::new(Line::new(&self.sim, plan, secrets, peaks)));
         let (client, server) = Socket::pair(&self.sim, &line, alive);
         queue.waiting.push_back((server, address));
         queue.waker.take().into_iter().for_each(Waker::wake);

@@ -106,6 +106,11 @@ impl Process {
         self.sim.job(self.group, work).await.filter(|_| self.is_alive())
     }
 
+    /// Starts work that blocks.
+    pub fn start_job(&self, work: impl FnOnce() + Send + 'static) {
+        self.sim.start_job(self.group, work);
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(&self) {
         self.on_disk.kill();

@@ -4,6 +4,8 @@ use core::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use pop3_proto::Quirk;
+
 use crate::world::{Outcome, Totals, run};
 
 /// How many lines of a trace are printed.
@@ -15,6 +17,8 @@ const PRINTED: usize = 300;
 pub struct Report {
     /// What has happened in all of them.
     pub totals: Totals,
+    /// The quirks of servers that clients have seen.
+    pub quirks: Vec<Quirk>,
     /// The seeds that have failed.
     pub failed: Vec<u64>,
 }
@@ -32,6 +36,11 @@ pub fn run_seeds(seeds: Range<u64>, tell: impl Fn(&str) + Sync) -> Report {
             let outcome = run(seed);
             let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
             report.totals.add(&outcome.totals);
+            for quirk in &outcome.quirks {
+                if !report.quirks.contains(quirk) {
+                    report.quirks.push(*quirk);
+                }
+            }
             if outcome.failure.is_some() {
                 report.failed.push(seed);
                 tell(&told(seed, &outcome, PRINTED));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::job::{self, Work};
-use crate::{Chance, SimClock, Trace};
+use crate::{Chance, Failure, SimClock, Trace};
 
 /// A run, as its parts see it. Clones are the same run.
 #[derive(Clone)]
@@ -109,6 +109,11 @@ impl Sim {
         let why = why.into();
         self.say(format_args!("FAILED: {why}"));
         self.state().failure.get_or_insert(why);
+    }
+
+    /// Why the run has failed, if it has.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.state().failure.clone().map(Failure)
     }
 
     /// A new group.

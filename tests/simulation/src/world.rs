@@ -1,36 +1,46 @@
 //! A whole system: two machines, the programs on them, and everything that can go wrong.
 
+mod deliveries;
 mod fetcher;
+mod guesser;
 mod hostile;
 mod ledger;
+mod log;
+mod machine;
 mod nemesis;
 mod odd_server;
+mod owner;
 mod plan;
 mod reader;
 mod server;
 mod totals;
+mod visitor;
 
 pub use fetcher::Fetcher;
+pub use log::LogState;
+pub use machine::UsersAre;
 pub use odd_server::Oddity;
 pub use plan::{Account, Plan};
 pub use totals::Totals;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pop3_disk::Open;
 use pop3_driver::Stop;
 use pop3_fetch::FetchReport;
+use pop3_proto::Quirk;
+use pop3_serve::HostedServer;
+use tracing::dispatcher;
 
-use crate::mail::Mail;
 use crate::network::Network;
 use crate::process::{Alive, Process};
 use crate::{Chance, Executor, Failure, Group, Sim, SimDisk};
 use fetcher::Ran;
+use guesser::Guess;
 use ledger::Ledger;
+use log::SimLog;
 
 /// The result of a run.
 #[derive(Debug)]
@@ -44,6 +54,8 @@ pub struct Outcome {
     pub trace: Vec<String>,
     /// A number that differs if anything in the trace differs.
     pub digest: u64,
+    /// The quirks of a server that departs from the protocol, as a client has seen them.
+    pub quirks: Vec<Quirk>,
     /// The last calls on the disks of the server and the client, if it failed.
     pub disks: Option<[String; 2]>,
 }
@@ -58,12 +70,18 @@ pub(crate) struct World {
     totals: Mutex<Totals>,
     running: Mutex<Running>,
     odd_maildrop: Mutex<odd_server::Maildrop>,
+    guesses: Mutex<Vec<Guess>>,
+    quirks: Mutex<Vec<Quirk>>,
 }
+
+/// How long those wait who do not hurry.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The processes that run.
 #[derive(Default)]
 struct Running {
     server: Option<Process>,
+    hosted: Option<Arc<HostedServer>>,
     fetchers: BTreeMap<String, (Process, Stop)>,
     /// The end is near: nothing is started that is not asked for.
     calm: bool,
@@ -84,8 +102,14 @@ fn maildir_of(account: &Account) -> PathBuf {
 /// Does the run of a seed.
 #[must_use]
 pub fn run(seed: u64) -> Outcome {
+    run_with(seed, Plan::draw)
+}
+
+/// Does a run of a seed with another plan.
+#[must_use]
+pub fn run_with(seed: u64, plan: impl FnOnce(&Chance) -> Plan) -> Outcome {
     let chance = Chance::new(seed);
-    let plan = Plan::draw(&chance.fork());
+    let plan = plan(&chance.fork());
     let sim = Sim::new(chance.fork());
     let disk = |chance: &Chance| SimDisk::new(chance.fork(), sim.clock().clone());
     let world = Arc::new(World {
@@ -97,13 +121,18 @@ pub fn run(seed: u64) -> Outcome {
         totals: Mutex::default(),
         running: Mutex::default(),
         odd_maildrop: Mutex::default(),
+        guesses: Mutex::default(),
+        quirks: Mutex::default(),
         sim: sim.clone(),
     });
     sim.say(format_args!("seed {seed}: {}", world.plan));
     let own = Arc::clone(&world);
     sim.spawn(Group::NONE, "main", async move { own.main().await });
+    let log = SimLog::start(&sim, world.plan.log, chance.fork());
     let mut executor = Executor::new(&sim);
-    let result = executor.run_until_done("main");
+    let result = dispatcher::with_default(&log.dispatch, || executor.run_until_done("main"));
+    world.check_log(&log.end());
+    let result = sim.failure().map_or(result, Err);
     let failure = match result {
         Ok(left) if left.is_empty() => world.left_behind(),
         Ok(left) => Some(Failure(format!("these tasks have not ended: {}", left.join(", ")))),
@@ -115,10 +144,12 @@ pub fn run(seed: u64) -> Outcome {
     let mut totals = *world.totals();
     totals.runs = 1;
     totals.steps = executor.steps();
+    totals.most_jobs = executor.most_jobs() as u64;
     totals.seconds = sim.clock().elapsed().as_secs();
     totals.add_network(world.network.totals());
     let disks = failure.is_some().then(|| [world.server_disk.trace(), world.client_disk.trace()]);
-    Outcome { totals, failure, trace: sim.trace().last(), digest: sim.trace().digest(), disks }
+    let quirks = core::mem::take(&mut *world.quirks());
+    Outcome { totals, failure, quirks, trace: sim.trace().last(), digest: sim.trace().digest(), disks }
 }
 
 impl World {
@@ -149,6 +180,14 @@ impl World {
         self.odd_maildrop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn quirks(&self) -> MutexGuard<'_, Vec<Quirk>> {
+        self.quirks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guesses(&self) -> MutexGuard<'_, Vec<Guess>> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_over(&self) -> bool {
         self.running().over
     }
@@ -176,14 +215,18 @@ impl World {
             let task = async move { own.fetch_again_and_again(&fetcher).await };
             rounds.push(self.sim.start(Group::NONE, name, task));
         }
-        for (name, task) in [("deliveries", 0), ("nemesis", 1), ("reader", 2), ("attacks", 3)] {
+        let actors = ["deliveries", "nemesis", "reader", "attacks", "guesses", "owner", "visitor"];
+        for (task, name) in actors.into_iter().enumerate() {
             let own = Arc::clone(&self);
             rounds.push(self.sim.start(Group::NONE, name.to_owned(), async move {
                 match task {
                     0 => own.deliver().await,
                     1 => own.go_wrong().await,
                     2 => own.read().await,
-                    _ => own.attack().await,
+                    3 => own.attack().await,
+                    4 => own.guess().await,
+                    5 => own.look_for_mail().await,
+                    _ => own.visit().await,
                 }
             }));
         }
@@ -196,7 +239,8 @@ impl World {
     /// Makes what is there before the first program starts.
     fn set_up(self: &Arc<Self>) {
         let actor = self.server_disk.actor();
-        let names = self.plan.accounts.iter().map(maildir_of).chain([PathBuf::from("/mail/mallory")]);
+        let users = self.plan.accounts.iter().chain([&self.plan.owner]);
+        let names = users.map(maildir_of).chain([PathBuf::from("/mail/mallory")]);
         for maildir in names {
             for name in ["tmp", "new", "cur"] {
                 if let Err(error) = actor.disk().make_folders(&maildir.join(name), 0o700) {
@@ -217,7 +261,8 @@ impl World {
             disk.set_hook(Some(Arc::new(move |_| sim.may_step_aside(20))));
         }
         if self.plan.tls {
-            let passwords = self.plan.accounts.iter().map(|account| account.password.clone().into_bytes());
+            let users = self.plan.accounts.iter().chain([&self.plan.owner]);
+            let passwords = users.map(|account| account.password.clone().into_bytes());
             self.network.set_secrets(passwords.collect());
         }
     }
@@ -238,6 +283,7 @@ impl World {
                 }
             }
             self.server_ended();
+            self.running().hosted = None;
             self.sim.say(format_args!("server: dead"));
             self.running().sessions = 0;
             let down = Duration::from_secs(self.sim.chance().below(120) as u64);
@@ -253,46 +299,6 @@ impl World {
             let rest = usize::try_from(fetcher.rest.as_millis()).unwrap_or(1);
             self.sim.sleep(Duration::from_millis(1 + self.sim.chance().below(rest) as u64)).await;
         }
-    }
-
-    /// Delivers messages, as a mail server does.
-    async fn deliver(&self) {
-        for number in 0..self.plan.messages {
-            let chance = self.sim.chance();
-            let pause = self.plan.chaos.as_millis() as usize / self.plan.messages;
-            self.sim.sleep(Duration::from_millis(chance.below(pause) as u64)).await;
-            let account = chance.pick(&self.plan.accounts).clone();
-            let mail = Mail::new(u32::try_from(number).unwrap_or_default(), &chance.fork());
-            if !self.plan.oddities.is_empty() {
-                self.count(|totals| totals.messages += 1);
-                self.sim.say(format_args!("delivered message {number}"));
-                self.odd_delivery(&account, mail);
-                continue;
-            }
-            match self.put(&account, &mail) {
-                Ok(()) => {
-                    self.count(|totals| totals.messages += 1);
-                    self.sim.say(format_args!("delivered message {number} to {}", account.name));
-                    self.delivered(&account, mail);
-                }
-                Err(error) => self.sim.fail(format!("message {number} can't be delivered: {error}")),
-            }
-        }
-    }
-
-    fn put(&self, account: &Account, mail: &Mail) -> std::io::Result<()> {
-        let actor = self.server_disk.actor();
-        let folder = actor.disk().open_folder(&maildir_of(account))?;
-        let (tmp, new) = (folder.open_folder(b"tmp")?, folder.open_folder(b"new")?);
-        let seconds = actor.disk().now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let name = format!("{seconds}.M{}P1.host", mail.number);
-        let mut file = tmp.open(name.as_bytes(), Open::writing().make_new(0o600))?;
-        file.write_all(&mail.stored(self.sim.chance()))?;
-        file.sync()?;
-        tmp.rename(name.as_bytes(), &*new, name.as_bytes())?;
-        new.sync()?;
-        actor.kill();
-        Ok(())
     }
 
     /// Ends all faults, lets each fetcher finish, and checks what must hold then.
@@ -317,13 +323,21 @@ impl World {
                 self.sim.fail(format!("the server holds {files} files and {locks} locks without a session"));
             }
         }
+        let hosted = self.running().hosted.take();
+        if let Some(hosted) = hosted {
+            let (places, users) = (hosted.connections(), hosted.users_logged_in());
+            if (places, users) != (0, 0) {
+                self.sim
+                    .fail(format!("{places} places and the sessions of {users} users were not given back"));
+            }
+        }
         self.check_all();
         self.running().server = None;
         self.running().over = true;
         self.sim.sleep(Duration::from_secs(5)).await;
         if !self.plan.oddities.is_empty() {
             // The odd server looks whether it is over when somebody comes, and its sessions may sleep.
-            let _ = self.network.connect(1, 110, &Alive::always()).await;
+            let _ = self.network.connect(1, self.plan.port(), &Alive::always()).await;
             self.sim.sleep(Duration::from_secs(3_000)).await;
         }
     }
@@ -359,6 +373,14 @@ impl World {
         let open = self.network.open_connections();
         if open > 0 {
             return Some(Failure(format!("{open} connections are open at the end")));
+        }
+        for (whose, disk) in [("server", &self.server_disk), ("client", &self.client_disk)] {
+            let (files, locks) = (disk.descriptors(), disk.locks());
+            if (files, locks) != (0, 0) {
+                let held =
+                    format!("{files} files and {locks} locks are held on the disk of the {whose} at the end");
+                return Some(Failure(held));
+            }
         }
         None
     }

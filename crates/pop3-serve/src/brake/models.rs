@@ -8,6 +8,7 @@ use core::panic::AssertUnwindSafe;
 use pop3_concurrency::{explore, thread};
 
 use super::*;
+use crate::machine::ThisMachine;
 
 const GUESSER: [u8; 4] = [192, 0, 2, 1];
 const OTHER: [u8; 4] = [192, 0, 2, 2];
@@ -55,7 +56,7 @@ fn at_once(brake: &Arc<Brake>, attempts: &[([u8; 4], End)]) -> Vec<u64> {
 #[test]
 fn failures_at_the_same_time_all_count() {
     explore(|| {
-        let brake = Arc::new(Brake::new());
+        let brake = Arc::new(Brake::new(&ThisMachine::shared()));
         let delays = at_once(&brake, &[(GUESSER, End::Failed); 3]);
         assert_eq!(delays, [1, 2, 4]);
         assert_eq!(attempt(&brake, OTHER, End::Failed).unwrap().as_secs(), 1);
@@ -66,7 +67,7 @@ fn failures_at_the_same_time_all_count() {
 #[test]
 fn neither_a_success_nor_another_address_takes_a_failure_back() {
     explore(|| {
-        let brake = Arc::new(Brake::new());
+        let brake = Arc::new(Brake::new(&ThisMachine::shared()));
         let attempts = [(GUESSER, End::Failed), (GUESSER, End::Succeeded), (OTHER, End::Succeeded)];
         assert_eq!(at_once(&brake, &attempts), [1]);
         assert_eq!(attempt(&brake, GUESSER, End::Failed).unwrap().as_secs(), 2);
@@ -78,7 +79,7 @@ fn neither_a_success_nor_another_address_takes_a_failure_back() {
 #[test]
 fn attempts_that_are_given_up_at_the_same_time_all_count() {
     explore(|| {
-        let brake = Arc::new(Brake::new());
+        let brake = Arc::new(Brake::new(&ThisMachine::shared()));
         at_once(&brake, &[(GUESSER, End::Panicked), (GUESSER, End::Dropped), (GUESSER, End::Failed)]);
         assert!(brake.resumed(GUESSER.into()).is_suspect());
         assert_eq!(attempt(&brake, GUESSER, End::Failed).unwrap().as_secs(), 8);
@@ -90,7 +91,7 @@ fn attempts_that_are_given_up_at_the_same_time_all_count() {
 #[test]
 fn delays_only_grow() {
     explore(|| {
-        let brake = Arc::new(Brake::new());
+        let brake = Arc::new(Brake::new(&ThisMachine::shared()));
         let other = thread::spawn({
             let brake = Arc::clone(&brake);
             move || [(); 2].map(|()| attempt(&brake, GUESSER, End::Failed).unwrap())

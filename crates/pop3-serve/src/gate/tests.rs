@@ -1,11 +1,10 @@
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::fs;
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::{fs, thread};
 
 use pop3_driver::wait;
 use pop3_proto::{ResponseCode, Secret, apop};

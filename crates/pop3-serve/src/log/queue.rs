@@ -3,9 +3,10 @@
 #[cfg(all(test, pop3_shuttle))]
 mod models;
 
+use core::ops::Deref;
 use core::time::Duration;
 use std::io::{self, ErrorKind, Write};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use crate::sync::{Condvar, Mutex, MutexGuard, now, thread};
 
@@ -27,6 +28,32 @@ struct State {
     dropped: u64,
     /// Whether the thread that writes has lines in its hands.
     busy: bool,
+    /// Nothing comes any more.
+    closed: bool,
+}
+
+/// Those who put lines into a queue. Without them, the thread that writes ends.
+#[derive(Debug)]
+pub(super) struct Source(Arc<Queue>);
+
+impl Source {
+    pub(super) const fn of(queue: Arc<Queue>) -> Self {
+        Self(queue)
+    }
+}
+
+impl Deref for Source {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.0
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// How long to wait when standard error takes nothing now, but does not block.
@@ -56,13 +83,18 @@ impl Queue {
         state.dropped = state.dropped.saturating_add(1);
     }
 
-    /// Writes what comes, for ever. When lines were dropped, or the system refused to take them, `tell` is
+    /// Nothing comes any more.
+    fn close(&self) {
+        self.state().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Writes what comes, until nothing can come any more. When lines were dropped, or the system refused to take them, `tell` is
     /// called with their number as soon as lines can be written again.
-    pub(super) fn write_to(&self, mut out: impl Write, tell: impl Fn(u64)) -> ! {
+    pub(super) fn write_to(&self, mut out: impl Write, tell: impl Fn(u64)) {
         let mut lost = 0;
         let mut open = false;
-        loop {
-            let (batch, dropped) = self.take();
+        while let Some((batch, dropped)) = self.take() {
             lost += dropped;
             let rest = write(&mut out, &batch, &mut open);
             if rest.is_empty() {
@@ -90,14 +122,17 @@ impl Queue {
         }
     }
 
-    /// Waits for lines, and takes them all.
-    fn take(&self) -> (Vec<u8>, u64) {
+    /// Waits for lines, and takes them all. Returns `None` at the end.
+    fn take(&self) -> Option<(Vec<u8>, u64)> {
         let mut state = self.state();
         while state.pending.is_empty() {
+            if state.closed {
+                return None;
+            }
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.busy = true;
-        (core::mem::take(&mut state.pending), core::mem::take(&mut state.dropped))
+        Some((core::mem::take(&mut state.pending), core::mem::take(&mut state.dropped)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -185,6 +220,21 @@ mod tests {
         while !queue.state().pending.is_empty() {
             thread::yield_now();
         }
+    }
+
+    #[test]
+    fn the_thread_ends_when_nothing_can_come_any_more() {
+        let queue = Arc::new(Queue::new(20));
+        let writer = Arc::clone(&queue);
+        let (told, script) = channel();
+        let (seen, written) = channel();
+        let thread = thread::spawn(move || writer.write_to(Scripted { script, seen }, |_| {}));
+        let source = Source::of(queue);
+        source.push("last\n");
+        drop(source);
+        told.send(Ok(99)).unwrap();
+        assert_eq!(next(&written), "last\n");
+        thread.join().unwrap();
     }
 
     #[test]

@@ -117,6 +117,16 @@ impl Table {
         Ok(victim)
     }
 
+    /// How many connections there are.
+    pub(super) fn count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many users have a session.
+    pub(super) fn users(&self) -> usize {
+        self.users.len()
+    }
+
     /// Returns whether the connection still has its place.
     pub(super) fn begin_check(&mut self, id: u64) -> bool {
         self.change(id, State::Checking)

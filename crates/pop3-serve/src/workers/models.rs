@@ -34,7 +34,7 @@ struct Office {
 
 impl Office {
     fn open(bounds: Bounds) -> Arc<Self> {
-        let workers = Workers::start(bounds).unwrap();
+        let workers = Workers::start(bounds, None).unwrap();
         Arc::new(Self { workers, ran: AtomicUsize::new(0), running: std::sync::Mutex::default() })
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Queue {
     next_id: u64,
     /// When the keeper of time looks again; `None` if it sleeps.
     pub(super) looks_at: Option<Instant>,
+    /// How many of the checkers are at work that a machine has in the place of threads.
+    pub(super) lent: usize,
     pub(super) closed: bool,
 }
 

@@ -3,6 +3,7 @@
 use core::future::Future;
 use core::net::IpAddr;
 use core::time::Duration;
+use std::sync::Mutex as Plain;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use pop3_driver::wait;
@@ -69,7 +70,7 @@ impl Crowd {
 }
 
 fn start(bounds: Bounds) -> Arc<Workers> {
-    Workers::start(bounds).unwrap().into()
+    Workers::start(bounds, None).unwrap().into()
 }
 
 /// Whether nothing is left of anybody. A thread puts its job away just behind telling the outcome.
@@ -181,4 +182,69 @@ fn a_panic_goes_to_who_has_asked_and_the_thread_lives() {
     let panics = || wait(workers.run(client(1, true), later(), || panic!("within a check")));
     assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
     assert_eq!(wait(workers.run(client(1, true), later(), || 7)), Ok(7));
+}
+
+/// Checkers that work when they are told to.
+#[derive(Debug, Default)]
+struct Told {
+    starts: Plain<Vec<Work>>,
+    alarms: Plain<Vec<Work>>,
+}
+
+struct Work(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Work")
+    }
+}
+
+impl Told {
+    fn take(works: &Plain<Vec<Work>>) -> Vec<Work> {
+        core::mem::take(&mut *works.lock().unwrap())
+    }
+}
+
+impl Checkers for Told {
+    fn count(&self) -> usize {
+        2
+    }
+
+    fn start(&self, work: Box<dyn FnOnce() + Send>) {
+        self.starts.lock().unwrap().push(Work(work));
+    }
+
+    fn start_at(&self, _: Instant, work: Box<dyn FnOnce() + Send>) {
+        self.alarms.lock().unwrap().push(Work(work));
+    }
+}
+
+#[test]
+fn checkers_take_the_place_of_threads() {
+    let told = Arc::new(Told::default());
+    let workers = Workers::start(Bounds { threads: 2, ..BOUNDS }, Some(told.clone())).unwrap();
+    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+    let soon = Instant::now();
+    let mut waiting: Vec<_> =
+        (0..4).map(|last| Box::pin(workers.run(client(last, false), soon, move || last))).collect();
+    for work in &mut waiting {
+        assert!(work.as_mut().poll(&mut context).is_pending());
+    }
+    // No more of them than there may be, and one alarm for all. Each takes what waits when it comes to it.
+    let (starts, alarms) = (Told::take(&told.starts), Told::take(&told.alarms));
+    assert_eq!((starts.len(), alarms.len()), (2, 1));
+    starts.into_iter().for_each(|work| work.0());
+    for (number, work) in waiting.iter_mut().enumerate() {
+        assert_eq!(work.as_mut().poll(&mut context), core::task::Poll::Ready(Ok(number as u8)));
+    }
+    assert!(workers.0.state().is_empty());
+    // The next one waits for too long.
+    let mut late = Box::pin(workers.run(client(1, false), soon, || ()));
+    assert!(late.as_mut().poll(&mut context).is_pending());
+    for alarm in alarms.into_iter().chain(Told::take(&told.alarms)) {
+        (alarm.0)();
+    }
+    assert_eq!(late.as_mut().poll(&mut context), core::task::Poll::Ready(Err(Undone::Late)));
+    Told::take(&told.starts).into_iter().for_each(|work| work.0());
+    assert!(workers.0.state().is_empty() && workers.0.state().lent == 0);
 }

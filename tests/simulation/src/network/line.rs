@@ -1,7 +1,9 @@
 //! A connection as the network sees it.
 
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 
 use super::meddler::{Meddler, Meddling};
 use super::pipe::Pipe;
@@ -120,6 +122,13 @@ pub(super) enum Condition {
     Frozen,
 }
 
+/// The most octets that a server has read or written at a time.
+#[derive(Debug, Default)]
+pub(super) struct Peaks {
+    pub(super) read: AtomicUsize,
+    pub(super) write: AtomicUsize,
+}
+
 /// A connection, with both of its directions.
 pub(super) struct Line {
     sim: Sim,
@@ -131,6 +140,7 @@ pub(super) struct Line {
     pub(super) key: u64,
     meddler: Option<Meddler>,
     secrets: Vec<Vec<u8>>,
+    pub(super) peaks: Arc<Peaks>,
     /// The last octets in clear of each direction, for secrets that were sent in pieces.
     seen: [Vec<u8>; 2],
 }
@@ -145,7 +155,7 @@ impl fmt::Debug for Line {
 }
 
 impl Line {
-    pub(super) fn new(sim: &Sim, plan: LinePlan, secrets: Vec<Vec<u8>>) -> Self {
+    pub(super) fn new(sim: &Sim, plan: LinePlan, secrets: Vec<Vec<u8>>, peaks: Arc<Peaks>) -> Self {
         let pipe = || Pipe::new(plan.capacity);
         Self {
             sim: sim.clone(),
@@ -156,8 +166,17 @@ impl Line {
             key: sim.chance().below(usize::MAX) as u64,
             meddler: plan.meddling.map(Meddler::new),
             secrets,
+            peaks,
             seen: [Vec::new(), Vec::new()],
         }
+    }
+
+    pub(super) fn largest_read(&self, octets: usize) {
+        self.peaks.read.fetch_max(octets, Ordering::Relaxed);
+    }
+
+    pub(super) fn largest_write(&self, octets: usize) {
+        self.peaks.write.fetch_max(octets, Ordering::Relaxed);
     }
 
     pub(super) fn pipe(&mut self, direction: Direction) -> &mut Pipe {
@@ -173,7 +192,12 @@ impl Line {
         let mut octets = octets.to_vec();
         if let Some(mut meddler) = self.meddler.take() {
             octets = meddler.pass(direction, octets, in_clear);
+            // He can see to it that what he adds arrives in the same segment as what it hides behind.
+            let together = meddler.has_just_injected() && self.sim.chance().per_mille(700);
             self.meddler = Some(meddler);
+            if together && self.plan.fault.is_none() {
+                return self.push(direction, &octets);
+            }
         }
         let mut rest = &*octets;
         // On a frozen connection, what is sent fills the window, and stays there.

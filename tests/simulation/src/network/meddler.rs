@@ -49,11 +49,17 @@ pub(super) struct Meddler {
     /// What was to be done is done.
     done: bool,
     records: u32,
+    injected: bool,
 }
 
 impl Meddler {
     pub(super) const fn new(meddling: Meddling) -> Self {
-        Self { meddling, stls: false, done: false, records: 0 }
+        Self { meddling, stls: false, done: false, records: 0, injected: false }
+    }
+
+    /// Whether he has added something to the last octets.
+    pub(super) const fn has_just_injected(&mut self) -> bool {
+        core::mem::replace(&mut self.injected, false)
     }
 
     /// What arrives in the place of what was sent.
@@ -91,7 +97,7 @@ impl Meddler {
         if octets.ends_with(b"STLS\r\n") {
             self.stls = true;
             if self.meddling == Meddling::InjectCommands {
-                self.done = true;
+                (self.done, self.injected) = (true, true);
                 let (name, password) = MALLORY;
                 octets.extend_from_slice(format!("USER {name}\r\nPASS {password}\r\n").as_bytes());
             }
@@ -107,7 +113,7 @@ impl Meddler {
                 b"-ERR STLS is not available\r\n".to_vec()
             }
             Meddling::InjectReplies if self.stls => {
-                self.done = true;
+                (self.done, self.injected) = (true, true);
                 [&*octets, b"+OK\r\n+OK welcome\r\n+OK 0 0\r\n"].concat()
             }
             Meddling::InjectCapabilities if !self.stls && octets.ends_with(b"\r\n.\r\n") => {

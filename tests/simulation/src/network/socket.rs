@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Transport, timed_out};
 use pop3_proto::Instant;
+use pop3_sasl::ChannelBindings;
 
+use super::bounds::Bounds;
 use super::line::{Condition, Direction, Line};
 use super::pipe::Found;
 use super::tls::{self, Kind};
@@ -20,13 +22,15 @@ use crate::sim::Timer;
 
 /// One end of a connection. Dropped, it closes the connection; with unread octets, it resets it.
 pub struct Socket {
-    sim: Sim,
+    pub(super) sim: Sim,
     line: Arc<Mutex<Line>>,
     outgoing: Direction,
     alive: Alive,
     tls: Option<Box<Secured>>,
     /// Wakes the task that waits for this end.
     timer: Option<Timer>,
+    /// How many octets it may read or write at a time.
+    pub(super) bounds: Option<Bounds>,
 }
 
 /// TLS as one end sees it.
@@ -60,6 +64,7 @@ impl Socket {
             alive: alive.clone(),
             tls: None,
             timer: None,
+            bounds: None,
         };
         (end(Direction::ToServer, client), end(Direction::ToClient, &Alive::always()))
     }
@@ -75,7 +80,7 @@ impl Socket {
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    pub(super) fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -276,7 +281,7 @@ impl Socket {
             incoming: input,
             plain: Vec::new(),
             outgoing: Vec::new(),
-            info: Arc::new(TlsInfo::new("TLSv1_3", "SIMULATED")),
+            info: Arc::new(TlsInfo::new("TLSv1_3", "SIMULATED").with_bindings(bindings(key))),
         }));
         Ok(())
     }
@@ -291,12 +296,20 @@ impl Socket {
     }
 }
 
+/// What the ends can bind a login to. Both have the same.
+fn bindings(key: u64) -> ChannelBindings {
+    let mut octets = [0; 32];
+    octets[..8].copy_from_slice(&key.to_be_bytes());
+    ChannelBindings::none().with_exporter(octets)
+}
+
 impl Transport for Socket {
     fn now(&self) -> Instant {
         Instant::new(self.sim.clock().elapsed())
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.check_input(buffer.len());
         self.until(deadline, |socket, context| socket.try_receive_secured(context, buffer)).await?
     }
 
@@ -305,6 +318,7 @@ impl Transport for Socket {
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+        self.check_output(octets.len());
         self.until(deadline, |socket, context| socket.try_send_secured(context, octets)).await?
     }
 

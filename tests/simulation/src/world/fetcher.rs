@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pop3_driver::client::{Client, ClientOptions};
+use pop3_driver::client::{Client, ClientOptions, LoginPolicy};
 use pop3_driver::{Stop, Transport as _};
 use pop3_fetch::{Fetch, FetchError, FetchEvent, FetchOptions, FetchReport, Target};
 
@@ -107,7 +107,7 @@ async fn fetch_with(
     stop: Stop,
     fetch: &mut Fetch,
 ) -> Result<FetchReport, String> {
-    let port = if world.plan.implicit_tls { 995 } else { 110 };
+    let port = world.plan.port();
     let mut options = ClientOptions::new().with_stop(stop);
     options.config.pipelining = !fetch.lost_synchronisation() && world.plan.pipelining;
     let socket = world.network.connect(fetcher.address, port, &process.alive()).await;
@@ -117,7 +117,7 @@ async fn fetch_with(
     let client = Client::open(socket, &security, options, deadline).await;
     let mut client = client.map_err(|error| format!("can't connect: {error}"))?;
     let account = &fetcher.account;
-    let login = client.login(account.name.as_bytes(), account.password.as_bytes()).await;
+    let login = client.login_with(&account.credentials(), &LoginPolicy::default()).await;
     login.map_err(|error| format!("can't log in: {error}"))?;
     fetch.run(client).await.map_err(told)
 }
@@ -129,5 +129,12 @@ fn told(error: FetchError) -> String {
         text = format!("{text}: {error}");
         source = error.source();
     }
-    text
+    without_names(&text)
+}
+
+/// The text without the names of files that are made: they have random octets in them, and differ between two runs.
+fn without_names(text: &str) -> String {
+    let Some((before, name)) = text.split_once("/tmp/") else { return text.to_owned() };
+    let end = name.find('"').unwrap_or(name.len());
+    format!("{before}/tmp/...{}", without_names(&name[end..]))
 }

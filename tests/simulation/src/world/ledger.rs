@@ -23,8 +23,14 @@ struct Maildrop {
     delivered: BTreeSet<Number>,
     /// What must be on the server.
     present: BTreeSet<Number>,
-    /// How many messages the session may remove whose commit goes on.
-    removing: Option<usize>,
+    /// How many sessions remove messages now. One may have done so and not know it yet when the next one begins.
+    removing: usize,
+    /// How many messages they may remove together.
+    allowed: usize,
+}
+
+fn contains(octets: &[u8], wanted: &[u8]) -> bool {
+    octets.windows(wanted.len()).any(|octets| octets == wanted)
 }
 
 /// The file beside an mbox that is there while something is appended.
@@ -56,7 +62,7 @@ impl World {
             self.sim.fail(format!("on the server of {}, {when}: {wrong}", account.name));
         }
         let Some(maildrop) = ledger.accounts.get_mut(&account.name) else { return };
-        if maildrop.removing.is_some() {
+        if maildrop.removing > 0 {
             return;
         }
         for number in &maildrop.present {
@@ -78,9 +84,8 @@ impl World {
         self.sim.say(format_args!("server: {} removes {marked}", account.name));
         let mut ledger = self.ledger();
         let Some(maildrop) = ledger.accounts.get_mut(&account.name) else { return };
-        if maildrop.removing.replace(marked).is_some() {
-            self.sim.fail(format!("two sessions of {} remove messages at once", account.name));
-        }
+        maildrop.removing += 1;
+        maildrop.allowed += marked;
     }
 
     /// The messages that were marked are removed, or some of them if something failed.
@@ -89,13 +94,18 @@ impl World {
         let found = self.on_server(&ledger, account);
         let Ledger { accounts, .. } = &mut *ledger;
         let Some(maildrop) = accounts.get_mut(&account.name) else { return };
-        let most = maildrop.removing.take().unwrap_or_default();
+        let most = maildrop.allowed;
         let gone: Vec<Number> =
             maildrop.present.iter().copied().filter(|number| !found.counts.contains_key(number)).collect();
         maildrop.present.retain(|number| found.counts.contains_key(number));
         self.sim.say(format_args!("server: {} messages of {} are gone: {gone:?}", gone.len(), account.name));
         if gone.len() > most {
             self.sim.fail(format!("{} messages are gone, but only {most} were marked", gone.len()));
+        }
+        maildrop.allowed = most.saturating_sub(gone.len());
+        maildrop.removing = maildrop.removing.saturating_sub(1);
+        if maildrop.removing == 0 {
+            maildrop.allowed = 0;
         }
         self.check_kept(&ledger, account, &gone);
     }
@@ -151,7 +161,7 @@ impl World {
     pub(super) fn server_ended(&self) {
         for maildrop in self.ledger().accounts.values_mut() {
             // How far it came, the next look tells.
-            maildrop.removing = None;
+            (maildrop.removing, maildrop.allowed) = (0, 0);
         }
     }
 
@@ -182,6 +192,15 @@ impl World {
         }
     }
 
+    /// Checks that the log of the server has no password in it.
+    pub(super) fn check_log(&self, octets: &[u8]) {
+        for account in self.plan.accounts.iter().chain([&self.plan.owner]) {
+            if contains(octets, account.password.as_bytes()) {
+                self.sim.fail(format!("the password of {} is in the log of the server", account.name));
+            }
+        }
+    }
+
     /// Checks, after everything has calmed down, that nothing is left behind, and that no file tells a secret.
     pub(super) fn check_files(&self) {
         for (path, found) in self.client_disk.peek("/home") {
@@ -198,8 +217,7 @@ impl World {
             }
             let Found::File(octets) = found else { continue };
             for account in &self.plan.accounts {
-                let password = account.password.as_bytes();
-                if octets.windows(password.len()).any(|octets| octets == password) {
+                if contains(&octets, account.password.as_bytes()) {
                     self.sim.fail(format!("the password of {} is in {}", account.name, path.display()));
                 }
             }

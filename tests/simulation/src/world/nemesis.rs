@@ -76,6 +76,14 @@ impl World {
     fn set_faults(&self, disk: &SimDisk, whose: &str) {
         let chance = self.sim.chance();
         let number = 1 + chance.below(400) as u64;
+        // Only the client stores much.
+        if whose == "client" && chance.per_mille(250) {
+            let left = chance.below(20_000) as u64;
+            self.sim.say(format_args!("nemesis: the client's disk has {left} octets left"));
+            disk.set_capacity(Some(disk.used() + left));
+        } else {
+            disk.set_capacity(None);
+        }
         let faults = match chance.below(6) {
             0 | 1 => DiskFaults::random(chance, 400),
             2 => DiskFaults::none().end_at(number, End::Kill),
@@ -93,6 +101,7 @@ impl World {
         self.network.set_weather(Weather::default());
         for disk in [&self.server_disk, &self.client_disk] {
             disk.set_faults(DiskFaults::none());
+            disk.set_capacity(None);
         }
     }
 }

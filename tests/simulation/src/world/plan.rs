@@ -2,15 +2,18 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use pop3_driver::client::Security;
+use pop3_driver::client::{Credentials, Security};
 use pop3_driver::tls::{Connector, client_config};
 use pop3_fetch::Target;
-use pop3_maildir::MaildirConfig;
+use pop3_proto::Quirk;
+use pop3_sasl::Mechanism;
+use pop3_serve::ConnectionLimits;
 
 use super::fetcher::Fetcher;
+use super::log::LogState;
+use super::machine::UsersAre;
 use super::odd_server::Oddity;
 use crate::Chance;
 
@@ -24,6 +27,12 @@ pub struct Account {
     pub password: String,
 }
 
+impl Account {
+    pub(super) fn credentials(&self) -> Credentials {
+        Credentials::new(self.name.clone()).with_password(self.password.clone())
+    }
+}
+
 /// What happens in a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -34,7 +43,6 @@ pub struct Plan {
     /// TLS starts with the first octet.
     pub(super) implicit_tls: bool,
     pub(super) pipelining: bool,
-    pub(super) maildir: MaildirConfig,
     /// How long anything may happen.
     pub(super) chaos: Duration,
     pub(super) messages: usize,
@@ -43,8 +51,20 @@ pub struct Plan {
     pub(super) reader: bool,
     /// Hostile clients attack the server.
     pub(super) hostile: bool,
+    /// How many connections guess passwords at once.
+    pub(super) guessers: usize,
+    /// A user whom nobody may keep from his mail.
+    pub(super) owner: Account,
+    /// How many connections the server takes.
+    pub(super) limits: ConnectionLimits,
+    /// The mechanisms of AUTH.
+    pub(super) mechanisms: Vec<Mechanism>,
+    pub(super) users: UsersAre,
+    pub(super) log: LogState,
     /// How the server departs from the protocol; none for the real one.
-    pub(super) oddities: BTreeSet<Oddity>,
+    pub(super) oddities: Vec<Oddity>,
+    /// A server that removes at QUIT what it has sent announces that.
+    pub(super) announces_expire: bool,
 }
 
 /// What goes wrong, in so many of 1000 moments.
@@ -73,7 +93,9 @@ impl Plan {
                 password: format!("secret of {name} {}", chance.below(1 << 20)),
             })
             .collect();
-        let tls = !odd && chance.per_mille(650);
+        let oddities = if odd { Oddity::some(chance) } else { Vec::new() };
+        let tls =
+            oddities.iter().any(|oddity| oddity.needs_tls()) || chance.per_mille(if odd { 150 } else { 650 });
         let mut fetchers: Vec<Fetcher> = Vec::new();
         for index in 0..*chance.pick(&[1, 1, 2, 2, 3]) {
             let account = chance.pick(&accounts).clone();
@@ -87,29 +109,67 @@ impl Plan {
             fetcher.rest = chaos / *chance.pick(&[4, 10, 20]);
         }
         let rate = |most: usize| if chance.per_mille(500) { 0 } else { chance.below(most) };
+        let hostile = !odd && chance.per_mille(350);
+        // What an honest client may expect can be told only where nothing else goes wrong.
+        let is_fair = hostile && chance.per_mille(400);
+        let strong = chance.per_mille(100);
+        // A log that panics must not make guesses free. What is counted can be told only where nothing else goes wrong.
+        let shouts = strong && hostile && !is_fair && chance.per_mille(600);
+        let wrong = |most: usize| if is_fair || shouts { 0 } else { rate(most) };
+        let removes = oddities.contains(&Oddity::RemovesRetrieved);
         Self {
             accounts,
             fetchers,
             tls,
-            implicit_tls: tls && chance.per_mille(500),
+            // An odd server knows no STLS.
+            implicit_tls: tls && (odd || chance.per_mille(500)),
             pipelining: chance.per_mille(800),
-            maildir: MaildirConfig::new().with_size_cache(chance.per_mille(800)),
             chaos,
             messages: *chance.pick(&[1, 5, 20, 20, 50]),
             nemesis: Nemesis {
                 kill_fetcher: rate(400),
-                kill_server: rate(200),
+                kill_server: wrong(200),
                 crash_client: rate(300),
-                crash_server: rate(200),
-                client_faults: rate(500),
-                server_faults: rate(400),
-                network: rate(500),
+                crash_server: wrong(200),
+                // What was not stored must not be lost on a server that removes what it has sent.
+                client_faults: if removes { 200 + chance.below(500) } else { rate(500) },
+                server_faults: wrong(400),
+                network: wrong(500),
                 clock: rate(200),
                 stop: rate(200),
             },
             reader: chance.per_mille(500),
-            hostile: !odd && chance.per_mille(350),
-            oddities: if odd { Oddity::some(chance) } else { BTreeSet::new() },
+            hostile,
+            guessers: if hostile { *chance.pick(&[if shouts { 3 } else { 0 }, 1, 3, 8]) } else { 0 },
+            owner: Account { name: "olga".to_owned(), password: "secret of olga".to_owned() },
+            limits: match shouts {
+                true => ConnectionLimits::default(),
+                false => ConnectionLimits::new(
+                    *chance.pick(&[8, 16, 1_000]),
+                    *chance.pick(&[4, 8, 100]),
+                    *chance.pick(&[1, 10]),
+                ),
+            },
+            mechanisms: if strong {
+                vec![Mechanism::ScramSha256]
+            } else {
+                vec![Mechanism::Plain, Mechanism::Login]
+            },
+            users: match chance.below(10) {
+                _ if shouts => UsersAre::Here,
+                0 if !is_fair => UsersAre::Unreliable,
+                0..4 => UsersAre::Elsewhere,
+                _ => UsersAre::Here,
+            },
+            log: match chance.below(20) {
+                _ if shouts => LogState::Panics,
+                0 if !is_fair => LogState::Panics,
+                0..3 => LogState::Fails,
+                3..5 => LogState::Blocks,
+                _ => LogState::Works,
+            },
+            oddities,
+            announces_expire: chance.per_mille(500),
         }
     }
 
@@ -129,15 +189,70 @@ impl Plan {
     }
 
     /// The oddities that stay when all is calm: what is in all sessions.
-    pub(super) fn calm_oddities(&self) -> BTreeSet<Oddity> {
-        use Oddity as O;
-        let stays = [O::EstimatedSizes, O::RemovesRetrieved, O::RepeatedUids, O::WithoutCapa, O::BareLf];
-        self.oddities.iter().copied().filter(|oddity| stays.contains(oddity)).collect()
+    pub(super) fn calm_oddities(&self) -> Vec<Oddity> {
+        self.oddities.iter().copied().filter(|oddity| oddity.stays()).collect()
+    }
+
+    /// The port that clients connect to.
+    pub(super) const fn port(&self) -> u16 {
+        if self.implicit_tls { 995 } else { 110 }
+    }
+
+    /// A plan in which nothing goes wrong, and the server has this quirk.
+    #[must_use]
+    pub fn with_quirk(chance: &Chance, quirk: Quirk) -> Self {
+        let oddity = Oddity::Quirk(quirk);
+        let tls = oddity.needs_tls();
+        let account = Account { name: "alice".to_owned(), password: "secret of alice".to_owned() };
+        let mut fetcher = any_fetcher(0, account.clone(), chance);
+        fetcher.rest = Duration::from_secs(60);
+        Self {
+            accounts: vec![account],
+            // Nothing is deleted, so that each session finds all messages.
+            fetchers: vec![Fetcher {
+                name: "fetcher".to_owned(),
+                address: 10,
+                delete: false,
+                limit: None,
+                ..fetcher
+            }],
+            tls,
+            implicit_tls: tls,
+            chaos: Duration::from_secs(600),
+            messages: 20,
+            nemesis: Nemesis::default(),
+            reader: false,
+            hostile: false,
+            guessers: 0,
+            oddities: vec![oddity],
+            ..Self::draw(chance)
+        }
     }
 
     /// Whether the server may send something else than what was delivered to it, and nobody could tell.
     pub(super) fn may_alter(&self) -> bool {
         self.oddities.iter().any(|oddity| oddity.may_alter())
+    }
+
+    /// Whether AUTH offers SCRAM.
+    pub(super) fn offers_scram(&self) -> bool {
+        self.mechanisms.contains(&Mechanism::ScramSha256)
+    }
+
+    /// Whether a guess that gets no answer has been counted all the same: the log of the server panics, and nothing else
+    /// ends a connection.
+    pub(super) fn counts_unanswered(&self) -> bool {
+        let Nemesis { kill_server, crash_server, server_faults, .. } = self.nemesis;
+        let is_quiet = self.network_is_fair() && kill_server + crash_server + server_faults == 0;
+        let is_roomy = self.limits.total > 100 && self.limits.per_address > 50;
+        is_quiet && is_roomy && self.log == LogState::Panics && self.users == UsersAre::Here
+    }
+
+    /// Whether hostile clients are all that may keep an honest one from its mail.
+    pub(super) fn is_fair(&self) -> bool {
+        let Nemesis { kill_server, crash_server, server_faults, .. } = self.nemesis;
+        let is_quiet = self.network_is_fair() && kill_server + crash_server + server_faults == 0;
+        self.hostile && is_quiet && self.users != UsersAre::Unreliable && self.log != LogState::Panics
     }
 
     /// Whether a lost connection would be a surprise.
@@ -173,6 +288,10 @@ impl fmt::Display for Plan {
             (_, true) => "implicit TLS",
         };
         write!(f, "{tls}, {} messages in {:?}, {:?}", self.messages, self.chaos, self.nemesis)?;
+        write!(f, "; users {:?}, the log {:?}, {:?}", self.users, self.log, self.limits)?;
+        if self.hostile {
+            write!(f, ", hostile clients, {} guessers", self.guessers)?;
+        }
         if !self.oddities.is_empty() {
             write!(f, "; the server: {:?}", self.oddities)?;
         }

@@ -1,20 +1,24 @@
-//! The server: the loop of the driver over the Maildir store.
+//! The server: the loop of the driver with the users, the limits, the log and the Maildirs of `pop3-serve`.
 
-use std::path::PathBuf;
+use core::future::Future;
+use std::io;
 use std::sync::Arc;
 
-use pop3_disk::Disk;
 use pop3_driver::Stop;
-use pop3_driver::backend::{Context, LoginAttempt, Proof};
-use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, serve};
-use pop3_driver::store::{Blocking, Maildrop, Store};
-use pop3_maildir::{Maildir, MaildirConfig, MessageFile};
-use pop3_proto::server::{Accepted, Close, Extent, ServerConfig};
+use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt};
+use pop3_driver::server::{Entrance, Peer, Place, Service, SessionReport, Welcome, serve};
+use pop3_driver::tls::TlsInfo;
+use pop3_proto::server::{Close, Extent, Limits};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
+use pop3_serve::{HostedServer, ServeConfig};
 
-use super::{Account, World, maildir_of};
-use crate::network::{MALLORY, SERVER};
-use crate::process::{Alive, Pool, Process};
+use super::log::LogState;
+use super::machine::{Directory, SimMachine};
+use super::{Account, World};
+use crate::network::{Bounds, MALLORY, SERVER};
+use crate::process::{Alive, Process};
 
 /// The ports of the server, and when TLS starts on them.
 pub(super) const PORTS: [(u16, Entrance); 2] = [(110, Entrance::Plain), (995, Entrance::Implicit)];
@@ -22,47 +26,109 @@ pub(super) const PORTS: [(u16, Entrance); 2] = [(110, Entrance::Plain), (995, En
 /// Starts a server.
 pub(super) fn start(world: &Arc<World>) -> Process {
     let process = Process::start(&world.sim, &world.server_disk);
-    let store = Users {
-        disk: process.disk(),
+    let plan = &world.plan;
+    let mut config = ServeConfig::new("/mail").with_limits(plan.limits);
+    config.insecure_auth = !plan.tls;
+    config.mechanisms = Some(plan.mechanisms.clone());
+    let (machine, users) = (Arc::new(SimMachine::new(&process)), Arc::new(Directory::new(world)));
+    let hosted = match HostedServer::new(machine, config, users, plan.tls) {
+        Ok(hosted) => Arc::new(hosted),
+        Err(error) => {
+            world.sim.fail(format!("the server can't start: {error}"));
+            return process;
+        }
+    };
+    let service = Watching {
+        service: hosted.service(process.pool()),
         alive: process.alive(),
-        config: world.plan.maildir.clone(),
         world: Arc::clone(world),
     };
-    let service = Arc::new(Server { store: Arc::new(store), pool: process.pool(), world: Arc::clone(world) });
+    world.running().hosted = Some(hosted);
+    let service = Arc::new(service);
     for (port, entrance) in PORTS {
-        let (listener, own) = (world.network.listen(port), process.clone());
-        let (service, alive) = (Arc::clone(&service), process.alive());
-        process.spawn(format!("listener {port}"), async move {
-            loop {
-                let (socket, address) = listener.accept(&alive).await;
-                let peer = Peer::new(address, (SERVER, port).into());
-                let service = Arc::clone(&service);
-                service.world.count(|totals| totals.sessions += 1);
-                service.world.running().sessions += 1;
-                own.spawn(format!("session of {address}"), async move {
-                    serve(socket, entrance, peer, &*service, &Stop::new()).await;
-                });
-            }
-        });
+        listen(world, &process, &service, port, entrance);
     }
     process
 }
 
-/// The policy of the server.
-struct Server {
-    store: Arc<Users>,
-    pool: Pool,
+fn listen<S: Service>(
+    world: &Arc<World>,
+    process: &Process,
+    service: &Arc<Watching<S>>,
+    port: u16,
+    entrance: Entrance,
+) {
+    let (listener, own, service) = (world.network.listen(port), process.clone(), Arc::clone(service));
+    process.spawn(format!("listener {port}"), async move {
+        loop {
+            let (mut socket, address) = listener.accept(&service.alive).await;
+            socket.set_bounds(bounds());
+            let session = own.clone();
+            let peer = Peer::new(address, (SERVER, port).into());
+            let service = Arc::clone(&service);
+            service.world.count(|totals| totals.sessions += 1);
+            service.world.running().sessions += 1;
+            own.spawn(format!("session of {address}"), async move {
+                serve(socket, entrance, peer, &*service, &Stop::new()).await;
+                service.world.check_descriptors(&session);
+                service.world.running().sessions -= 1;
+            });
+        }
+    });
+}
+
+/// What a session may have in its buffers, see `docs/limits.md`: a line of AUTH, and output up to the mark with one piece
+/// of a message more, which may consist of line feeds.
+fn bounds() -> Bounds {
+    let limits = Limits::default();
+    Bounds { input: limits.sasl_line + 2, output: limits.high_water + 2 * 128 * 1024 }
+}
+
+impl World {
+    /// Checks that the server has no more files open than its sessions may have: the directory and the lock of the
+    /// maildrop, the two directories in it, and a message.
+    fn check_descriptors(&self, server: &Process) {
+        let (files, _) = server.holds();
+        let sessions = usize::try_from(self.running().sessions).unwrap_or_default();
+        self.count(|totals| totals.most_files = totals.most_files.max(files as u64));
+        if files > 6 * sessions + 16 {
+            self.sim.fail(format!("the server has {files} files open for {sessions} sessions"));
+        }
+    }
+}
+
+/// The policy of the server, which is watched.
+struct Watching<S> {
+    service: S,
+    alive: Alive,
     world: Arc<World>,
 }
 
-impl Service for Server {
-    type Backend = Blocking<Users, Pool>;
+impl<S: Service> Service for Watching<S> {
+    type Backend = Watched<S::Backend>;
+
+    fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
+        self.service.accept(peer, end)
+    }
+
+    fn accept_failed(&self, error: &io::Error) {
+        self.service.accept_failed(error);
+    }
+
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        self.service.expects_proxy(peer)
+    }
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
-        let backend = Blocking::new(Arc::clone(&self.store), self.pool.clone(), peer.clone());
-        let mut config = ServerConfig::default();
-        config.starttls = self.world.plan.tls;
-        Ok(Welcome::new(Arc::new(config), backend).with_trusted(!self.world.plan.tls))
+        let welcome = self.service.connect(peer).await?;
+        let (world, alive) = (Arc::clone(&self.world), self.alive.clone());
+        let watched = Watched { held: None, inner: welcome.backend, account: None, world, alive };
+        let mut own = Welcome::new(welcome.config, watched)
+            .with_trusted(welcome.trusted)
+            .with_trusted_proxy(welcome.trusted_proxy)
+            .with_sasl(welcome.sasl);
+        own.timestamp = welcome.timestamp;
+        Ok(own)
     }
 
     fn ended(&self, peer: &Peer, report: &SessionReport) {
@@ -72,7 +138,7 @@ impl Service for Server {
             "server: session of {peer} as {user} ended: {close}, {} retrieved, {} removed",
             totals.retrieved, totals.removed
         ));
-        if report.panicked {
+        if report.panicked && world.plan.log != LogState::Panics {
             world.sim.fail(format!("the session of {peer} panicked"));
         }
         if user == MALLORY.0 {
@@ -85,42 +151,7 @@ impl Service for Server {
                 .sim
                 .fail(format!("the session of {peer} removed {} and ended with {close}", totals.removed));
         }
-        world.running().sessions -= 1;
-    }
-}
-
-/// The users and their Maildirs.
-struct Users {
-    disk: Arc<dyn Disk>,
-    alive: Alive,
-    config: MaildirConfig,
-    world: Arc<World>,
-}
-
-impl Store for Users {
-    type Maildrop = Watched;
-
-    fn open(&self, attempt: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Watched), Rejection> {
-        let name = str::from_utf8(&attempt.name).map_err(|_| Rejection::credentials())?;
-        let known = self.world.plan.accounts.iter().find(|account| account.name == name);
-        let (account, password) = match known {
-            Some(account) => (Some(account.clone()), account.password.as_str()),
-            None if name == MALLORY.0 => (None, MALLORY.1),
-            None => return Err(Rejection::credentials()),
-        };
-        let is_right =
-            matches!(&attempt.proof, Proof::Password(given) if given.same_octets(password.as_bytes()));
-        if !is_right {
-            return Err(Rejection::credentials());
-        }
-        let path = account.as_ref().map_or_else(|| PathBuf::from("/mail/mallory"), maildir_of);
-        let mut inner = Maildir::open_on(&self.disk, &path, &self.config)?;
-        let held = account.as_ref().map(|account| Held::begin(&self.world, account, self.alive.clone()));
-        if let Some(account) = &account {
-            self.world.check_server(account, "when its maildrop was opened");
-        }
-        let accepted = Accepted::from(inner.take_snapshot());
-        Ok((accepted, Watched { held, inner, account, world: Arc::clone(&self.world) }))
+        self.service.ended(peer, report);
     }
 }
 
@@ -155,28 +186,84 @@ impl Drop for Held {
     }
 }
 
-/// An open Maildir, whose commits are watched.
-struct Watched {
-    /// It ends before the lock does.
-    held: Option<Held>,
-    inner: Maildir,
-    account: Option<Account>,
+/// A commit, which ends when this is dropped: it is done, or the server was killed, whose disk does nothing more.
+struct Commit {
     world: Arc<World>,
+    account: Account,
 }
 
-impl Maildrop for Watched {
-    type Message = MessageFile;
+impl Commit {
+    fn begin(world: &Arc<World>, account: Account, marked: usize) -> Self {
+        world.commit_begins(&account, marked);
+        Self { world: Arc::clone(world), account }
+    }
+}
 
-    fn try_fetch(
-        &mut self,
-        message: MessageNumber,
-        extent: Extent,
-    ) -> Option<Result<MessageFile, Rejection>> {
-        Maildrop::try_fetch(&mut self.inner, message, extent)
+impl Drop for Commit {
+    fn drop(&mut self) {
+        self.world.commit_ends(&self.account);
+    }
+}
+
+/// The store of a session, whose logins and commits are watched.
+struct Watched<B> {
+    /// It ends before the lock does.
+    held: Option<Held>,
+    inner: B,
+    account: Option<Account>,
+    world: Arc<World>,
+    alive: Alive,
+}
+
+impl<B: Backend> Backend for Watched<B> {
+    type Message = B::Message;
+
+    fn secured(&mut self, tls: &Arc<TlsInfo>) {
+        self.inner.secured(tls);
     }
 
-    fn try_read(message: &mut MessageFile, buffer: &mut [u8]) -> std::io::Result<usize> {
-        <Maildir as Maildrop>::try_read(message, buffer)
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.inner.mechanisms()
+    }
+
+    fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+        context: &Context,
+    ) -> impl Future<Output = Result<Option<Keys>, Rejection>> + Send {
+        self.inner.scram_keys(name, hash, context)
+    }
+
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        self.inner.scram_refused(name)
+    }
+
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        self.inner.may_act_for(user, other)
+    }
+
+    async fn authenticate(
+        &mut self,
+        attempt: LoginAttempt,
+        context: &Context,
+    ) -> Result<Admission, Rejection> {
+        let name = String::from_utf8_lossy(&attempt.name).into_owned();
+        let admission = self.inner.authenticate(attempt, context).await?;
+        self.account = self.world.plan.accounts.iter().find(|account| account.name == name).cloned();
+        if let Some(account) = &self.account {
+            self.held = Some(Held::begin(&self.world, account, self.alive.clone()));
+            self.world.check_server(account, "when its maildrop was opened");
+        }
+        Ok(admission)
+    }
+
+    fn try_fetch(&mut self, message: MessageNumber, extent: Extent) -> Option<Result<B::Message, Rejection>> {
+        self.inner.try_fetch(message, extent)
+    }
+
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        self.inner.expect(messages);
     }
 
     fn fetch(
@@ -184,25 +271,15 @@ impl Maildrop for Watched {
         message: MessageNumber,
         extent: Extent,
         context: &Context,
-    ) -> Result<MessageFile, Rejection> {
-        Maildrop::fetch(&mut self.inner, message, extent, context)
+    ) -> impl Future<Output = Result<B::Message, Rejection>> + Send {
+        self.inner.fetch(message, extent, context)
     }
 
-    fn commits_on_the_spot(&self, deletions: &Deletions) -> bool {
-        Maildrop::commits_on_the_spot(&self.inner, deletions)
-    }
-
-    fn commit(self, deletions: &Deletions, context: &Context) -> usize {
-        let Self { held, inner, account, world } = self;
+    async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
         // The lock ends in here, and others may have their turn before this returns.
-        drop(held);
-        if let Some(account) = &account {
-            world.commit_begins(account, deletions.len());
-        }
-        let failed = Maildrop::commit(inner, deletions, context);
-        if let Some(account) = &account {
-            world.commit_ends(account);
-        }
-        failed
+        self.held = None;
+        let Some(account) = self.account.take() else { return self.inner.commit(deletions, context).await };
+        let _commit = Commit::begin(&self.world, account, deletions.len());
+        self.inner.commit(deletions, context).await
     }
 }

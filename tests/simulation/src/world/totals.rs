@@ -26,6 +26,10 @@ pub struct Totals {
     pub odd_sessions: u64,
     /// Attacks of hostile clients.
     pub attacks: u64,
+    /// Guesses of passwords that were refused.
+    pub guesses: u64,
+    /// Sessions of an honest client while hostile ones attack.
+    pub looks: u64,
     /// Times that the server was started.
     pub server_starts: u64,
     /// Runs of a fetcher that ended well.
@@ -52,18 +56,28 @@ pub struct Totals {
     pub network_faults: u64,
     /// Connections with a man in the middle.
     pub meddled: u64,
+    /// The largest room for input that a session of the server has had, in octets.
+    pub largest_read: u64,
+    /// The most output that a session of the server has had at a time, in octets.
+    pub largest_write: u64,
+    /// The most threads that waited in calls that block, in one run.
+    pub most_jobs: u64,
+    /// The most files and directories that the server has had open.
+    pub most_files: u64,
 }
 
 impl Totals {
     pub(super) const fn add_network(&mut self, network: NetworkTotals) {
-        let NetworkTotals { connections, refused, faults, meddled } = network;
+        let NetworkTotals { connections, refused, faults, meddled, largest_read, largest_write } = network;
+        self.largest_read = largest_read;
+        self.largest_write = largest_write;
         self.connections += connections;
         self.refused += refused;
         self.network_faults += faults;
         self.meddled += meddled;
     }
 
-    fn fields(&mut self) -> [(&'static str, &mut u64); 22] {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 24] {
         [
             ("runs", &mut self.runs),
             ("steps", &mut self.steps),
@@ -74,6 +88,8 @@ impl Totals {
             ("sessions", &mut self.sessions),
             ("sessions of odd servers", &mut self.odd_sessions),
             ("attacks of hostile clients", &mut self.attacks),
+            ("guesses of passwords refused", &mut self.guesses),
+            ("sessions of honest clients meanwhile", &mut self.looks),
             ("server starts", &mut self.server_starts),
             ("fetcher runs that ended well", &mut self.runs_well),
             ("fetcher runs that failed", &mut self.runs_failed),
@@ -90,11 +106,24 @@ impl Totals {
         ]
     }
 
+    /// What is not added up, but of which the largest counts.
+    fn peaks(&mut self) -> [(&'static str, &mut u64); 4] {
+        [
+            ("octets of room for input at most", &mut self.largest_read),
+            ("octets of output at most", &mut self.largest_write),
+            ("calls that block at most", &mut self.most_jobs),
+            ("files of the server at most", &mut self.most_files),
+        ]
+    }
+
     /// Adds those of another run.
     pub fn add(&mut self, other: &Self) {
         let mut other = *other;
         for ((_, own), (_, other)) in self.fields().into_iter().zip(other.fields()) {
             *own += *other;
+        }
+        for ((_, own), (_, other)) in self.peaks().into_iter().zip(other.peaks()) {
+            *own = (*own).max(*other);
         }
     }
 }
@@ -104,6 +133,9 @@ impl fmt::Display for Totals {
         let mut totals = *self;
         for (name, count) in totals.fields() {
             writeln!(f, "{count:>12} {name}")?;
+        }
+        for (name, peak) in totals.peaks() {
+            writeln!(f, "{peak:>12} {name}")?;
         }
         Ok(())
     }

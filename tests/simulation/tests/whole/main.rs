@@ -1,7 +1,8 @@
 //! The whole system, simulated.
 
-use pop3_simulation::run;
+use pop3_proto::Quirk;
 use pop3_simulation::runs::run_seeds;
+use pop3_simulation::{Plan, run, run_with};
 
 #[test]
 fn no_message_is_lost_doubled_or_altered() {
@@ -29,5 +30,20 @@ fn a_seed_is_one_run() {
         let differs = first.trace.iter().zip(&second.trace).find(|(first, second)| first != second);
         assert_eq!(differs, None, "seed {seed}");
         assert_eq!((first.digest, first.totals), (second.digest, second.totals), "seed {seed}");
+    }
+}
+
+#[test]
+fn each_quirk_is_played_and_costs_no_message() {
+    for &quirk in Quirk::ALL {
+        // Some need a message of a certain kind.
+        let seen = (0..5).any(|seed| {
+            let outcome = run_with(seed, |chance| Plan::with_quirk(chance, quirk));
+            let trace = || outcome.trace.join("\n");
+            assert!(outcome.failure.is_none(), "{quirk:?}, {seed}: {:?}\n{}", outcome.failure, trace());
+            assert!(outcome.totals.fetched > 0, "{quirk:?}, {seed}: nothing was fetched\n{}", trace());
+            outcome.quirks.contains(&quirk)
+        });
+        assert!(seen, "no client has seen {quirk:?}");
     }
 }
