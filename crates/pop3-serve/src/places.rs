@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError};
 use pop3_driver::Stop;
 
 use crate::config::ConnectionLimits;
+use crate::counters::Counters;
 use crate::sync::{Mutex, MutexGuard};
 use crate::users::UserName;
 use table::Table;
@@ -24,6 +25,7 @@ use table::Table;
 pub(crate) struct Places {
     most: ConnectionLimits,
     now: Mutex<Table>,
+    counters: Counters,
 }
 
 /// Which limit is reached.
@@ -72,7 +74,12 @@ impl UserGuard {
 
 impl Places {
     pub(crate) fn new(most: ConnectionLimits) -> Arc<Self> {
-        Arc::new(Self { most, now: Mutex::default() })
+        Arc::new(Self { most, now: Mutex::default(), counters: Counters::default() })
+    }
+
+    /// What is counted of the connections.
+    pub(crate) const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// The most connections that have given up their place and are not closed yet. Each still has a descriptor.

@@ -15,11 +15,13 @@ use pop3_proto::server::{Close, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, Span, debug_span, error, info, warn};
 
+use super::counters::{Counters, LimitHit};
 use super::descriptors;
 use super::gate::ip;
 use super::guarded::Guarded;
+use super::heartbeat::Beat;
 use super::store::MailStore;
 use crate::places::{self, Caller, Places, Refusal};
 
@@ -42,8 +44,16 @@ pub(super) struct Policy {
 /// The policy on a runtime, which has a pool for calls that block.
 #[derive(Debug)]
 pub(super) struct On<P> {
-    pub(super) policy: Policy,
-    pub(super) pool: P,
+    policy: Policy,
+    pool: P,
+    /// The record of the loop, where it cannot keep it itself.
+    pub(super) beat: Option<Beat>,
+}
+
+impl<P> On<P> {
+    pub(super) const fn new(policy: Policy, pool: P) -> Self {
+        Self { policy, pool, beat: None }
+    }
 }
 
 impl<P: BlockingPool> Service for On<P> {
@@ -54,14 +64,26 @@ impl<P: BlockingPool> Service for On<P> {
     }
 
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
+        if let Some(beat) = &self.beat {
+            beat.now();
+        }
         // A client without an address shares none, so the limit for an address does not apply.
         let shared = peer.ip().is_none() || self.expects_proxy(peer);
         let from = if shared { Caller::Proxy(ip(peer)) } else { Caller::Client(ip(peer)) };
-        let place = self.policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
+        let counters = self.policy.places.counters();
+        counters.accepted();
+        let admitted = self.policy.places.admit(from, end);
+        let place = admitted.map_err(|refusal| turned_away(peer, refusal, counters))?;
+        info!(session = %peer.session, peer = %peer, "connection");
         Ok(Place::new(Arc::new(place)))
     }
 
     fn accept_failed(&self, error: &io::Error) {
+        if let Some(beat) = self.beat.as_ref().filter(|_| error.kind() == io::ErrorKind::WouldBlock) {
+            // No connection came in time: all is well.
+            beat.now();
+            return;
+        }
         descriptors::short(error);
     }
 
@@ -71,7 +93,9 @@ impl<P: BlockingPool> Service for On<P> {
         let place: Arc<places::Place> =
             peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
         if let Some(address) = peer.ip() {
-            place.speaks_for(address).map_err(|refusal| turned_away(peer, refusal))?;
+            place
+                .speaks_for(address)
+                .map_err(|refusal| turned_away(peer, refusal, policy.places.counters()))?;
         }
         let login_timeout = policy.config.limits.login_timeout;
         let backend = Guarded::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone(), login_timeout);
@@ -79,7 +103,8 @@ impl<P: BlockingPool> Service for On<P> {
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
         let config = policy.store.config(&policy.config);
-        let welcome = Welcome::new(config, Counted { backend, place })
+        let span = debug_span!("pop3_session", session = %peer.session, peer = %peer);
+        let welcome = Welcome::new(config, Counted { backend, place, span })
             .with_trusted(trusted)
             .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
@@ -93,6 +118,7 @@ impl<P: BlockingPool> Service for On<P> {
     }
 
     fn ended(&self, peer: &Peer, report: &SessionReport) {
+        self.policy.places.counters().ended(report);
         if report.close == Close::Refused && report.error.is_none() && !report.panicked {
             // It was logged when it was turned away.
             return;
@@ -121,7 +147,12 @@ impl<P: BlockingPool> Service for On<P> {
     }
 }
 
-fn turned_away(peer: &Peer, refusal: Refusal) -> Rejection {
+fn turned_away(peer: &Peer, refusal: Refusal, counters: &Counters) -> Rejection {
+    counters.limit(match refusal {
+        Refusal::Total => LimitHit::Total,
+        Refusal::Address => LimitHit::Address,
+        Refusal::User => LimitHit::User,
+    });
     warn!(session = %peer.session, peer = %peer, why = %refusal, "connection refused");
     Rejection::temporary(refusal.to_string())
 }
@@ -144,6 +175,8 @@ fn is_local(peer: &Peer) -> bool {
 pub(super) struct Counted<B> {
     backend: B,
     place: Arc<places::Place>,
+    /// For subscribers of the program around the server. Events have the number of the session of their own.
+    span: Span,
 }
 
 /// Who has lost the place is not checked any more. It is pending, as the session is about to end.
@@ -172,10 +205,11 @@ impl<B: Backend> Backend for Counted<B> {
         context: &Context,
     ) -> Result<Option<Keys>, Rejection> {
         let _check = check(&self.place).await;
-        self.backend.scram_keys(name, hash, context).await
+        self.backend.scram_keys(name, hash, context).instrument(self.span.clone()).await
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
+        let _in = self.span.enter();
         self.backend.scram_refused(name)
     }
 
@@ -189,7 +223,7 @@ impl<B: Backend> Backend for Counted<B> {
         context: &Context,
     ) -> Result<Admission, Rejection> {
         let check = check(&self.place).await;
-        let admission = self.backend.authenticate(attempt, context).await?;
+        let admission = self.backend.authenticate(attempt, context).instrument(self.span.clone()).await?;
         check.succeeded();
         Ok(admission)
     }
@@ -208,11 +242,11 @@ impl<B: Backend> Backend for Counted<B> {
         extent: Extent,
         context: &Context,
     ) -> Result<B::Message, Rejection> {
-        self.backend.fetch(message, extent, context).await
+        self.backend.fetch(message, extent, context).instrument(self.span.clone()).await
     }
 
     async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
-        self.backend.commit(deletions, context).await
+        self.backend.commit(deletions, context).instrument(self.span.clone()).await
     }
 }
 
@@ -260,7 +294,7 @@ mod tests {
         let places = Places::new(crate::ConnectionLimits::new(9, 9, 9));
         let caller = Caller::Client([127, 0, 0, 1].into());
         let place = Arc::new(places.admit(caller, &Stop::new()).unwrap());
-        let mut counted = Counted { backend: Ready(Vec::new()), place };
+        let mut counted = Counted { backend: Ready(Vec::new()), place, span: Span::none() };
         counted.expect(&[MessageNumber::FIRST]);
         assert_eq!(counted.backend.0, [MessageNumber::FIRST]);
         assert!(counted.try_fetch(MessageNumber::FIRST, Extent::Whole).is_some());

@@ -2,7 +2,9 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
@@ -12,10 +14,12 @@ use tracing::{info, warn};
 
 use crate::announced::Announced;
 use crate::config::ServeConfig;
+use crate::counters::Counters;
 use crate::descriptors;
 use crate::error::ServeError;
 use crate::gate::Gatekeeper;
-use crate::listeners::{Listeners, ServerRuntime};
+use crate::heartbeat::Heartbeat;
+use crate::listeners::{Listeners, ServerRuntime, With};
 use crate::offer::MechanismOffer;
 use crate::places::Places;
 use crate::policy::Policy;
@@ -53,6 +57,7 @@ pub struct Server {
     policy: Policy,
     role: Role,
     offer: MechanismOffer,
+    heartbeat: Option<Heartbeat>,
 }
 
 impl Server {
@@ -63,32 +68,48 @@ impl Server {
     /// # Errors
     /// Returns an error if a setting cannot be used, an address cannot be bound, or the system provides no threads.
     pub fn bind(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
-        if !config.maildrops.is_dir() {
-            let folder = config.maildrops.display();
-            return Err(ServeError::unusable(format!(
-                "the directory of the maildrops {folder} does not exist or is not a directory; create it"
-            )));
-        }
+        let listeners = Listeners::bind(&config.listeners)?;
+        Self::on(listeners, config, users)
+    }
+
+    /// Does the same as [`bind`](Self::bind) on sockets that listen already. The
+    /// [`listeners`](ServeConfig::listeners) of the settings are not used.
+    ///
+    /// # Errors
+    /// Returns an error if a setting cannot be used, or the system provides no threads.
+    pub fn on(listeners: Listeners, config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
+        check_maildrops(&config.maildrops)?;
         if config.idle_timeout < Duration::from_secs(600) {
             warn!("the idle timeout is below the 600 seconds that RFC 1939 requires");
         }
-        let implicit = config.listeners.iter().any(|(entrance, _)| *entrance == Entrance::Implicit);
+        let implicit = listeners.addresses().any(|(entrance, _)| entrance == Entrance::Implicit);
         let role = match &config.certificate {
             Some(certificate) => Role::Server(certificate.config()),
             None if implicit => return Err(ServeError::unusable("a listener for TLS needs a certificate")),
             None => Role::None,
         };
         let offer = MechanismOffer::new(&config)?;
-        let listeners = Listeners::bind(&config.listeners)?;
         listeners.warn();
         if let Some(advice) = offer.advice(&users.profile()) {
             warn!("{advice}");
         }
         let open_files = descriptors::limit();
-        let most = descriptors::bound(config.limits.total, open_files, config.listeners.len());
+        let most = descriptors::bound(config.limits.total, open_files, listeners.len());
         info!(max_connections = most, open_files, "limits");
         let policy = policy(config, users, offer.clone(), &role, most)?;
-        Ok(Self { listeners, policy, role, offer })
+        Ok(Self { listeners, policy, role, offer, heartbeat: None })
+    }
+
+    /// Returns the numbers that the server counts.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.policy.places.counters().clone()
+    }
+
+    /// Sets the heartbeat that the loop of each listener keeps.
+    #[must_use]
+    pub fn with_heartbeat(self, heartbeat: Heartbeat) -> Self {
+        Self { heartbeat: Some(heartbeat), ..self }
     }
 
     /// Returns the addresses on which it listens, in the order of the settings. A port 0 is replaced by the port
@@ -109,7 +130,8 @@ impl Server {
     /// Returns an error if the runtime cannot be started, or if a listener fails permanently.
     pub fn run(self, runtime: ServerRuntime, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);
-        self.listeners.serve(runtime, self.policy, &self.role, stop)
+        let with = With { role: &self.role, stop, heartbeat: self.heartbeat.as_ref() };
+        self.listeners.serve(runtime, self.policy, &with)
     }
 
     /// Serves on the current tokio runtime until the switch is stopped and the busy sessions have ended. Listeners
@@ -120,9 +142,23 @@ impl Server {
     #[cfg(feature = "tokio")]
     pub async fn serve(self, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);
-        let served = self.listeners.serve_tokio(self.policy, &self.role, stop).await;
+        let with = With { role: &self.role, stop, heartbeat: self.heartbeat.as_ref() };
+        let served = self.listeners.serve_tokio(self.policy, &with).await;
         served.map_err(|error| crate::listeners::failed(&error))
     }
+}
+
+/// Whether the server can find the maildrops in this directory.
+fn check_maildrops(folder: &Path) -> Result<(), ServeError> {
+    // The directory within itself is found only by those who may search it.
+    fs::metadata(folder.join(".")).map(drop).map_err(|error| {
+        let what = if error.kind() == io::ErrorKind::NotFound {
+            "does not exist; create it".to_owned()
+        } else {
+            format!("can't be used by the user who serves it: {error}")
+        };
+        ServeError::unusable(format!("the directory of the maildrops {} {what}", folder.display()))
+    })
 }
 
 /// At the end, who waits for a check is told so at once, and its session ends.
