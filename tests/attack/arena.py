@@ -355,7 +355,7 @@ class OurArena(Arena):
         """
         home = self.work / f"{self.runtime}-{len(list(self.work.iterdir()))}"
         home.mkdir()
-        command = [str(self.program), "serve", "--maildrops", str(home / "maildrops"), "--users", str(home / "users"),
+        command = [str(self.program), "serve", "--allow-root", "--maildrops", str(home / "maildrops"), "--users", str(home / "users"),
                    "--listen", f"{HOST}:{port}", "--listen-tls", f"{HOST}:0", "--tls-cert", str(self.work / "cert.pem"),
                    "--tls-key", str(self.work / "key.pem"), "--hostname", "localhost", "--runtime", self.runtime, *options]
         server = Ours(self.processes, command, home, self.runtime)

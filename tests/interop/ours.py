@@ -88,7 +88,7 @@ def start_serve(processes: Processes, program: Path, work: Path, runtime: str, u
     words = secret_file(home / "users", lines)
     log = home / "log"
     process = processes.start(
-        [str(program), "serve", "--maildrops", str(maildrops), "--users", str(words), "--listen", f"{HOST}:0",
+        [str(program), "serve", "--allow-root", "--maildrops", str(maildrops), "--users", str(words), "--listen", f"{HOST}:0",
          "--listen-tls", f"{HOST}:0", "--tls-cert", str(cert), "--tls-key", str(key), "--runtime", runtime,
          "--hostname", "localhost", *options],
         log, stdout=subprocess.PIPE,

@@ -60,7 +60,7 @@ class Houses:
         users.chmod(0o600)
         plain, tls = free_ports(2)
         most = [word for what in ("", "-per-user", "-per-ip") for word in (f"--max-connections{what}", "15000")]
-        command = [self.program, "serve", "--maildrops", mail or self.copy(runtime), "--users", str(users), "--runtime", runtime]
+        command = [self.program, "serve", "--allow-root", "--maildrops", mail or self.copy(runtime), "--users", str(users), "--runtime", runtime]
         command += ["--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}", "--log", "off", *most]
         command += ["--tls-cert", str(self.directory / "cert.pem"), "--tls-key", str(self.directory / "key.pem")]
         return self.started(runtime, subprocess.Popen(command, stdin=subprocess.DEVNULL, **self.log(runtime)), plain, tls)

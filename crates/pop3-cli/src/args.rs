@@ -22,7 +22,7 @@ use tracing::level_filters::LevelFilter;
 pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::Passwd;
-pub(crate) use serve::Serve;
+pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
 
 use self::named::named;
 use crate::exit::Failure;
@@ -282,7 +282,11 @@ const LOG_LEVELS: &[(&str, LevelFilter, &str)] = &[
     ("trace", LevelFilter::TRACE, ""),
 ];
 
-const LOG_FORMATS: &[(&str, Format, &str)] = &[("text", Format::Text, ""), ("json", Format::Json, "")];
+const LOG_FORMATS: &[(&str, Format, &str)] = &[
+    ("text", Format::Text, ""),
+    ("journald", Format::Journald, "as text, for journald: a priority instead of time and level"),
+    ("json", Format::Json, ""),
+];
 
 const LINT_LEVELS: &[(&str, Severity, &str)] = &[
     ("must", Severity::Must, "What an RFC requires"),

@@ -1,17 +1,24 @@
 //! `pop3 serve`: Maildirs for mail clients.
 
+mod certificates;
+mod metrics;
+mod notify;
+mod privileges;
 mod signals;
+mod sockets;
 
-use core::net::Ipv4Addr;
+use core::time::Duration;
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    ConnectionLimits, DecoyKey, Entrance, ReloadableCertificate, ServeConfig, ServeErrorKind, Server, Stop,
-    TokenCommand, UsersFile, this_host,
+    ConnectionLimits, DecoyKey, Heartbeat, Listeners, ReloadableCertificate, ServeConfig, ServeErrorKind,
+    Server, Stop, TokenCommand, UsersFile, this_host,
 };
 use tracing::{info, warn};
 
+use self::metrics::{Figures, Watched};
 use crate::args::Serve;
 use crate::exit::{Exit, Failure};
 use crate::password::VARIABLE;
@@ -19,7 +26,20 @@ use crate::tell::hand_out;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
+    // Before there are other threads, and before anything is read: what is reloaded later has to be readable later.
+    let rights = privileges::decide(&options.privileges)?;
+    let listeners = sockets::open(options)?;
+    let metrics = metrics::bind(&options.monitoring)?;
+    rights.apply()?;
     let _log = crate::logging::init(&options.log)?;
+    serve(options, listeners, metrics)
+        .map_err(|failure| privileges::explain(&options.privileges, failure))?;
+    info!("stopped");
+    Ok(Exit::Done)
+}
+
+/// Serves on these sockets.
+fn serve(options: &Serve, listeners: Listeners, metrics: Option<TcpListener>) -> Result<(), Failure> {
     let users = Arc::new(UsersFile::load(&options.users)?);
     if let Some(warning) = users.warning() {
         warn!("{warning}");
@@ -27,14 +47,44 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     pop3_serve::raise_open_files();
     let config = config(options)?;
     let certificate = config.certificate.clone();
-    let server = Server::bind(config, users.clone()).map_err(explain)?;
+    let server = Server::on(listeners, config, users.clone()).map_err(explain)?;
     let stop = Stop::with_grace(signals::GRACE);
-    signals::watch(&stop, &users, server.offer(), certificate)?;
+    let server = watched(server, metrics, certificate.clone(), &stop)?;
+    if let Some(certificate) = &certificate {
+        certificates::watch(certificate)?;
+    }
+    let status = notify::status(&server);
+    signals::watch(&stop, &users, server.offer(), certificate, status.clone())?;
     announce(&server)?;
-    server.run(options.runtime.serve, &stop)?;
-    info!("stopped");
-    Ok(Exit::Done)
+    notify::ready(&status);
+    Ok(server.run(options.runtime.serve, &stop)?)
 }
+
+/// The server, whose listeners are watched if somebody wants to know of them.
+fn watched(
+    server: Server,
+    metrics: Option<TcpListener>,
+    certificate: Option<Arc<ReloadableCertificate>>,
+    stop: &Stop,
+) -> Result<Server, Failure> {
+    let timeout = notify::watchdog();
+    if timeout.is_none() && metrics.is_none() {
+        return Ok(server);
+    }
+    let pace = timeout.map_or(HEARTBEAT, |timeout| HEARTBEAT.min(timeout / 4));
+    let heartbeat = Heartbeat::new(pace);
+    if let Some(timeout) = timeout {
+        notify::watch(timeout, heartbeat.clone());
+    }
+    if let Some(listener) = metrics {
+        let figures = Figures::new(server.counters(), certificate);
+        metrics::serve(listener, Watched { figures, heartbeat: heartbeat.clone(), stop: stop.clone() })?;
+    }
+    Ok(server.with_heartbeat(heartbeat))
+}
+
+/// How often the listeners are looked at, at least.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// The settings that the options stand for.
 fn config(options: &Serve) -> Result<ServeConfig, Failure> {
@@ -42,18 +92,6 @@ fn config(options: &Serve) -> Result<ServeConfig, Failure> {
     let host = options.hostname.clone().unwrap_or_else(this_host);
     config.certificate = certificate(options, &host)?.map(Arc::new);
     config.host = Some(host);
-    for &address in &options.listen {
-        config = config.listen(address);
-    }
-    for &address in &options.listen_tls {
-        config = config.listen_tls(address);
-    }
-    if config.listeners.is_empty() {
-        config = config.listen((Ipv4Addr::LOCALHOST, 1110).into());
-        if config.certificate.is_some() {
-            config = config.listen_tls((Ipv4Addr::LOCALHOST, 1995).into());
-        }
-    }
     config.mechanisms = options.auth_mechanisms.clone();
     config.channel_binding = options.channel_binding;
     config.apop = options.apop;
@@ -94,8 +132,8 @@ fn decoy_key(options: &Serve) -> Result<Option<DecoyKey>, Failure> {
 }
 
 fn certificate(options: &Serve, host: &str) -> Result<Option<ReloadableCertificate>, Failure> {
-    let certificate = if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        ReloadableCertificate::from_files(chain, key)?
+    let certificate = if !options.tls_cert.is_empty() {
+        ReloadableCertificate::from_pairs(certificates::pairs(options)?)?
     } else if options.tls_self_signed {
         info!("the certificate is self-signed and lasts as long as this process");
         ReloadableCertificate::self_signed(host)?
@@ -124,11 +162,7 @@ fn explain(error: pop3_serve::ServeError) -> Failure {
 fn announce(server: &Server) -> Result<(), Failure> {
     let mut lines = String::new();
     for (entrance, address) in server.addresses() {
-        let scheme = match entrance {
-            Entrance::Plain => "pop3",
-            Entrance::Implicit => "pop3s",
-        };
-        lines.push_str(&format!("listening {scheme} {address}\n"));
+        lines.push_str(&format!("listening {} {address}\n", sockets::scheme(entrance)));
     }
     lines.push_str("ready\n");
     hand_out(&lines)

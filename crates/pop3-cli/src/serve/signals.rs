@@ -9,6 +9,7 @@ use pop3_serve::{MechanismOffer, ReloadableCertificate, Stop, Users as _, UsersF
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{error, info, warn};
 
+use super::{certificates, notify};
 use crate::exit::Failure;
 use crate::interrupt::on_signals;
 use crate::logging;
@@ -25,19 +26,23 @@ pub(super) fn watch(
     users: &Arc<UsersFile>,
     offer: &MechanismOffer,
     certificate: Option<Arc<ReloadableCertificate>>,
+    status: String,
 ) -> Result<(), Failure> {
     let (stop, users, offer) = (stop.clone(), Arc::clone(users), offer.clone());
     on_signals([SIGTERM, SIGINT, SIGHUP], move |signal| {
         if signal == SIGHUP {
+            notify::reloading();
             // Whatever is wrong with the files, the signals to end must be heard.
             let read = || read_again(&users, &offer, certificate.as_deref());
             if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
                 error!("the files could not be reloaded");
             }
+            notify::ready(&status);
         } else if stop.is_stopped() {
             // The second signal: whoever sends it does not want to wait.
             process::exit(0);
         } else {
+            notify::stopping();
             let _ = thread::Builder::new().name("grace".into()).spawn(|| {
                 thread::sleep(GRACE + REST);
                 warn!("some sessions could not be ended and were abandoned");
@@ -62,9 +67,6 @@ fn read_again(users: &UsersFile, offer: &MechanismOffer, certificate: Option<&Re
         Err(failure) => error!("the old users are kept: {failure}"),
     }
     if let Some(certificate) = certificate {
-        match certificate.reload() {
-            Ok(()) => info!("reloaded the certificate"),
-            Err(failure) => error!("the old certificate is kept: {failure}"),
-        }
+        certificates::reload(certificate);
     }
 }
