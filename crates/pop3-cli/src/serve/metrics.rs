@@ -69,3 +69,24 @@ impl Watched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pop3_serve::Counters;
+
+    use super::*;
+
+    #[test]
+    fn who_stops_is_healthy_but_not_ready() {
+        let watched = Watched {
+            figures: Figures::new(Counters::default(), None),
+            heartbeat: Heartbeat::new(Duration::from_secs(1)),
+            stop: Stop::new(),
+        };
+        let ask = |method, path| watched.answer(&Request { method, path }).status();
+        assert_eq!((ask("GET", "/healthz"), ask("HEAD", "/readyz"), ask("GET", "/metrics")), (200, 200, 200));
+        assert_eq!((ask("POST", "/metrics"), ask("GET", "/metrics/x")), (405, 404));
+        watched.stop.stop();
+        assert_eq!((ask("GET", "/healthz"), ask("GET", "/readyz")), (200, 503));
+    }
+}

@@ -45,6 +45,11 @@ impl Response {
         Self { status, kind: "text/plain; charset=utf-8", body: body.into() }
     }
 
+    #[cfg(test)]
+    pub(super) const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// With another type than text.
     pub(super) fn of_type(self, kind: &'static str) -> Self {
         Self { kind, ..self }
