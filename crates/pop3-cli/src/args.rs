@@ -29,7 +29,7 @@ pub(crate) use conformance::Conformance;
 pub(crate) use fetch::{Check, Fetch};
 pub(crate) use generate::Generate;
 pub(crate) use passwd::Passwd;
-pub(crate) use serve::Serve;
+pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
 pub(crate) use store::{Import, Store, StoreCommand};
 pub(crate) use user::{Action, Change, File, User};
 
@@ -179,7 +179,11 @@ const LOG_LEVELS: &[(&str, LevelFilter, &str)] = &[
     ("trace", LevelFilter::TRACE, ""),
 ];
 
-const LOG_FORMATS: &[(&str, Format, &str)] = &[("text", Format::Text, ""), ("json", Format::Json, "")];
+const LOG_FORMATS: &[(&str, Format, &str)] = &[
+    ("text", Format::Text, ""),
+    ("journald", Format::Journald, "as text, for journald: a priority instead of time and level"),
+    ("json", Format::Json, ""),
+];
 
 const LINT_LEVELS: &[(&str, Severity, &str)] = &[
     ("must", Severity::Must, "What an RFC requires"),

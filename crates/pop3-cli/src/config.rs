@@ -30,7 +30,8 @@ const SERVE: &str = "serve";
 const COMMAND_LINE_ONLY: [&str; 5] = ["config", "check-config", "print-config", "help", "version"];
 
 /// Options that change only when the server begins. All others take effect when the server reads its settings again.
-pub(crate) const NEEDS_RESTART: [&str; 4] = ["listen", "listen-tls", "runtime", "log-format"];
+pub(crate) const NEEDS_RESTART: [&str; 7] =
+    ["listen", "listen-tls", "runtime", "log-format", "run-as", "allow-root", "metrics"];
 
 /// The command line of the program, which can be read again and again, with the configuration file that it names.
 #[derive(Clone, Debug)]

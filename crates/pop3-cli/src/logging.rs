@@ -58,6 +58,11 @@ pub(crate) fn flush() {
     }
 }
 
+/// How many lines could not be written so far.
+pub(crate) fn dropped() -> u64 {
+    LOG.get().map_or(0, log::Log::dropped)
+}
+
 impl Drop for Logging {
     fn drop(&mut self) {
         flush();

@@ -1,13 +1,23 @@
 //! `pop3 serve`: Maildirs for mail clients.
 
+mod certificates;
+mod metrics;
+mod notify;
 mod prepare;
+mod privileges;
 mod reload;
 mod signals;
+mod sockets;
 
-use pop3_serve::{Entrance, Server, Stop};
+use core::time::Duration;
+use std::net::TcpListener;
+
+use pop3_serve::{Heartbeat, Listeners, Server, Stop};
 use tracing::{info, warn};
 
-use self::prepare::{Fault, Purpose, explain, prepare};
+use self::certificates::InUse;
+use self::metrics::{Figures, Watched};
+use self::prepare::{Fault, Prepared, Purpose, SelfSigned, explain, prepare};
 use self::reload::Reloader;
 use crate::args::Serve;
 use crate::config::{CommandLine, Settings};
@@ -22,24 +32,60 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
             Err(faults) => Ok(report(&settings, &faults)),
         };
     }
+    // Before there are other threads, and before anything is read: what is reloaded later has to be readable later.
+    let rights = privileges::decide(&options.privileges)?;
+    let listeners = sockets::open(options)?;
+    let metrics = metrics::bind(&options.monitoring)?;
+    rights.apply()?;
     let _log = crate::logging::init(&options.log)?;
     let mut made = None;
     let prepared = match prepare(options, &mut made, Purpose::Serve) {
         Ok(prepared) => prepared,
-        Err(faults) => return Ok(report(&settings, &faults)),
+        Err(faults) => {
+            let faults = faults
+                .into_iter()
+                .map(|fault| fault.map(|failure| privileges::explain(&options.privileges, failure)));
+            return Ok(report(&settings, &faults.collect::<Vec<_>>()));
+        }
     };
     for warning in prepared.warnings() {
         warn!("{warning}");
     }
-    pop3_serve::raise_open_files();
-    let server = Server::bind(prepared.config, prepared.users).map_err(explain)?;
-    let stop = Stop::with_grace(signals::GRACE);
-    let (handle, started) = (server.handle(), settings.clone());
-    signals::watch(&stop, Reloader { line, handle, started, current: settings, made })?;
-    announce(&server)?;
-    server.run(options.runtime.serve, &stop)?;
+    let reloading = Reloading { line, settings, made };
+    serve(options, prepared, listeners, metrics, reloading)
+        .map_err(|failure| privileges::explain(&options.privileges, failure))?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// What is needed to read everything again.
+struct Reloading {
+    line: CommandLine,
+    settings: Settings,
+    made: Option<SelfSigned>,
+}
+
+/// Serves on these sockets.
+fn serve(
+    options: &Serve,
+    prepared: Prepared,
+    listeners: Listeners,
+    metrics: Option<TcpListener>,
+    Reloading { line, settings, made }: Reloading,
+) -> Result<(), Failure> {
+    pop3_serve::raise_open_files();
+    let certificate = InUse::new(prepared.config.certificate.clone());
+    let server = Server::on(listeners, prepared.config, prepared.users).map_err(explain)?;
+    let stop = Stop::with_grace(signals::GRACE);
+    let server = watched(server, metrics, &certificate, &stop)?;
+    certificates::watch(&certificate)?;
+    let status = notify::status(&server);
+    let (handle, started) = (server.handle(), settings.clone());
+    let reloader = Reloader { line, handle, started, current: settings, made, certificate };
+    signals::watch(&stop, reloader, status.clone())?;
+    announce(&server)?;
+    notify::ready(&status);
+    Ok(server.run(options.runtime.serve, &stop)?)
 }
 
 /// Tells all faults.
@@ -61,15 +107,37 @@ fn lines(settings: &Settings, faults: &[Fault]) -> Vec<String> {
     of_file.iter().map(ToString::to_string).chain(others).collect()
 }
 
+/// The server, whose listeners are watched if somebody wants to know of them.
+fn watched(
+    server: Server,
+    metrics: Option<TcpListener>,
+    certificate: &InUse,
+    stop: &Stop,
+) -> Result<Server, Failure> {
+    let timeout = notify::watchdog();
+    if timeout.is_none() && metrics.is_none() {
+        return Ok(server);
+    }
+    let pace = timeout.map_or(HEARTBEAT, |timeout| HEARTBEAT.min(timeout / 4));
+    let heartbeat = Heartbeat::new(pace);
+    if let Some(timeout) = timeout {
+        notify::watch(timeout, heartbeat.clone());
+    }
+    if let Some(listener) = metrics {
+        let figures = Figures::new(server.counters(), certificate.clone());
+        metrics::serve(listener, Watched { figures, heartbeat: heartbeat.clone(), stop: stop.clone() })?;
+    }
+    Ok(server.with_heartbeat(heartbeat))
+}
+
+/// How often the listeners are looked at, at least.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
 /// Says on standard output where clients can connect. What reads it may go on when it reads `ready`.
 fn announce(server: &Server) -> Result<(), Failure> {
     let mut lines = String::new();
     for (entrance, address) in server.addresses() {
-        let scheme = match entrance {
-            Entrance::Plain => "pop3",
-            Entrance::Implicit => "pop3s",
-        };
-        lines.push_str(&format!("listening {scheme} {address}\n"));
+        lines.push_str(&format!("listening {} {address}\n", sockets::scheme(entrance)));
     }
     lines.push_str("ready\n");
     hand_out(&lines)

@@ -1,9 +1,13 @@
-//! The certificate of a server.
+//! The certificates of a server.
+
+mod chosen;
+mod files;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
-use pop3_certificates::{certified_key, chain};
+use pop3_certificates::chain;
 use pop3_driver::tls::{client_verifier, harden_server, provider};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -12,19 +16,39 @@ use rustls_pki_types::CertificateDer;
 #[cfg(feature = "self-signed")]
 use rustls_pki_types::PrivateKeyDer;
 
+use self::chosen::Chosen;
+use self::files::{Pair, Stamp};
 use crate::error::ServeError;
 
-/// A server certificate that can be reloaded while it is in use. All clones share the certificate.
+/// The certificate of a server, or several, which can be reloaded while they are in use.
+///
+/// Of several, a client gets the first one for the name that it asks for in the handshake (RFC 6066 section 3). A
+/// certificate for exactly this name comes before one with a wildcard. Whoever asks for another name, or for none,
+/// gets the first certificate of all. All clones share the certificates.
 #[derive(Clone, Debug)]
 pub struct ReloadableCertificate {
-    files: Option<(PathBuf, PathBuf)>,
+    pairs: Vec<Pair>,
+    /// The version of the files of each pair that is in use.
+    read: Arc<Mutex<Vec<Stamp>>>,
     current: Arc<Current>,
     config: Arc<ServerConfig>,
     asks_clients: bool,
 }
 
+/// When a certificate expires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateExpiry {
+    /// The file of the certificate; `None` if it is self-signed.
+    pub file: Option<PathBuf>,
+    /// The DNS names of the certificate, in lower case.
+    pub names: Vec<String>,
+    /// The end of its validity.
+    pub at: SystemTime,
+}
+
 #[derive(Debug)]
-struct Current(RwLock<Arc<CertifiedKey>>);
+struct Current(RwLock<Arc<Chosen>>);
 
 impl ReloadableCertificate {
     /// Reads the certificate chain and the key from PEM files.
@@ -32,8 +56,27 @@ impl ReloadableCertificate {
     /// # Errors
     /// Returns an error if the files cannot be read or do not belong together. The message names the file.
     pub fn from_files(cert: &Path, key: &Path) -> Result<Self, ServeError> {
-        let certified = certified_key(cert, key)?;
-        Self::new(Some((cert.to_owned(), key.to_owned())), certified)
+        Self::from_pairs([(cert.to_owned(), key.to_owned())])
+    }
+
+    /// Reads several certificate chains, each with its key, from PEM files. The first one is the default.
+    ///
+    /// # Errors
+    /// Returns an error if there are none, or if the files of a pair cannot be read or do not belong together. The
+    /// message names the file.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (PathBuf, PathBuf)>) -> Result<Self, ServeError> {
+        let pairs: Vec<_> = pairs.into_iter().map(|(cert, key)| Pair { cert, key }).collect();
+        if pairs.is_empty() {
+            return Err(ServeError::unusable("there is no certificate"));
+        }
+        let mut certified = Vec::new();
+        let mut read = Vec::new();
+        for pair in &pairs {
+            let (one, stamp) = pair.read()?;
+            certified.push(one.into());
+            read.push(stamp);
+        }
+        Self::new(pairs, read, certified)
     }
 
     /// Creates a self-signed certificate for `localhost`, `hostname` and the loopback addresses. Clients do not trust
@@ -57,17 +100,22 @@ impl ReloadableCertificate {
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| failed(&error))?;
         let certified = CertifiedKey::from_der(vec![certificate.der().clone()], key, &provider())
             .map_err(|error| failed(&error))?;
-        Self::new(None, certified)
+        Self::new(Vec::new(), Vec::new(), vec![certified.into()])
     }
 
-    fn new(files: Option<(PathBuf, PathBuf)>, certified: CertifiedKey) -> Result<Self, ServeError> {
-        let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
+    fn new(
+        pairs: Vec<Pair>,
+        read: Vec<Stamp>,
+        certified: Vec<Arc<CertifiedKey>>,
+    ) -> Result<Self, ServeError> {
+        let current = Arc::new(Current(RwLock::new(Arc::new(Chosen::new(certified)))));
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| ServeError::unusable(format!("TLS can't be set up: {error}")))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
-        Ok(Self { files, current, config: harden_server(config), asks_clients: false })
+        let config = harden_server(config);
+        Ok(Self { pairs, read: Mutex::new(read).into(), current, config, asks_clients: false })
     }
 
     /// Requests certificates from clients, issued by the authorities in a PEM file. A client without a certificate is
@@ -102,33 +150,75 @@ impl ReloadableCertificate {
         Arc::clone(&self.config)
     }
 
-    /// Returns the current certificate chain, the server's own certificate first.
+    /// Returns the current chain of the first certificate, the server's own certificate first.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
-        self.current.get().cert.clone()
+        self.current.get().certified.first().map(|one| one.cert.clone()).unwrap_or_default()
     }
 
-    /// Reloads the files. A [self-signed](Self::self_signed) certificate stays unchanged.
+    /// Reloads all files. A [self-signed](Self::self_signed) certificate stays unchanged.
     ///
     /// # Errors
-    /// Returns the same errors as [`from_files`](Self::from_files). The old certificate then stays in use.
+    /// Returns the same errors as [`from_pairs`](Self::from_pairs). The old certificate of that pair then stays in use;
+    /// the others are replaced.
     pub fn reload(&self) -> Result<(), ServeError> {
-        if let Some((cert, key)) = &self.files {
-            let certified = Arc::new(certified_key(cert, key)?);
-            *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
+        self.reload_where(|_, _| true).map(drop)
+    }
+
+    /// Reloads the files of each pair that have changed since they were read, and returns whether there were any. This
+    /// only looks at the files as long as they are unchanged. Call it every few seconds.
+    ///
+    /// While somebody writes the files, the two of a pair may not belong together. The old certificate then stays in
+    /// use, and the next call tries again.
+    ///
+    /// # Errors
+    /// Returns the same errors as [`reload`](Self::reload).
+    pub fn reload_changed(&self) -> Result<bool, ServeError> {
+        self.reload_where(|pair, read| pair.stamp() != read)
+    }
+
+    fn reload_where(&self, wanted: impl Fn(&Pair, Stamp) -> bool) -> Result<bool, ServeError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut certified = self.current.get().certified.clone();
+        let mut failed = None;
+        let mut is_changed = false;
+        for ((pair, read), one) in self.pairs.iter().zip(&mut *read).zip(&mut certified) {
+            if !wanted(pair, *read) {
+                continue;
+            }
+            match pair.read() {
+                Ok((new, stamp)) => {
+                    (*one, *read, is_changed) = (new.into(), stamp, true);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(())
+        if is_changed {
+            let chosen = Arc::new(Chosen::new(certified));
+            *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = chosen;
+        }
+        failed.map_or(Ok(is_changed), Err)
+    }
+
+    /// Returns when each certificate that is in use expires, in the order of the settings.
+    pub fn expiries(&self) -> Vec<CertificateExpiry> {
+        let current = self.current.get();
+        let expiry = |(index, one): (usize, &Arc<CertifiedKey>)| {
+            let file = self.pairs.get(index).map(|pair| pair.cert.clone());
+            Some(CertificateExpiry { file, names: chosen::names(one), at: chosen::expiry(one)? })
+        };
+        current.certified.iter().enumerate().filter_map(expiry).collect()
     }
 }
 
 impl Current {
-    fn get(&self) -> Arc<CertifiedKey> {
+    fn get(&self) -> Arc<Chosen> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl ResolvesServerCert for Current {
-    fn resolve(&self, _client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.get())
+    fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.get().choose(client_hello.server_name(), client_hello.signature_schemes())
     }
 }
 
@@ -143,7 +233,12 @@ mod tests {
     use super::*;
 
     fn write(folder: &Path) -> (PathBuf, PathBuf) {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        write_for(folder, "localhost")
+    }
+
+    fn write_for(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        fs::create_dir_all(folder).unwrap();
         let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
         fs::write(&cert, pair.cert.pem()).unwrap();
         fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
@@ -246,5 +341,59 @@ mod tests {
         let other = rcgen::KeyPair::generate().unwrap();
         fs::write(&key, other.serialize_pem()).unwrap();
         assert!(certificate.reload().unwrap_err().to_string().contains("key.pem"));
+    }
+    #[test]
+    fn a_client_gets_the_certificate_for_the_name_it_asks_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pairs = ["a.example", "b.example"].map(|name| write_for(&folder.path().join(name), name));
+        let certificate = ReloadableCertificate::from_pairs(pairs.clone()).unwrap();
+        for (index, name) in ["a.example", "b.example"].into_iter().enumerate() {
+            let believing = |index: usize| believing(&pairs[index].0);
+            handshake(certificate.config(), believing(index), name).unwrap();
+            handshake(certificate.config(), believing(1 - index), name).unwrap_err();
+        }
+        let names: Vec<_> = certificate.expiries().into_iter().map(|expiry| expiry.names).collect();
+        assert_eq!(names, [["a.example"], ["b.example"]]);
+        assert!(ReloadableCertificate::from_pairs([]).is_err());
+    }
+
+    #[test]
+    fn files_that_change_are_read_again_as_soon_as_they_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        write(&at("old"));
+        let (new_cert, new_key) = write(&at("new"));
+        let (other_cert, other_key) = write_for(&at("other"), "other.example");
+        // As certbot has it: links that change.
+        std::os::unix::fs::symlink("old", at("live")).unwrap();
+        let live = (at("live/cert.pem"), at("live/key.pem"));
+        let certificate =
+            ReloadableCertificate::from_pairs([live.clone(), (other_cert.clone(), other_key)]).unwrap();
+        let before = certificate.chain();
+        assert_eq!(certificate.reload_changed(), Ok(false));
+        std::os::unix::fs::symlink("new", at("link")).unwrap();
+        fs::rename(at("link"), at("live")).unwrap();
+        assert_eq!(certificate.reload_changed(), Ok(true));
+        assert_eq!(certificate.chain(), chain(&new_cert).unwrap());
+        assert_eq!(certificate.reload_changed(), Ok(false));
+        // Half of a pair is there, the other pair is broken, and both are tried until they fit.
+        fs::copy(at("old/cert.pem"), &new_cert).unwrap();
+        let other = fs::read(&other_cert).unwrap();
+        fs::write(&other_cert, "").unwrap();
+        for _ in 0..2 {
+            assert!(certificate.reload_changed().unwrap_err().to_string().contains("live/key.pem"));
+        }
+        fs::copy(at("old/key.pem"), &new_key).unwrap();
+        assert!(certificate.reload_changed().unwrap_err().to_string().contains("other/cert.pem"));
+        assert_eq!(certificate.chain(), before);
+        handshake(certificate.config(), client_for(chain_of(&other)), "other.example").unwrap();
+        fs::write(&other_cert, &other).unwrap();
+        assert_eq!(certificate.reload_changed(), Ok(true));
+        assert_eq!(certificate.reload_changed(), Ok(false));
+    }
+
+    fn chain_of(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+        use rustls_pki_types::pem::PemObject as _;
+        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().unwrap()
     }
 }

@@ -1,6 +1,8 @@
 //! What can be seen of the settings without doing anything.
 
 use std::collections::HashSet;
+use std::path::Path;
+use std::{fs, io};
 
 use pop3_driver::server::Entrance;
 
@@ -29,15 +31,9 @@ impl ServeConfig {
     pub fn check(&self) -> Vec<BadSetting> {
         let unusable = |setting, text: String| BadSetting { setting, error: ServeError::unusable(text) };
         let mut bad = Vec::new();
-        if !self.maildrops.is_dir() {
-            let folder = self.maildrops.display();
-            bad.push(unusable(
-                "maildrops",
-                format!(
-                    "the directory of the maildrops {folder} does not exist or is not a directory; create it"
-                ),
-            ));
-        }
+        bad.extend(
+            check_maildrops(&self.maildrops).err().map(|error| BadSetting { setting: "maildrops", error }),
+        );
         let is_implicit = |(entrance, _): &(Entrance, _)| *entrance == Entrance::Implicit;
         if self.certificate.is_none() && self.listeners.iter().any(is_implicit) {
             bad.push(unusable("listen_tls", "a listener for TLS needs a certificate".to_owned()));
@@ -58,4 +54,17 @@ impl ServeConfig {
     pub(crate) fn checked(&self) -> Result<(), ServeError> {
         self.check().into_iter().next().map_or(Ok(()), |bad| Err(bad.error))
     }
+}
+
+/// Whether the server can find the maildrops in this directory.
+fn check_maildrops(folder: &Path) -> Result<(), ServeError> {
+    // The directory within itself is found only by those who may search it.
+    fs::metadata(folder.join(".")).map(drop).map_err(|error| {
+        let what = if error.kind() == io::ErrorKind::NotFound {
+            "does not exist; create it".to_owned()
+        } else {
+            format!("can't be used by the user who serves it: {error}")
+        };
+        ServeError::unusable(format!("the directory of the maildrops {} {what}", folder.display()))
+    })
 }

@@ -377,6 +377,11 @@ fn cant_check() -> Rejection {
     Rejection::temporary("the credentials can't be checked at the moment")
 }
 
+/// Whether a rejection is because of too many logins: from one address, or of all.
+pub(super) fn is_of_limit(rejection: &Rejection) -> bool {
+    !rejection.is_of_credentials() && rejection.delay() == LONGEST_WAIT
+}
+
 /// What a client is told whose credentials were not looked at.
 fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
     let (session, peer) = (peer.session, ip(peer));
@@ -398,7 +403,8 @@ fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
 const WRONG: &str = "unknown name or wrong secret";
 
 /// How the credentials came, for the log.
-fn mechanism(attempt: &LoginAttempt) -> &'static str {
+/// The method of a login, for the log.
+pub(super) fn mechanism(attempt: &LoginAttempt) -> &'static str {
     match (&attempt.mechanism, &attempt.proof) {
         (Some(mechanism), _) => mechanism.name(),
         (None, Proof::Apop { .. }) => "APOP",

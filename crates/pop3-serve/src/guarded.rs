@@ -13,7 +13,10 @@ use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
+use tracing::info;
 
+use super::counters::{LimitHit, LoginOutcome};
+use super::gate::{ip, is_of_limit, mechanism};
 use super::store::{MailStore, OpenMaildir};
 
 /// The store of one session.
@@ -35,6 +38,16 @@ struct Guest {
 
 /// A login that has no limit has this one.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Counts a login that the gatekeeper has not let in.
+fn count_refusal(store: &MailStore, method: &str, rejection: &Rejection, took: Option<Duration>) {
+    let outcome =
+        if rejection.is_of_credentials() { LoginOutcome::Refused } else { LoginOutcome::NotChecked };
+    store.counters().login(method, outcome, took);
+    if is_of_limit(rejection) {
+        store.counters().limit(LimitHit::Logins);
+    }
+}
 
 impl<P: BlockingPool> Guarded<P> {
     /// For a session with this peer, which begins now.
@@ -69,12 +82,16 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         _context: &Context,
     ) -> Result<Option<Keys>, Rejection> {
         let Guest { peer, until } = self.guest()?;
-        self.store.gatekeeper().scram_keys(name, hash, peer, *until).await.map(Some)
+        let keys = self.store.gatekeeper().scram_keys(name, hash, peer, *until).await;
+        keys.map(Some).inspect_err(|rejection| count_refusal(&self.store, "SCRAM", rejection, None))
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
         match self.guest() {
-            Ok(guest) => self.store.gatekeeper().scram_refused(name, &guest.peer),
+            Ok(guest) => {
+                self.store.counters().login("SCRAM", LoginOutcome::Refused, None);
+                self.store.gatekeeper().scram_refused(name, &guest.peer)
+            }
             Err(rejection) => rejection,
         }
     }
@@ -90,16 +107,32 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         _context: &Context,
     ) -> Result<Admission, Rejection> {
         let attempt = Arc::new(attempt);
+        let begun = Instant::now();
+        let method = mechanism(&attempt);
+        let count = |store: &MailStore, outcome| {
+            store.counters().login(method, outcome, Some(begun.elapsed()));
+        };
         let Guest { peer, until } = self.guest()?;
-        let user = self.store.gatekeeper().check(&attempt, peer, *until).await?;
-        if let Some((accepted, maildrop)) = self.store.try_open(&user, &attempt) {
+        let session = peer.session;
+        let checked = self.store.gatekeeper().check(&attempt, peer, *until).await;
+        let user = checked.inspect_err(|rejection| {
+            count_refusal(&self.store, method, rejection, Some(begun.elapsed()));
+        })?;
+        let name = user.name.clone();
+        let accepted = if let Some((accepted, maildrop)) = self.store.try_open(&user, &attempt, session) {
             self.maildrop.opened(maildrop);
-            self.guest = None;
-            return Ok(Admission::Serve(accepted));
+            accepted
+        } else {
+            let store = Arc::clone(&self.store);
+            let opened = self.maildrop.open(move || store.open(user, &attempt, session)).await;
+            opened.inspect_err(|_| count(&self.store, LoginOutcome::NotOpened))?
+        };
+        count(&self.store, LoginOutcome::Accepted);
+        if let Some(Guest { peer, .. }) = self.guest.take().as_deref() {
+            let tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+            let mechanism = method;
+            info!(%session, peer = %ip(peer), user = name.as_str(), mechanism, tls, "login");
         }
-        let store = Arc::clone(&self.store);
-        let accepted = self.maildrop.open(move || store.open(user, &attempt)).await?;
-        self.guest = None;
         Ok(Admission::Serve(accepted))
     }
 

@@ -42,7 +42,7 @@ impl HostedServer {
     /// Returns the service for its connections. Calls that block run in the pool, and see its time. All services of one
     /// server share its limits.
     pub fn service<P: BlockingPool>(&self, pool: P) -> impl Service + use<P> {
-        On { policy: self.live.policy(), pool }
+        On::new(self.live.policy(), pool)
     }
 
     /// Returns how many connections have a place, or have lost it and are not closed yet.

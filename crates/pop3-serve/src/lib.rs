@@ -83,7 +83,9 @@
 //! # Promises and limits
 //!
 //! The server prints nothing, handles no signals, and does not change the limits of the process. It reports through
-//! [`tracing`]: each session and each refused login is an event, and [`log`] writes these events as lines. To serve
+//! [`tracing`]: each session, login and refusal is an event, the calls of a session's store are in the span
+//! `pop3_session` (level DEBUG), and [`log`] writes the events as lines. None of them contains a secret.
+//! [`Server::counters`] counts what the server does. To serve
 //! many connections, call [`raise_open_files`] first: [`Server::bind`] computes from the limit how many connections
 //! it can serve.
 //!
@@ -110,12 +112,14 @@ mod certificate;
 mod check;
 mod checks;
 mod config;
+mod counters;
 mod delays;
 mod descriptors;
 mod error;
 mod external;
 mod gate;
 mod guarded;
+mod heartbeat;
 mod hosted;
 mod listeners;
 #[cfg(feature = "log")]
@@ -134,15 +138,17 @@ mod users;
 mod workers;
 mod written;
 
-pub use certificate::ReloadableCertificate;
+pub use certificate::{CertificateExpiry, ReloadableCertificate};
 pub use check::BadSetting;
 pub use checks::ExternalCheck;
 pub use config::{ConnectionLimits, ServeConfig};
+pub use counters::{CounterValues, Counters, DurationCounts, LimitHit, LoginOutcome};
 pub use descriptors::raise as raise_open_files;
 pub use error::{ServeError, ServeErrorKind};
 pub use gate::Gatekeeper;
+pub use heartbeat::Heartbeat;
 pub use hosted::HostedServer;
-pub use listeners::ServerRuntime;
+pub use listeners::{Listeners, ServerRuntime};
 pub use machine::{Checkers, Machine};
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;

@@ -17,7 +17,18 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
 use crate::error::{ServeError, ServeErrorKind};
+use crate::heartbeat::Heartbeat;
+#[cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
+use crate::heartbeat::beating;
 use crate::policy::{Current, On};
+
+/// What all listeners are served with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct With<'s> {
+    pub(super) role: &'s Role,
+    pub(super) stop: &'s Stop,
+    pub(super) heartbeat: Option<&'s Heartbeat>,
+}
 
 /// The runtime that serves the connections. Each variant needs the feature of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,21 +48,79 @@ pub enum ServerRuntime {
     Threads,
 }
 
-/// The sockets that listen.
+/// Sockets that listen, before there is a [`Server`](crate::Server) on them.
+///
+/// Bind them first if the process gives up the right to bind low ports, or add sockets that another process has bound,
+/// such as systemd. Pass them to [`Server::on`](crate::Server::on).
+///
+/// ```
+/// use std::net::TcpListener;
+/// use pop3_serve::{Entrance, Listeners};
+///
+/// let mut listeners = Listeners::bind(&[(Entrance::Plain, "127.0.0.1:0".parse()?)])?;
+/// listeners.add(Entrance::Implicit, TcpListener::bind("127.0.0.1:0")?)?;
+/// assert_eq!(listeners.addresses().count(), 2);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Listeners(Vec<Listening>);
+
+/// One socket that listens.
 #[derive(Debug)]
-pub(super) struct Listeners(Vec<(Entrance, TcpListener, SocketAddr)>);
+struct Listening {
+    entrance: Entrance,
+    socket: TcpListener,
+    address: SocketAddr,
+    /// Whether others hold the socket as well, so that it goes on listening when this process ends.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "others have one queue anyway"))]
+    held: bool,
+}
 
 impl Listeners {
-    /// Binds these addresses.
-    pub(super) fn bind(wanted: &[(Entrance, SocketAddr)]) -> Result<Self, ServeError> {
-        let bound = wanted.iter().map(|&(entrance, address)| {
-            let listener = bind(address, |_| Ok(())).and_then(|listener| {
-                let address = listener.local_addr()?;
-                Ok((entrance, listener, address))
+    /// Binds these addresses. For port 0, the system chooses a free port.
+    ///
+    /// # Errors
+    /// Returns an error if an address cannot be bound. The message names the address.
+    pub fn bind(wanted: &[(Entrance, SocketAddr)]) -> Result<Self, ServeError> {
+        let bound = wanted.iter().map(|&(entrance, wanted)| {
+            let listening = bind(wanted, |_| Ok(())).and_then(|socket| {
+                let address = socket.local_addr()?;
+                Ok(Listening { entrance, socket, address, held: false })
             });
-            listener.map_err(|error| cant_listen(address, &error))
+            listening.map_err(|error| cant_listen(wanted, &error))
         });
         bound.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Adds a socket that listens already and that another process may hold, too. No socket is bound beside it, and
+    /// connections that wait when the server stops are left to whoever serves next.
+    ///
+    /// # Errors
+    /// Returns an error if the socket does not listen.
+    pub fn add(&mut self, entrance: Entrance, socket: TcpListener) -> Result<(), ServeError> {
+        let unusable = |why: &dyn core::fmt::Display| {
+            ServeError::new(
+                ServeErrorKind::Network,
+                format!("a socket that was passed on can't be used: {why}"),
+            )
+        };
+        let address = socket.local_addr().map_err(|error| unusable(&error))?;
+        if !listens(&socket) {
+            return Err(unusable(&format!("{address} does not listen")));
+        }
+        self.0.push(Listening { entrance, socket, address, held: true });
+        Ok(())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Says where clients may be expected that no listener takes.
@@ -64,9 +133,9 @@ impl Listeners {
         }
     }
 
-    /// When TLS begins on each, and its address.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = (Entrance, SocketAddr)> + Clone {
-        self.0.iter().map(|&(entrance, _, address)| (entrance, address))
+    /// Returns when TLS starts on each, and its address.
+    pub fn addresses(&self) -> impl Iterator<Item = (Entrance, SocketAddr)> + Clone {
+        self.0.iter().map(|listening| (listening.entrance, listening.address))
     }
 
     /// Serves until the switch is thrown and busy sessions have ended.
@@ -74,39 +143,39 @@ impl Listeners {
         self,
         runtime: ServerRuntime,
         policy: Arc<Current>,
-        role: &Role,
-        stop: &Stop,
+        with: &With<'_>,
     ) -> Result<(), ServeError> {
-        let served: io::Result<()> = match runtime {
-            #[cfg(feature = "tokio")]
-            ServerRuntime::Tokio => self.run_tokio(policy, role, stop),
-            #[cfg(feature = "async-std")]
-            ServerRuntime::AsyncStd => {
-                let pool = pop3_async_std::Pool::<pop3_async_std::AsyncStd>::new();
-                async_std::task::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
-                    listener.set_nonblocking(true)?;
-                    Ok(listener.into())
-                }))
-            }
-            #[cfg(feature = "smol")]
-            ServerRuntime::Smol => {
-                let pool = pop3_async_std::Pool::<pop3_async_std::Smol>::new();
-                smol::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
-                    smol::Async::new(listener).map(Into::into)
-                }))
-            }
-            #[cfg(feature = "threads")]
-            ServerRuntime::Threads => self.serve_std(policy, role, stop),
-        };
+        let served: io::Result<()> =
+            match runtime {
+                #[cfg(feature = "tokio")]
+                ServerRuntime::Tokio => self.run_tokio(policy, with),
+                #[cfg(feature = "async-std")]
+                ServerRuntime::AsyncStd => {
+                    let pool = pop3_async_std::Pool::<pop3_async_std::AsyncStd>::new();
+                    async_std::task::block_on(self.serve_futures(policy, pool, with, |listener| {
+                        listener.set_nonblocking(true)?;
+                        Ok(listener.into())
+                    }))
+                }
+                #[cfg(feature = "smol")]
+                ServerRuntime::Smol => {
+                    let pool = pop3_async_std::Pool::<pop3_async_std::Smol>::new();
+                    smol::block_on(self.serve_futures(policy, pool, with, |listener| {
+                        smol::Async::new(listener).map(Into::into)
+                    }))
+                }
+                #[cfg(feature = "threads")]
+                ServerRuntime::Threads => self.serve_std(policy, with),
+            };
         served.map_err(|error| failed(&error))
     }
 
     /// On the runtime of tokio that this is awaited on.
     #[cfg(feature = "tokio")]
-    pub(super) async fn serve_tokio(self, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
-        let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
-        let listeners = converted(self.0.into_iter().map(|(entrance, listener, _)| (entrance, listener)))?;
-        serve_all(listeners, &service, role, stop).await
+    pub(super) async fn serve_tokio(self, policy: Arc<Current>, with: &With<'_>) -> io::Result<()> {
+        let service = Arc::new(On::new(policy, pop3_tokio::Pool::new()));
+        let listeners = converted(self.0.into_iter().map(|one| (one.entrance, one.socket)))?;
+        serve_all(listeners, &service, with).await
     }
 
     #[cfg(any(feature = "async-std", feature = "smol"))]
@@ -114,15 +183,15 @@ impl Listeners {
         self,
         policy: Arc<Current>,
         pool: pop3_async_std::Pool<R>,
-        role: &Role,
-        stop: &Stop,
+        with: &With<'_>,
         convert: impl Fn(TcpListener) -> io::Result<R::Listener>,
     ) -> io::Result<()> {
-        let service = Arc::new(On { policy, pool });
+        let service = Arc::new(On::new(policy, pool));
         let mut tasks = Vec::new();
         for (entrance, listener) in self.convert(convert)? {
-            let (role, service, stop) = (role.clone(), Arc::clone(&service), stop.clone());
-            tasks.push(R::spawn(pop3_async_std::serve::<R, _>(listener, entrance, role, service, stop)));
+            let (role, service, stop) = (with.role.clone(), Arc::clone(&service), with.stop.clone());
+            let serve = pop3_async_std::serve::<R, _>(listener, entrance, role, service, stop);
+            tasks.push(R::spawn(beating(with.heartbeat.cloned(), serve, R::sleep)));
         }
         for task in tasks {
             task.await;
@@ -134,16 +203,28 @@ impl Listeners {
     /// error of another listener.
     #[cfg(any(feature = "async-std", feature = "smol"))]
     fn convert<L>(self, convert: impl Fn(TcpListener) -> io::Result<L>) -> io::Result<Vec<(Entrance, L)>> {
-        self.0.into_iter().map(|(entrance, listener, _)| Ok((entrance, convert(listener)?))).collect()
+        self.0.into_iter().map(|one| Ok((one.entrance, convert(one.socket)?))).collect()
     }
 
     #[cfg(feature = "threads")]
-    fn serve_std(self, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
-        let service = Arc::new(On { policy, pool: pop3_std::Pool::default() });
+    fn serve_std(self, policy: Arc<Current>, with: &With<'_>) -> io::Result<()> {
+        let pool = pop3_std::Pool::default();
+        let services = self.0.iter().map(|one| {
+            // Whoever holds the socket may have made it not block.
+            one.socket.set_nonblocking(false)?;
+            let mut service = On::new(Arc::clone(&policy), pool);
+            if let Some(heartbeat) = with.heartbeat {
+                // The loop waits for a connection, and so long at most.
+                socket2::SockRef::from(&one.socket).set_read_timeout(Some(heartbeat.interval()))?;
+                service.beat = Some(heartbeat.begin());
+            }
+            Ok(Arc::new(service))
+        });
+        // All of them, before one is served.
+        let services = services.collect::<io::Result<Vec<_>>>()?;
         thread::scope(|scope| {
-            let listeners = self.0.into_iter().map(|(entrance, listener, _)| {
-                let service = &service;
-                scope.spawn(move || pop3_std::serve(listener, entrance, role, service, stop))
+            let listeners = self.0.into_iter().zip(services).map(|(one, service)| {
+                scope.spawn(move || pop3_std::serve(one.socket, one.entrance, with.role, &service, with.stop))
             });
             let threads: Vec<_> = listeners.collect();
             threads.into_iter().try_for_each(|thread| {
@@ -170,13 +251,13 @@ fn converted(
 async fn serve_all(
     listeners: Vec<(Entrance, tokio::net::TcpListener)>,
     service: &Arc<On<pop3_tokio::Pool>>,
-    role: &Role,
-    stop: &Stop,
+    with: &With<'_>,
 ) -> io::Result<()> {
     let mut tasks = Vec::new();
     for (entrance, listener) in listeners {
-        let serve = pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(service), stop.clone());
-        tasks.push(tokio::spawn(serve));
+        let (role, service, stop) = (with.role.clone(), Arc::clone(service), with.stop.clone());
+        let serve = pop3_tokio::serve(listener, entrance, role, service, stop);
+        tasks.push(tokio::spawn(beating(with.heartbeat.cloned(), serve, tokio::time::sleep)));
     }
     let mut served = Ok(());
     for task in tasks {
@@ -188,6 +269,17 @@ async fn serve_all(
 /// Serving has failed.
 pub(super) fn failed(error: &io::Error) -> ServeError {
     ServeError::new(ServeErrorKind::Network, format!("serving failed: {error}"))
+}
+
+/// Whether the socket listens, as far as the system tells.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn listens(socket: &TcpListener) -> bool {
+    socket2::SockRef::from(socket).is_listener().unwrap_or(true)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const fn listens(_: &TcpListener) -> bool {
+    true
 }
 
 /// Binds a socket and listens. A socket of IPv6 is for IPv6 only, so that IPv4 can have its own at the same port,

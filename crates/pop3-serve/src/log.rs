@@ -48,6 +48,8 @@ pub enum Format {
     Text,
     /// A JSON object with `timestamp`, `level`, `message`, and the values.
     Json,
+    /// The same as text, for the journal of systemd: without time and level, after a priority as `<4>` (sd-daemon(3)).
+    Journald,
 }
 
 /// A [`tracing_subscriber`] layer that formats events as lines and puts them into the queue.
@@ -83,6 +85,12 @@ impl Log {
     /// Waits until all lines are written, but at most half a second. Call it before the process ends.
     pub fn flush(&self) {
         self.0.flush(FLUSH);
+    }
+
+    /// Returns how many lines could not be written so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.lost()
     }
 }
 

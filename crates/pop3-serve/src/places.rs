@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError};
 use pop3_driver::Stop;
 
 use crate::config::ConnectionLimits;
+use crate::counters::Counters;
 use crate::sync::{Mutex, MutexGuard};
 use crate::users::UserName;
 use table::Table;
@@ -23,6 +24,7 @@ use table::Table;
 #[derive(Debug)]
 pub(crate) struct Places {
     now: Mutex<Table>,
+    counters: Counters,
 }
 
 /// Which limit is reached.
@@ -71,7 +73,7 @@ impl UserGuard {
 
 impl Places {
     pub(crate) fn new(most: ConnectionLimits) -> Arc<Self> {
-        Arc::new(Self { now: Mutex::new(Table::new(most)) })
+        Arc::new(Self { now: Mutex::new(Table::new(most)), counters: Counters::default() })
     }
 
     /// Changes the limits. Places that are held count on. If there are more than the new total, those that have not
@@ -79,6 +81,11 @@ impl Places {
     pub(crate) fn set_limits(&self, most: ConnectionLimits) {
         let surplus = self.now().set_limits(most);
         surplus.into_iter().for_each(|end| end.stop());
+    }
+
+    /// What is counted of the connections.
+    pub(crate) const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// The most connections that have given up their place and are not closed yet. Each still has a descriptor.

@@ -15,11 +15,13 @@ use pop3_proto::server::{Close, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, Span, debug_span, error, info, warn};
 
+use super::counters::{Counters, LimitHit};
 use super::descriptors;
 use super::gate::ip;
 use super::guarded::Guarded;
+use super::heartbeat::Beat;
 use super::store::MailStore;
 use crate::places::{self, Caller, Places, Refusal};
 
@@ -60,8 +62,16 @@ impl Current {
 /// The policy on a runtime, which has a pool for calls that block.
 #[derive(Debug)]
 pub(super) struct On<P> {
-    pub(super) policy: Arc<Current>,
-    pub(super) pool: P,
+    policy: Arc<Current>,
+    pool: P,
+    /// The record of the loop, where it cannot keep it itself.
+    pub(super) beat: Option<Beat>,
+}
+
+impl<P> On<P> {
+    pub(super) const fn new(policy: Arc<Current>, pool: P) -> Self {
+        Self { policy, pool, beat: None }
+    }
 }
 
 /// The place of a connection, and the policy that holds for it to its end.
@@ -86,15 +96,27 @@ impl<P: BlockingPool> Service for On<P> {
     }
 
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
+        if let Some(beat) = &self.beat {
+            beat.now();
+        }
         // A client without an address shares none, so the limit for an address does not apply.
         let policy = self.policy.get();
         let shared = peer.ip().is_none() || policy.expects_proxy(peer);
         let from = if shared { Caller::Proxy(ip(peer)) } else { Caller::Client(ip(peer)) };
-        let place = policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
+        let counters = policy.places.counters();
+        counters.accepted();
+        let admitted = policy.places.admit(from, end);
+        let place = admitted.map_err(|refusal| turned_away(peer, refusal, counters))?;
+        info!(session = %peer.session, peer = %peer, "connection");
         Ok(Place::new(Arc::new(Seat { place, policy })))
     }
 
     fn accept_failed(&self, error: &io::Error) {
+        if let Some(beat) = self.beat.as_ref().filter(|_| error.kind() == io::ErrorKind::WouldBlock) {
+            // No connection came in time: all is well.
+            beat.now();
+            return;
+        }
         descriptors::short(error);
     }
 
@@ -102,7 +124,9 @@ impl<P: BlockingPool> Service for On<P> {
         // Accepting has given it one.
         let seat: Arc<Seat> = peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
         if let Some(address) = peer.ip() {
-            seat.place.speaks_for(address).map_err(|refusal| turned_away(peer, refusal))?;
+            seat.place
+                .speaks_for(address)
+                .map_err(|refusal| turned_away(peer, refusal, seat.policy.places.counters()))?;
         }
         let policy = Arc::clone(&seat.policy);
         let login_timeout = policy.config.limits.login_timeout;
@@ -111,7 +135,8 @@ impl<P: BlockingPool> Service for On<P> {
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
         let config = policy.store.config(&policy.config);
-        let welcome = Welcome::new(config, Counted { backend, seat })
+        let span = debug_span!("pop3_session", session = %peer.session, peer = %peer);
+        let welcome = Welcome::new(config, Counted { backend, seat, span })
             .with_trusted(trusted)
             .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
@@ -125,6 +150,7 @@ impl<P: BlockingPool> Service for On<P> {
     }
 
     fn ended(&self, peer: &Peer, report: &SessionReport) {
+        self.policy.get().places.counters().ended(report);
         if report.close == Close::Refused && report.error.is_none() && !report.panicked {
             // It was logged when it was turned away.
             return;
@@ -153,7 +179,12 @@ impl<P: BlockingPool> Service for On<P> {
     }
 }
 
-fn turned_away(peer: &Peer, refusal: Refusal) -> Rejection {
+fn turned_away(peer: &Peer, refusal: Refusal, counters: &Counters) -> Rejection {
+    counters.limit(match refusal {
+        Refusal::Total => LimitHit::Total,
+        Refusal::Address => LimitHit::Address,
+        Refusal::User => LimitHit::User,
+    });
     warn!(session = %peer.session, peer = %peer, why = %refusal, "connection refused");
     Rejection::temporary(refusal.to_string())
 }
@@ -176,6 +207,8 @@ fn is_local(peer: &Peer) -> bool {
 pub(super) struct Counted<B> {
     backend: B,
     seat: Arc<Seat>,
+    /// For subscribers of the program around the server. Events have the number of the session of their own.
+    span: Span,
 }
 
 /// Who has lost the place is not checked any more. It is pending, as the session is about to end.
@@ -204,10 +237,11 @@ impl<B: Backend> Backend for Counted<B> {
         context: &Context,
     ) -> Result<Option<Keys>, Rejection> {
         let _check = check(&self.seat.place).await;
-        self.backend.scram_keys(name, hash, context).await
+        self.backend.scram_keys(name, hash, context).instrument(self.span.clone()).await
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
+        let _in = self.span.enter();
         self.backend.scram_refused(name)
     }
 
@@ -221,7 +255,7 @@ impl<B: Backend> Backend for Counted<B> {
         context: &Context,
     ) -> Result<Admission, Rejection> {
         let check = check(&self.seat.place).await;
-        let admission = self.backend.authenticate(attempt, context).await?;
+        let admission = self.backend.authenticate(attempt, context).instrument(self.span.clone()).await?;
         check.succeeded();
         Ok(admission)
     }
@@ -240,11 +274,11 @@ impl<B: Backend> Backend for Counted<B> {
         extent: Extent,
         context: &Context,
     ) -> Result<B::Message, Rejection> {
-        self.backend.fetch(message, extent, context).await
+        self.backend.fetch(message, extent, context).instrument(self.span.clone()).await
     }
 
     async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
-        self.backend.commit(deletions, context).await
+        self.backend.commit(deletions, context).instrument(self.span.clone()).await
     }
 }
 
@@ -311,7 +345,7 @@ mod tests {
         let caller = Caller::Client([127, 0, 0, 1].into());
         let place = places.admit(caller, &Stop::new()).unwrap();
         let seat = Arc::new(Seat { place, policy: policy(places).into() });
-        let mut counted = Counted { backend: Ready(Vec::new()), seat };
+        let mut counted = Counted { backend: Ready(Vec::new()), seat, span: Span::none() };
         counted.expect(&[MessageNumber::FIRST]);
         assert_eq!(counted.backend.0, [MessageNumber::FIRST]);
         assert!(counted.try_fetch(MessageNumber::FIRST, Extent::Whole).is_some());

@@ -16,6 +16,7 @@ use crate::config::{ConnectionLimits, ServeConfig};
 use crate::descriptors::{self, Ceiling};
 use crate::error::{ServeError, ServeErrorKind};
 use crate::gate::Gatekeeper;
+use crate::listeners::Listeners;
 use crate::machine::{Machine, ThisMachine};
 use crate::offer::MechanismOffer;
 use crate::places::Places;
@@ -76,6 +77,8 @@ pub(super) struct Live {
     logins: Arc<LastLogins>,
     /// Those of the settings with which the server was bound.
     listeners: Vec<(Entrance, SocketAddr)>,
+    /// Whether a socket that listens begins with TLS.
+    implicit: bool,
     ceiling: Option<Ceiling>,
     /// Whether the server is stopping. Whoever reloads has the lock.
     stopping: Mutex<bool>,
@@ -119,15 +122,19 @@ impl ServerHandle {
 
 impl Live {
     /// With the settings of a server whose listeners are bound already.
-    pub(super) fn new(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
-        let ceiling = descriptors::ceiling(config.listeners.len());
+    pub(super) fn new(
+        config: ServeConfig,
+        users: Arc<dyn Users>,
+        listeners: &Listeners,
+    ) -> Result<Self, ServeError> {
+        let implicit = listeners.addresses().any(|(entrance, _)| entrance == Entrance::Implicit);
+        if implicit && config.certificate.is_none() {
+            return Err(needs_certificate());
+        }
+        let ceiling = descriptors::ceiling(listeners.len());
         let starttls = config.certificate.is_some();
-        info!(
-            max_connections = limits(&config, ceiling).total,
-            open_files = descriptors::limit(),
-            "limits"
-        );
-        Self::on(ThisMachine::shared(), config, users, starttls, ceiling)
+        info!(max_connections = limits(&config, ceiling).total, open_files = descriptors::limit(), "limits");
+        Ok(Self { implicit, ..Self::on(ThisMachine::shared(), config, users, starttls, ceiling)? })
     }
 
     /// With the settings of a server on this machine.
@@ -153,7 +160,7 @@ impl Live {
         let policy = policy(config, offer, starttls, &places, &gatekeeper, &logins);
         let policy = Arc::new(Current::new(policy));
         let stopping = Mutex::new(false);
-        Ok(Self { policy, tls, gatekeeper, places, logins, listeners, ceiling, stopping })
+        Ok(Self { policy, tls, gatekeeper, places, logins, listeners, implicit: false, ceiling, stopping })
     }
 
     pub(super) fn places(&self) -> &Places {
@@ -182,9 +189,9 @@ impl Live {
             return Err(ServeError::new(ServeErrorKind::Stopping, "the server is stopping"));
         }
         config.checked()?;
-        let mut running = config.clone();
-        running.listeners.clone_from(&self.listeners);
-        running.checked()?;
+        if self.implicit && config.certificate.is_none() {
+            return Err(needs_certificate());
+        }
         let offer = MechanismOffer::new(&config)?;
         if config.passwords.is_some() {
             self.gatekeeper.start_threads(Kind::Password)?;
@@ -238,6 +245,11 @@ impl fmt::Display for NotChanged {
         let (current, wanted) = (value(&self.current), value(&self.wanted));
         write!(f, "{} needs a restart: it is still {current}, not {wanted}", self.setting)
     }
+}
+
+/// What a server with a listener for TLS lacks.
+fn needs_certificate() -> ServeError {
+    ServeError::unusable("a listener for TLS needs a certificate")
 }
 
 /// Warns of what is unwise.

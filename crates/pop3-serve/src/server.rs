@@ -8,8 +8,10 @@ use pop3_driver::tls::Role;
 use pop3_driver::{OnStop, Stop};
 
 use crate::config::ServeConfig;
+use crate::counters::Counters;
 use crate::error::ServeError;
-use crate::listeners::{Listeners, ServerRuntime};
+use crate::heartbeat::Heartbeat;
+use crate::listeners::{Listeners, ServerRuntime, With};
 use crate::offer::MechanismOffer;
 use crate::reload::{Live, ServerHandle};
 use crate::users::Users;
@@ -44,6 +46,7 @@ pub struct Server {
     listeners: Listeners,
     live: Arc<Live>,
     role: Role,
+    heartbeat: Option<Heartbeat>,
 }
 
 impl Server {
@@ -54,12 +57,34 @@ impl Server {
     /// # Errors
     /// Returns an error if a setting cannot be used, an address cannot be bound, or the system provides no threads.
     pub fn bind(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
-        config.checked()?;
         let listeners = Listeners::bind(&config.listeners)?;
+        Self::on(listeners, config, users)
+    }
+
+    /// Does the same as [`bind`](Self::bind) on sockets that listen already. The
+    /// [`listeners`](ServeConfig::listeners) of the settings are only compared with those of a
+    /// [reload](ServerHandle::reload).
+    ///
+    /// # Errors
+    /// Returns an error if a setting cannot be used, or the system provides no threads.
+    pub fn on(listeners: Listeners, config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
+        config.checked()?;
         listeners.warn();
-        let live = Live::new(config, users)?;
+        let live = Live::new(config, users, &listeners)?;
         let role = Role::ReloadableServer(live.tls().clone());
-        Ok(Self { listeners, live: live.into(), role })
+        Ok(Self { listeners, live: live.into(), role, heartbeat: None })
+    }
+
+    /// Returns the numbers that the server counts.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.live.places().counters().clone()
+    }
+
+    /// Sets the heartbeat that the loop of each listener keeps.
+    #[must_use]
+    pub fn with_heartbeat(self, heartbeat: Heartbeat) -> Self {
+        Self { heartbeat: Some(heartbeat), ..self }
     }
 
     /// Returns the addresses on which it listens, in the order of the settings. A port 0 is replaced by the port
@@ -86,7 +111,8 @@ impl Server {
     /// Returns an error if the runtime cannot be started, or if a listener fails permanently.
     pub fn run(self, runtime: ServerRuntime, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.live, stop);
-        self.listeners.serve(runtime, self.live.policy(), &self.role, stop)
+        let with = With { role: &self.role, stop, heartbeat: self.heartbeat.as_ref() };
+        self.listeners.serve(runtime, self.live.policy(), &with)
     }
 
     /// Serves on the current tokio runtime until the switch is stopped and the busy sessions have ended. Listeners
@@ -97,7 +123,8 @@ impl Server {
     #[cfg(feature = "tokio")]
     pub async fn serve(self, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.live, stop);
-        let served = self.listeners.serve_tokio(self.live.policy(), &self.role, stop).await;
+        let with = With { role: &self.role, stop, heartbeat: self.heartbeat.as_ref() };
+        let served = self.listeners.serve_tokio(self.live.policy(), &with).await;
         served.map_err(|error| crate::listeners::failed(&error))
     }
 }

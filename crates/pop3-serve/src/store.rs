@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use pop3_disk::Disk;
 use pop3_driver::backend::{Context, LoginAttempt};
+use pop3_driver::server::SessionId;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{
     EightBitHeaders, InfoSeparator, Maildir, MaildirConfig, MessageFile, OpenError, UniqueIds,
@@ -19,6 +20,7 @@ use pop3_surrogate::surrogate;
 use tracing::{debug, error, info, warn};
 
 use super::announced::Announced;
+use super::counters::{Counters, LimitHit};
 use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
@@ -64,6 +66,7 @@ impl LastLogins {
 /// A user's Maildir, open.
 #[derive(Debug)]
 pub(super) struct OpenMaildir {
+    session: SessionId,
     maildir: Maildir,
     disk: Arc<dyn Disk>,
     /// Messages that were read and left alone for so many days are removed at QUIT.
@@ -71,6 +74,9 @@ pub(super) struct OpenMaildir {
     read_only: bool,
     place: UserGuard,
 }
+
+/// The place of a session of the user, and after how many days messages expire.
+type Admitted = (UserGuard, Option<u32>);
 
 /// How long a refusal behind right credentials is held back. It is counted nowhere, and a client that tries
 /// again at once would have its password checked as often as the machine can.
@@ -148,9 +154,14 @@ impl MailStore {
     fn check_delay(&self, user: &UserName, own: Option<&User>) -> Result<(), Rejection> {
         let delay = self.announced.login_delay_of(own);
         match self.logins.delays.wait(user, delay, self.logins.clock.now()) {
-            Some(wait) => Err(too_soon(user, wait)),
+            Some(wait) => Err(too_soon(wait)),
             None => Ok(()),
         }
+    }
+
+    /// What is counted.
+    pub(super) fn counters(&self) -> &Counters {
+        self.places.counters()
     }
 
     /// Who checks credentials.
@@ -176,24 +187,30 @@ impl MailStore {
         &self,
         user: LoggedIn,
         attempt: &LoginAttempt,
+        session: SessionId,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
-        self.open_of(user, attempt).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
+        let name = user.name.clone();
+        self.open_of(user, attempt, session).map_err(|rejection| {
+            warn!(%session, user = name.as_str(), why = rejection.text(), "maildrop not opened");
+            rejection.with_delay(BUSY_DELAY)
+        })
     }
 
     fn open_of(
         &self,
         LoggedIn { name: user, user: own, home }: LoggedIn,
         attempt: &LoginAttempt,
+        session: SessionId,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let own = own.as_deref();
         let path = self.path.of(&self.folder, &user, home.as_deref()).map_err(|why| {
-            error!(user = user.as_str(), why, "a user has no maildrop");
+            error!(%session, user = user.as_str(), why, "a user has no maildrop");
             Rejection::permanent("there is no maildrop")
         })?;
-        let (place, expire) = self.admit(&user, own)?;
-        let maildir = Maildir::open_on(&self.disk, path, &self.maildir_config(expire, attempt))
-            .map_err(|error| refuse(&user, error))?;
-        self.opened(maildir, user, own, expire, attempt, place)
+        let admitted = self.admit(&user, own, || self.counters().limit(LimitHit::User))?;
+        let maildir = Maildir::open_on(&self.disk, path, &self.maildir_config(admitted.1, attempt))
+            .map_err(|error| refuse(&user, session, error))?;
+        self.opened(maildir, user, own, attempt, admitted, session)
     }
 
     /// Does the same as [`open`](Self::open) without waiting for the disk, if that is possible. Otherwise, nothing has
@@ -202,18 +219,22 @@ impl MailStore {
         &self,
         LoggedIn { name: user, user: own, home }: &LoggedIn,
         attempt: &LoginAttempt,
+        session: SessionId,
     ) -> Option<(Accepted, OpenMaildir)> {
         let own = own.as_deref();
         let path = self.path.of(&self.folder, user, home.as_deref()).ok()?;
-        let (place, expire) = self.admit(user, own).ok()?;
-        let maildir = Maildir::try_open_on(&self.disk, path, &self.maildir_config(expire, attempt))?;
-        self.opened(maildir, user.clone(), own, expire, attempt, place).ok()
+        let admitted = self.admit(user, own, || ()).ok()?;
+        let maildir = Maildir::try_open_on(&self.disk, path, &self.maildir_config(admitted.1, attempt))?;
+        self.opened(maildir, user.clone(), own, attempt, admitted, session).ok()
     }
 
     /// A place for a session of this user, and after how many days messages expire.
-    fn admit(&self, user: &UserName, own: Option<&User>) -> Result<(UserGuard, Option<u32>), Rejection> {
+    fn admit(&self, user: &UserName, own: Option<&User>, full: impl FnOnce()) -> Result<Admitted, Rejection> {
         self.check_delay(user, own)?;
-        let place = self.places.log_in(user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
+        let place = self.places.log_in(user).map_err(|refusal| {
+            full();
+            Rejection::temporary(refusal.to_string())
+        })?;
         Ok((place, self.announced.expire_of(own).filter(|_| self.enforce_expiry)))
     }
 
@@ -236,15 +257,17 @@ impl MailStore {
         mut maildir: Maildir,
         user: UserName,
         own: Option<&User>,
-        expire: Option<u32>,
         attempt: &LoginAttempt,
-        place: UserGuard,
+        (place, expire): Admitted,
+        session: SessionId,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let delay = self.announced.login_delay_of(own);
         let LastLogins { delays, clock } = &*self.logins;
-        delays.log_in(&user, delay, clock.now()).map_err(|wait| too_soon(&user, wait))?;
+        delays.log_in(&user, delay, clock.now()).map_err(too_soon)?;
         let summary = maildir.summary();
+        self.counters().opened(summary.messages, summary.measured);
         debug!(
+            %session,
             user = user.as_str(),
             messages = summary.messages,
             measured = summary.measured,
@@ -253,15 +276,15 @@ impl MailStore {
         for skipped in maildir.skipped() {
             let file = Path::new(skipped.folder.name()).join(&skipped.name);
             let (file, why) = (file.to_string_lossy(), skipped.reason);
-            warn!(user = user.as_str(), file = &*file, %why, "skipped a file");
+            warn!(%session, user = user.as_str(), file = &*file, %why, "skipped a file");
         }
         if let Some(error) = maildir.cache_error() {
             let user = user.as_str();
-            warn!(user, %error, "the sizes could not be remembered for the next login");
+            warn!(%session, user, %error, "the sizes could not be remembered for the next login");
         }
         if let Some(error) = maildir.unrecorded() {
             let user = user.as_str();
-            error!(user, %error, "the unique-ids of new messages can't be recorded, so they are not shown");
+            error!(%session, user, %error, "the unique-ids of new messages can't be recorded, so they are not shown");
         }
         let mut accepted = Accepted::from(maildir.take_snapshot());
         accepted.user = Some(user.as_str().into());
@@ -269,21 +292,20 @@ impl MailStore {
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
         let disk = Arc::clone(&self.disk);
-        Ok((accepted, OpenMaildir { maildir, disk, expire, read_only, place }))
+        Ok((accepted, OpenMaildir { session, maildir, disk, expire, read_only, place }))
     }
 }
 
 /// Refuses a login that comes too soon.
-fn too_soon(user: &UserName, wait: Duration) -> Rejection {
+fn too_soon(wait: Duration) -> Rejection {
     let seconds = wait.as_millis().div_ceil(1_000);
-    info!(user = user.as_str(), seconds, "too soon after the last login");
     Rejection::login_delay().with_text(format!("too soon after the last login, wait {seconds} seconds"))
 }
 
 /// Logs why the Maildir can't be opened; the client is told less.
-fn refuse(user: &UserName, error: OpenError) -> Rejection {
+fn refuse(user: &UserName, session: SessionId, error: OpenError) -> Rejection {
     if !matches!(error, OpenError::Locked { .. }) {
-        error!(user = user.as_str(), error = pop3_text::reasons(&error), "a Maildir can't be opened");
+        error!(%session, user = user.as_str(), error = pop3_text::reasons(&error), "a Maildir can't be opened");
     }
     error.into()
 }
@@ -327,7 +349,7 @@ impl Maildrop for OpenMaildir {
     ) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
             let (user, error_text) = (self.place.user().as_str(), pop3_text::reasons(&error));
-            warn!(user, number = %message, error = error_text, "a message can't be sent");
+            warn!(session = %self.session, user, number = %message, error = error_text, "a message can't be sent");
             error.into()
         })
     }
@@ -338,26 +360,26 @@ impl Maildrop for OpenMaildir {
     }
 
     fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
-        let user = self.place.user().as_str();
+        let (session, user) = (self.session, self.place.user().as_str());
         if self.read_only {
             if !deletions.is_empty() {
-                warn!(user, "not removed: ANONYMOUS logins are read-only");
+                warn!(%session, user, "not removed: ANONYMOUS logins are read-only");
             }
             return deletions.len();
         }
         let expired = self.expired(deletions);
         if !expired.is_empty() {
-            info!(user, messages = expired.len(), "expired messages are removed");
+            info!(%session, user, messages = expired.len(), "expired messages are removed");
         }
         let report = self.maildir.remove(deletions.iter().chain(expired), deletions.retrieved());
         for failure in report.failures() {
-            error!(user, number = %failure.number, why = %failure.reason, "a message was not removed");
+            error!(%session, user, number = %failure.number, why = %failure.reason, "a message was not removed");
         }
         // What the client did not ask for, it need not know of.
         let failed = report.failures().iter().filter(|failure| deletions.contains(failure.number)).count();
         match report.unsynced() {
             Some(error) => {
-                error!(user, %error, "the removals may not survive a power failure");
+                error!(%session, user, %error, "the removals may not survive a power failure");
                 failed.max(usize::from(!deletions.is_empty()))
             }
             None => failed,
@@ -370,6 +392,7 @@ mod tests {
     use std::fs;
 
     use pop3_driver::backend::Proof;
+    use pop3_driver::server::Peer;
     use pop3_proto::{ResponseCode, Secret};
 
     use super::*;
@@ -395,7 +418,8 @@ mod tests {
             let user = UserName::parse(name.as_bytes()).unwrap();
             let user =
                 LoggedIn { user: store.gatekeeper.users().find(&user).unwrap(), name: user, home: None };
-            store.open(user, &LoginAttempt::new(name.as_bytes().to_vec(), password))
+            let attempt = LoginAttempt::new(name.as_bytes().to_vec(), password);
+            store.open(user, &attempt, Peer::without_address().session)
         };
         let _open = open("alice").unwrap();
         for (name, code) in [("alice", ResponseCode::InUse), ("bob", ResponseCode::SysPerm)] {

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use pop3_driver::server::{
     Admitted, Entrance, Peer, Service, Sessions, TakenOver, admit, is_of_one_connection,
@@ -68,6 +69,7 @@ where
     let _unblock = stop.on_stop(move || drop(TcpStream::connect_timeout(&knock, ACCEPT_RETRY)));
     let (open, take_over, crew) = (Sessions::new(), Arc::new(take_over), Crew::default());
     while !stop.is_stopped() {
+        let waits = Instant::now();
         let accepted = listener.accept();
         if stop.is_stopped() {
             break;
@@ -93,10 +95,13 @@ where
         match begun {
             Ok(()) => {}
             Err(error) if is_of_one_connection(&error) => {}
-            // No file descriptors or threads are left. Give running sessions time to end.
+            // No file descriptors or threads are left. Give running sessions time to end. If the listener has a timeout
+            // for reading, it has waited already.
             Err(error) => {
                 service.accept_failed(&error);
-                thread::sleep(ACCEPT_RETRY);
+                if error.kind() != io::ErrorKind::WouldBlock || waits.elapsed() < ACCEPT_RETRY {
+                    thread::sleep(ACCEPT_RETRY);
+                }
             }
         }
     }

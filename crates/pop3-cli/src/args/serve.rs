@@ -1,6 +1,8 @@
 //! The options of `pop3 serve`.
 
 mod checks;
+mod monitoring;
+mod privileges;
 mod unique_ids;
 mod users;
 
@@ -14,6 +16,8 @@ use pop3_sasl::Mechanism;
 use pop3_serve::{parse_days, parse_host, parse_implementation, parse_mechanisms, parse_network};
 
 pub(crate) use self::checks::Checks;
+pub(crate) use self::monitoring::Monitoring;
+pub(crate) use self::privileges::{Privileges, RunAs};
 use self::unique_ids::UniqueIdOptions;
 pub(crate) use self::users::{USERS_FORMATS, Users, name_rule};
 use super::named::named;
@@ -44,12 +48,13 @@ pub(crate) struct Serve {
     /// Where to listen for POP3 with implicit TLS; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen_tls: Vec<SocketAddr>,
-    /// The certificate and its chain, in PEM; reloaded at SIGHUP
+    /// The certificate and its chain, in PEM; reloaded when the file changes, and at SIGHUP. May be repeated, each
+    /// with its --tls-key: a client gets the certificate for the name that it asks for, or else the first one
     #[arg(long, value_name = "PEM", requires = "tls_key")]
-    pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of the certificate, in PEM
+    pub(crate) tls_cert: Vec<PathBuf>,
+    /// The private key of the certificate, in PEM; may be repeated, in the order of --tls-cert
     #[arg(long, value_name = "PEM", requires = "tls_cert")]
-    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) tls_key: Vec<PathBuf>,
     /// Create a self-signed certificate, for trying things out on this machine
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
@@ -125,6 +130,10 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) unique_ids: UniqueIdOptions,
     #[command(flatten)]
+    pub(crate) privileges: Privileges,
+    #[command(flatten)]
+    pub(crate) monitoring: Monitoring,
+    #[command(flatten)]
     pub(crate) log: Log,
 }
 
@@ -173,7 +182,7 @@ mod tests {
             --login-timeout 6 --max-connections 7 --max-connections-per-user 8 --max-connections-per-ip 9 \
             --hostname a.b --proxy-from 10.0.0.0/8 --proxy-from ::1 --xclient-from 127.0.0.1 --log debug --log-format json --tls-client-ca ca --auth-mechanisms plain,SCRAM-SHA-256 \
             --decoy-key s --token-command x --token-timeout 3 --utf8 --login-delay 9 --expire 31 --expire-enforce \
-            --implementation v1";
+            --implementation v1 --run-as pop3:mail --allow-root --metrics 127.0.0.1:0";
         let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
             panic!("not serve");
         };

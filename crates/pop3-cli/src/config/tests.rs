@@ -71,7 +71,7 @@ fn keys_are_options() {
     assert_eq!(serve.implementation.as_deref(), Some("v 1"));
     // Relative paths begin at the directory of the file.
     assert_eq!(serve.maildrops, house.path("mail"));
-    assert_eq!((serve.tls_cert, serve.tls_key), (Some("/etc/cert".into()), Some(house.path("key"))));
+    assert_eq!((serve.tls_cert, serve.tls_key), (vec!["/etc/cert".into()], vec![house.path("key")]));
     assert_eq!(settings.value("listen"), "127.0.0.1:0, [::1]:0");
     assert_eq!(settings.mistake("apop", "x").unwrap().to_string().rsplit(':').nth(2), Some("5"));
 }
@@ -89,7 +89,7 @@ fn the_command_line_wins() {
     assert_eq!((serve.max_connections, serve.apop, serve.utf8), (6, false, true));
     assert_eq!((serve.users.file, serve.maildrops), (Some("u".into()), house.path("mail")));
     // What it excludes does not count either.
-    assert_eq!((serve.tls_cert, serve.tls_key, serve.tls_self_signed), (None, None, true));
+    assert_eq!((serve.tls_cert, serve.tls_key, serve.tls_self_signed), (Vec::new(), Vec::new(), true));
     assert_eq!(settings.mistake("max-connections", "x"), None);
     assert!(settings.mistake("maildrops", "x").is_some());
     // A switch that nothing turns on.
@@ -258,7 +258,7 @@ fn the_page_has_an_example_that_is_read() {
     let page = fs::read_to_string(path).unwrap();
     let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let (serve, _) = House::new(example).serve("");
-    assert!(serve.tls_cert.is_some() && serve.listen_tls.len() == 1);
+    assert!(!serve.tls_cert.is_empty() && serve.listen_tls.len() == 1);
 }
 
 /// Pieces of files, good and bad.

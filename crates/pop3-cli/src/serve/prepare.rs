@@ -1,15 +1,15 @@
 //! What the options of `pop3 serve` stand for, with the files that they name.
 
-use core::net::Ipv4Addr;
 use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    AnyUser, ConnectionLimits, DecoyKey, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind, Users,
-    UsersFile, this_host,
+    AnyUser, ConnectionLimits, DecoyKey, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind,
+    Users, UsersFile, this_host,
 };
 use tracing::{info, warn};
 
+use super::certificates::pairs;
 use crate::args::Serve;
 use crate::exit::Failure;
 use crate::password::VARIABLE;
@@ -96,6 +96,11 @@ impl Fault {
     fn new(option: &'static str, failure: impl Into<Failure>) -> Self {
         Self { option, failure: failure.into() }
     }
+
+    /// The same with another text.
+    pub(super) fn map(self, change: impl FnOnce(Failure) -> Failure) -> Self {
+        Self { option: self.option, failure: change(self.failure) }
+    }
 }
 
 /// The users, and their file if there is one.
@@ -118,12 +123,6 @@ fn config(options: &Serve, host: String, certificate: Option<ReloadableCertifica
     }
     for &address in &options.listen_tls {
         config = config.listen_tls(address);
-    }
-    if config.listeners.is_empty() {
-        config = config.listen((Ipv4Addr::LOCALHOST, 1110).into());
-        if config.certificate.is_some() {
-            config = config.listen_tls((Ipv4Addr::LOCALHOST, 1995).into());
-        }
     }
     config.mechanisms = options.auth_mechanisms.clone();
     config.channel_binding = options.channel_binding;
@@ -173,8 +172,9 @@ fn certificate(
     host: &str,
     made: &mut Option<SelfSigned>,
 ) -> Result<Option<ReloadableCertificate>, Fault> {
-    let certificate = if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        ReloadableCertificate::from_files(chain, key).map_err(|error| Fault::new("tls-cert", error))?
+    let certificate = if !options.tls_cert.is_empty() {
+        let pairs = pairs(options).map_err(|failure| Fault::new("tls-cert", failure))?;
+        ReloadableCertificate::from_pairs(pairs).map_err(|error| Fault::new("tls-cert", error))?
     } else if options.tls_self_signed {
         self_signed(host, made).map_err(|error| Fault::new("tls-self-signed", error))?
     } else if options.listen_tls.is_empty() && options.tls_client_ca.is_none() {

@@ -3,6 +3,7 @@
 use pop3_serve::ServerHandle;
 use tracing::{error, info, warn};
 
+use super::certificates::InUse;
 use super::lines;
 use super::prepare::{Purpose, SelfSigned, explain, prepare};
 use crate::args::{Command, Serve};
@@ -20,6 +21,7 @@ pub(super) struct Reloader {
     /// The options that were read last.
     pub(super) current: Settings,
     pub(super) made: Option<SelfSigned>,
+    pub(super) certificate: InUse,
 }
 
 impl Reloader {
@@ -40,7 +42,7 @@ impl Reloader {
         let mut made = self.made.clone();
         let prepared =
             prepare(options, &mut made, Purpose::Serve).map_err(|faults| lines(&settings, &faults))?;
-        let has_certificate = prepared.config.certificate.is_some();
+        let certificate = prepared.config.certificate.clone();
         let (warnings, file) = (prepared.warnings(), prepared.file);
         let not_changed = self
             .handle
@@ -54,9 +56,10 @@ impl Reloader {
         for warning in warnings {
             warn!("{warning}");
         }
-        if has_certificate {
+        if certificate.is_some() {
             info!("reloaded the certificate");
         }
+        self.certificate.set(certificate);
         if let Some(file) = settings.file() {
             let changed: Vec<_> = settings.differences(&self.current).collect();
             let changed = if changed.is_empty() { "none".to_owned() } else { changed.join(", ") };

@@ -8,6 +8,7 @@ use pop3_serve::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{error, info, warn};
 
+use super::notify;
 use super::reload::Reloader;
 use crate::exit::Failure;
 use crate::interrupt::on_signals;
@@ -20,18 +21,21 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(1);
 
 /// Starts a thread that waits for signals.
-pub(super) fn watch(stop: &Stop, mut reloader: Reloader) -> Result<(), Failure> {
+pub(super) fn watch(stop: &Stop, mut reloader: Reloader, status: String) -> Result<(), Failure> {
     let stop = stop.clone();
     on_signals([SIGTERM, SIGINT, SIGHUP], move |signal| {
         if signal == SIGHUP {
+            notify::reloading();
             // Whatever is wrong with the files, the signals to end must be heard.
             if panic::catch_unwind(AssertUnwindSafe(|| reloader.reload())).is_err() {
                 error!("the files could not be reloaded");
             }
+            notify::ready(&status);
         } else if stop.is_stopped() {
             // The second signal: whoever sends it does not want to wait.
             process::exit(0);
         } else {
+            notify::stopping();
             let _ = thread::Builder::new().name("grace".into()).spawn(|| {
                 thread::sleep(GRACE + REST);
                 warn!("some sessions could not be ended and were abandoned");

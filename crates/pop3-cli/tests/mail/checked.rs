@@ -16,7 +16,15 @@ use crate::talk::Talk;
 fn without_users(house: &House, options: &[&str]) -> Command {
     let mut server = program();
     server
-        .args(["serve", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0", "--maildrops"])
+        .args([
+            "serve",
+            "--allow-root",
+            "--listen",
+            "127.0.0.1:0",
+            "--listen-tls",
+            "127.0.0.1:0",
+            "--maildrops",
+        ])
         .arg(house.path("mail"))
         .arg("--tls-cert")
         .arg(house.path("cert.pem"))

@@ -23,7 +23,7 @@ fn write(house: &House, text: &str) {
 pub(crate) fn start(house: &House, text: &str, options: &[&str]) -> Server {
     write(house, text);
     let mut server = program();
-    server.args(["serve", "--config"]).arg(house.path("pop3.toml")).args(options);
+    server.args(["serve", "--allow-root", "--config"]).arg(house.path("pop3.toml")).args(options);
     server.stdout(Stdio::piped()).stderr(fs::File::create(house.path("log")).unwrap());
     house.start(&mut server)
 }
@@ -371,7 +371,7 @@ fn check_config_reports_each_mistake() {
         assert!(!lines.contains(PASSWORD.trim()), "{lines}");
         // The server itself does not start, and says the same.
         let mut serve = program();
-        serve.args(["serve", "--config"]).arg(house.path("pop3.toml")).args(options);
+        serve.args(["serve", "--allow-root", "--config"]).arg(house.path("pop3.toml")).args(options);
         let output = serve.output().unwrap();
         assert_eq!((code(&output), errors(&output)), (2, lines));
         assert!(!house.path("k").exists() && !house.path("none.decoy-key").exists());

@@ -344,7 +344,7 @@ fn a_command_line_that_can_not_be_used() {
         &["fetch", "pop3://alice:secret@h", "--to", "-"],
         &["fetch", "pop3://alice@h", "--to", "nowhere:x"],
         &["fetch", "pop://alice;AUTH=GSSAPI@h", "--to", "-"],
-        &["serve", "--maildrops", "/", "--users", "/nonexistent"],
+        &["serve", "--allow-root", "--maildrops", "/", "--users", "/nonexistent"],
     ] {
         let output = program().args(line).env("POP3_PASSWORD", "x").output().unwrap();
         let text = errors(&output);

@@ -74,7 +74,7 @@ impl House {
     pub(crate) fn server(&self, options: &[&str]) -> Command {
         let mut server = program();
         server
-            .args(["serve", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"])
+            .args(["serve", "--allow-root", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"])
             .arg("--maildrops")
             .arg(self.path("mail"))
             .arg("--users")

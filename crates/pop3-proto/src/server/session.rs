@@ -47,6 +47,8 @@ pub struct ServerSession {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionTotals {
+    /// Commands that were received, including those that were refused.
+    pub commands: u64,
     /// Messages that were sent completely by RETR.
     pub retrieved: u64,
     /// The octets of these messages in wire form.
@@ -99,6 +101,9 @@ impl ServerSession {
     /// Returns [`ServerMisuse`] if the event does not fit the state, such as an answer without a request or a command
     /// while an answer is awaited. Nothing is changed.
     pub fn step(&mut self, event: ServerEvent<'_>) -> Result<ServerAction, ServerMisuse> {
+        if matches!(event, ServerEvent::Command(_) | ServerEvent::Malformed { .. }) {
+            self.totals.commands = self.totals.commands.saturating_add(1);
+        }
         let action = match event {
             ServerEvent::Command(command) => self.command(command),
             ServerEvent::Respond(response) => self.response(Some(response)),

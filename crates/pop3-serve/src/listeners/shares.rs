@@ -11,13 +11,11 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
-use pop3_driver::Stop;
 use pop3_driver::server::Entrance;
-use pop3_driver::tls::Role;
 use tokio::runtime::{Builder, Runtime};
 use tracing::warn;
 
-use super::{Listeners, converted, serve_all};
+use super::{Listeners, Listening, With, converted, serve_all};
 use crate::descriptors;
 use crate::policy::{Current, On};
 
@@ -40,13 +38,13 @@ const LEAST_BLOCKING: usize = 128;
 impl Listeners {
     /// Serves on runtimes of tokio that are made for it: one for each processor, up to a limit, if the system divides
     /// the connections among several listeners, otherwise one with several threads.
-    pub(super) fn run_tokio(self, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
+    pub(super) fn run_tokio(self, policy: Arc<Current>, with: &With<'_>) -> io::Result<()> {
         let threads = descriptors::threads(self.0.len());
         match self.shares(threads) {
-            Ok(shares) => serve_shares(shares, policy, role, stop),
+            Ok(shares) => serve_shares(shares, policy, with),
             Err(listeners) => {
                 let runtime = set(&mut Builder::new_multi_thread()).build()?;
-                let served = runtime.block_on(listeners.serve_tokio(policy, role, stop));
+                let served = runtime.block_on(listeners.serve_tokio(policy, with));
                 runtime.shutdown_background();
                 served
             }
@@ -62,23 +60,28 @@ impl Listeners {
                 if error.kind() != io::ErrorKind::Unsupported {
                     warn!(%error, "serving on one runtime: listeners for each processor could not be added");
                 }
-                self.0.iter().for_each(|(_, listener, _)| leave(listener));
+                self.0.iter().filter(|one| !one.held).for_each(|one| leave(&one.socket));
                 return Err(self);
             }
         };
-        let own = self.0.into_iter().map(|(entrance, listener, _)| (entrance, listener)).collect();
+        let own = self.0.into_iter().map(|one| (one.entrance, one.socket)).collect();
         Ok(iter::once(own).chain(more).collect())
     }
 
     /// So many more shares.
     fn more(&self, threads: usize) -> io::Result<Vec<Share>> {
         if threads > 0 {
-            for (_, listener, _) in &self.0 {
-                join_in(listener)?;
+            for one in self.0.iter().filter(|one| !one.held) {
+                join_in(&one.socket)?;
             }
         }
-        let share =
-            |_| self.0.iter().map(|&(entrance, _, address)| Ok((entrance, one_more(address)?))).collect();
+        // Whatever waits in a queue of its own would be lost with this process, so a socket that others hold has one
+        // queue for all threads.
+        let more = |one: &Listening| {
+            let socket = if one.held { one.socket.try_clone() } else { one_more(one.address) };
+            Ok((one.entrance, socket?))
+        };
+        let share = |_| self.0.iter().map(more).collect();
         (0..threads).map(share).collect()
     }
 }
@@ -117,15 +120,15 @@ fn one_more(_: SocketAddr) -> io::Result<TcpListener> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-fn serve_shares(shares: Vec<Share>, policy: Arc<Current>, role: &Role, stop: &Stop) -> io::Result<()> {
-    let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
+fn serve_shares(shares: Vec<Share>, policy: Arc<Current>, with: &With<'_>) -> io::Result<()> {
+    let service = Arc::new(On::new(policy, pop3_tokio::Pool::new()));
     let blocking = (BLOCKING / shares.len().max(1)).max(LEAST_BLOCKING);
     let worker = |share| Worker::new(share, blocking);
     // All of them, before one is served.
     let mut workers = shares.into_iter().map(worker).collect::<io::Result<Vec<_>>>()?.into_iter();
     let first = workers.next();
     thread::scope(|scope| {
-        let serve = |worker: Worker| worker.serve(&service, role, stop);
+        let serve = |worker: Worker| worker.serve(&service, with);
         // Without its thread, the listeners of a worker are closed, and the others get its connections.
         let start = |worker| {
             let thread = thread::Builder::new().name("pop3 worker".into());
@@ -153,8 +156,8 @@ impl Worker {
         Ok(Self { runtime, listeners })
     }
 
-    fn serve(self, service: &Arc<On<pop3_tokio::Pool>>, role: &Role, stop: &Stop) -> io::Result<()> {
-        let served = self.runtime.block_on(serve_all(self.listeners, service, role, stop));
+    fn serve(self, service: &Arc<On<pop3_tokio::Pool>>, with: &With<'_>) -> io::Result<()> {
+        let served = self.runtime.block_on(serve_all(self.listeners, service, with));
         // A call of the store that still hangs is left behind.
         self.runtime.shutdown_background();
         served

@@ -22,7 +22,8 @@ pub(super) fn line(event: &Event<'_>, time: &str, format: Format, colours: bool)
     event.record(&mut parts);
     let level = *event.metadata().level();
     match format {
-        Format::Text => parts.text(time, level, colours),
+        Format::Text => parts.text(&prefix(time, level, colours)),
+        Format::Journald => parts.text(&format!("<{}>", priority(level))),
         Format::Json => parts.json(time, level),
     }
 }
@@ -53,9 +54,9 @@ impl Parts {
         }
     }
 
-    fn text(&self, time: &str, level: Level, colours: bool) -> String {
-        let (on, off) = if colours { (colour(level), "\x1b[0m") } else { ("", "") };
-        let mut line = format!("{time} {on}{level:>5}{off} ");
+    /// Behind this prefix.
+    fn text(&self, prefix: &str) -> String {
+        let mut line = prefix.to_owned();
         if self.message.contains('=') || !is_printable(&self.message) {
             quote(&mut line, &self.message);
         } else {
@@ -120,6 +121,22 @@ impl Visit for Parts {
     }
 }
 
+/// The time and the level.
+fn prefix(time: &str, level: Level, colours: bool) -> String {
+    let (on, off) = if colours { (colour(level), "\x1b[0m") } else { ("", "") };
+    format!("{time} {on}{level:>5}{off} ")
+}
+
+/// The level as syslog(3) has it.
+const fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
 /// Whether the text has neither characters that are escaped, nor quotes, and is not too long.
 fn is_printable(text: &str) -> bool {
     let mut escaped = String::new();
@@ -175,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_value_stays_within_its_quotes() {
-        let text = |message, user| parts(message, user).text("T", Level::INFO, false);
+        let text = |message, user| parts(message, user).text(&prefix("T", Level::INFO, false));
         let rest = "peer=192.0.2.1:1 end=\"too slow\" seconds=0.500 retr=7\n";
         for (message, user, shown) in [
             ("session", "alice", format!("T  INFO session user=\"alice\" {rest}")),
@@ -193,6 +210,18 @@ mod tests {
         }
         let long = text("x", &"\u{f6}".repeat(10_000));
         assert!(long.contains("\u{f6}...\"") && long.chars().count() < 1_200, "{long}");
+    }
+
+    #[test]
+    fn the_journal_knows_the_time_and_the_level() {
+        for (level, start) in
+            [(Level::ERROR, "<3>"), (Level::WARN, "<4>"), (Level::INFO, "<6>"), (Level::TRACE, "<7>")]
+        {
+            assert_eq!(format!("<{}>", priority(level)), start);
+        }
+        // Nothing in a value begins another line.
+        let line = parts("x", "\n<0>y").text("<4>");
+        assert!(line.starts_with("<4>x user=\"\\n<0>y\" ") && line.matches('\n').count() == 1, "{line}");
     }
 
     #[test]

@@ -26,6 +26,8 @@ struct State {
     /// Whole lines.
     pending: Vec<u8>,
     dropped: u64,
+    /// How many lines were lost in all.
+    lost: u64,
     /// Whether the thread that writes has lines in its hands.
     busy: bool,
     /// Nothing comes any more.
@@ -56,6 +58,13 @@ impl Drop for Source {
     }
 }
 
+impl State {
+    fn drop_one(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+        self.lost = self.lost.saturating_add(1);
+    }
+}
+
 /// How long to wait when standard error takes nothing now, but does not block.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -69,7 +78,7 @@ impl Queue {
     pub(super) fn push(&self, line: &str) {
         let mut state = self.state();
         if state.pending.len() + line.len() > self.most {
-            state.dropped = state.dropped.saturating_add(1);
+            state.drop_one();
         } else {
             state.pending.extend_from_slice(line.as_bytes());
         }
@@ -79,8 +88,12 @@ impl Queue {
 
     /// Counts a line that could not be made.
     pub(super) fn drop_one(&self) {
-        let mut state = self.state();
-        state.dropped = state.dropped.saturating_add(1);
+        self.state().drop_one();
+    }
+
+    /// How many lines were lost so far, because they did not fit or could not be written.
+    pub(super) fn lost(&self) -> u64 {
+        self.state().lost
     }
 
     /// Nothing comes any more.
@@ -102,7 +115,9 @@ impl Queue {
                     tell(core::mem::take(&mut lost));
                 }
             } else {
-                lost += rest.iter().filter(|&&octet| octet == b'\n').count() as u64;
+                let more = rest.iter().filter(|&&octet| octet == b'\n').count() as u64;
+                lost += more;
+                self.state().lost += more;
             }
             self.state().busy = false;
             self.done.notify_all();
@@ -254,6 +269,7 @@ mod tests {
         script.send(Ok(99)).unwrap();
         assert_eq!(next(&written), "lost 8\n");
         queue.flush(Duration::from_secs(60));
+        assert_eq!(queue.lost(), 8);
     }
 
     #[test]
@@ -275,5 +291,6 @@ mod tests {
         (0..3).for_each(|_| script.send(Ok(99)).unwrap());
         queue.push("three\n");
         assert_eq!([next(&written), next(&written), next(&written)], ["\n", "three\n", "lost 2\n"]);
+        assert_eq!(queue.lost(), 2);
     }
 }
