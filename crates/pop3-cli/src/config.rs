@@ -40,7 +40,7 @@ pub(crate) struct CommandLine(Vec<OsString>);
 /// What the command line and the file say.
 #[derive(Debug)]
 pub(crate) enum Given {
-    Run(Command, Settings),
+    Run(Command, Box<Settings>),
     /// Print a file with all options.
     PrintConfig,
 }
@@ -145,7 +145,7 @@ fn given(line: &[OsString], settings: Settings) -> Result<Given, Refused> {
         }
     }
     let Cli { command } = Cli::from_arg_matches_mut(&mut matches)?;
-    Ok(Given::Run(command, Settings { values, ..settings }))
+    Ok(Given::Run(command, Settings { values, ..settings }.into()))
 }
 
 impl Settings {

@@ -40,7 +40,7 @@ use crate::tell::{hand_out, tell};
 fn main() -> ExitCode {
     let line = CommandLine::of_process();
     let ended = match line.read() {
-        Ok(Given::Run(command, settings)) => run(&command, line, settings),
+        Ok(Given::Run(command, settings)) => run(&command, line, *settings),
         Ok(Given::PrintConfig) => hand_out(&config::annotated()).map(|()| Exit::Done),
         Err(Refused::CommandLine(error)) => return usage::report(&error, line.words()).into(),
         Err(Refused::File(mistakes)) => {

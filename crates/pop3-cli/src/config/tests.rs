@@ -31,7 +31,7 @@ impl House {
 
     fn serve(&self, options: &str) -> (Serve, Settings) {
         match self.read(options) {
-            Ok(Given::Run(Command::Serve(serve), settings)) => (*serve, settings),
+            Ok(Given::Run(Command::Serve(serve), settings)) => (*serve, *settings),
             other => panic!("{other:?}"),
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    AnyUser, ConnectionLimits, DecoyKey, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind,
-    Users, UsersFile, this_host,
+    AnyUser, ConnectionLimits, DecoyKey, NameRule, ReloadableCertificate, ServeConfig, ServeError,
+    ServeErrorKind, Users, UsersFile, this_host,
 };
 use tracing::{info, warn};
 
@@ -64,7 +64,9 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut note = |fault| faults.push(fault);
-    let users = users(options).map_err(&mut note).ok();
+    let names = options.users.names().map_err(|failure| note(Fault::new("default-domain", failure)));
+    let names = names.unwrap_or_default();
+    let file = users_file(options, names.clone()).map_err(&mut note).unwrap_or_default();
     let host = options.hostname.clone().unwrap_or_else(this_host);
     let certificate = certificate(options, &host, made);
     let has_certificate = certificate.is_ok();
@@ -86,10 +88,14 @@ pub(super) fn prepare(
         Ok(key) => config.decoy_key = key.map(Arc::new),
         Err(fault) => faults.push(fault),
     }
-    match users {
-        Some((users, file)) if faults.is_empty() => Ok(Prepared { config, users, file }),
-        _ => Err(faults),
+    if !faults.is_empty() {
+        return Err(faults);
     }
+    let users: Arc<dyn Users> = match &file {
+        Some(file) => Arc::clone(file) as _,
+        None => Arc::new(AnyUser::new(names)),
+    };
+    Ok(Prepared { config, users, file })
 }
 
 impl Fault {
@@ -103,13 +109,11 @@ impl Fault {
     }
 }
 
-/// The users, and their file if there is one.
-fn users(options: &Serve) -> Result<(Arc<dyn Users>, Option<Arc<UsersFile>>), Fault> {
-    let names = options.users.names().map_err(|failure| Fault::new("default-domain", failure))?;
-    let Some(path) = &options.users.file else { return Ok((Arc::new(AnyUser::new(names)), None)) };
+/// The file with the users, unless other programs say who is one.
+fn users_file(options: &Serve, names: NameRule) -> Result<Option<Arc<UsersFile>>, Fault> {
+    let Some(path) = &options.users.file else { return Ok(None) };
     let file = UsersFile::load_with(path, options.users.format, names);
-    let file = Arc::new(file.map_err(|error| Fault::new("users", error))?);
-    Ok((Arc::clone(&file) as Arc<dyn Users>, Some(file)))
+    file.map(|file| Some(file.into())).map_err(|error| Fault::new("users", error))
 }
 
 /// The settings that the options stand for.

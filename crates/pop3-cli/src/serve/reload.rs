@@ -28,7 +28,7 @@ impl Reloader {
     /// Reads everything again. If anything is wrong, nothing changes, and each mistake is logged.
     pub(super) fn reload(&mut self) {
         let read = match self.line.read() {
-            Ok(Given::Run(Command::Serve(options), settings)) => self.replace(&options, settings),
+            Ok(Given::Run(Command::Serve(options), settings)) => self.replace(&options, *settings),
             Ok(_) => Err(vec!["this is not the command line of a server".to_owned()]),
             Err(Refused::CommandLine(error)) => Err(vec![first_line(&error)]),
             Err(Refused::File(mistakes)) => Err(mistakes.iter().map(ToString::to_string).collect()),
