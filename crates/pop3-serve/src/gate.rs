@@ -1,6 +1,7 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
 mod outside;
+mod replies;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -16,6 +17,7 @@ use pop3_proto::Rejection;
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
+use self::replies::{cant_check, not_tried};
 use self::threads::{PASSWORDS, TOKENS, hashes, start};
 use super::brake::{Attempt, Brake};
 use super::checks::{ExternalCheck, Kind};
@@ -372,37 +374,8 @@ fn client(peer: &Peer, guess: &Attempt<'_>) -> Client {
     Client { source: ip(peer).into(), suspect: guess.is_suspect() }
 }
 
-/// What a client is told whose credentials can't be checked.
-fn cant_check() -> Rejection {
-    Rejection::temporary("the credentials can't be checked at the moment")
-}
-
-/// Whether a rejection is because of too many logins: from one address, or of all.
-pub(super) fn is_of_limit(rejection: &Rejection) -> bool {
-    !rejection.is_of_credentials() && rejection.delay() == LONGEST_WAIT
-}
-
-/// What a client is told whose credentials were not looked at.
-fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
-    let (session, peer) = (peer.session, ip(peer));
-    let text = "too many logins at the moment, try again later";
-    match undone {
-        Undone::Full => {
-            warn!(%session, %peer, "login not checked: too many logins are waiting");
-            // Held back as those are that come too often.
-            Rejection::temporary(text).with_delay(LONGEST_WAIT)
-        }
-        Undone::Late => {
-            warn!(%session, %peer, "login not checked: it timed out while waiting");
-            Rejection::temporary(text)
-        }
-        Undone::Closed => Rejection::temporary("the server is shutting down"),
-    }
-}
-
 const WRONG: &str = "unknown name or wrong secret";
 
-/// How the credentials came, for the log.
 /// The method of a login, for the log.
 pub(super) fn mechanism(attempt: &LoginAttempt) -> &'static str {
     match (&attempt.mechanism, &attempt.proof) {
