@@ -34,7 +34,14 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
     }
     // Before there are other threads, and before anything is read: what is reloaded later has to be readable later.
     let rights = privileges::decide(&options.privileges)?;
-    let listeners = sockets::open(options)?;
+    let listeners = match sockets::open(options) {
+        Ok(listeners) => listeners,
+        // Whatever is wrong with the settings says more than a socket that can't be bound.
+        Err(failure) => match prepare(options, &mut None, Purpose::Check) {
+            Ok(_) => return Err(failure),
+            Err(faults) => return Ok(report(&settings, &faults)),
+        },
+    };
     let metrics = metrics::bind(&options.monitoring)?;
     rights.apply()?;
     let _log = crate::logging::init(&options.log)?;

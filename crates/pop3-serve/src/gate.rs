@@ -17,6 +17,7 @@ use pop3_proto::Rejection;
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
+pub(super) use self::replies::is_of_limit;
 use self::replies::{cant_check, not_tried};
 use self::threads::{PASSWORDS, TOKENS, hashes, start};
 use super::brake::{Attempt, Brake};

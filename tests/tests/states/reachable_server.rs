@@ -54,7 +54,7 @@ fn key(session: &ServerSession) -> String {
     let mut key = String::new();
     let mut rest = text.as_str();
     // The numbers behind these names.
-    let counters = ["bad_commands: ", "failures: ", "failed_logins: ", "responses: "];
+    let counters = ["{ commands: ", "bad_commands: ", "failures: ", "failed_logins: ", "responses: "];
     while let Some((at, name)) = counters.iter().filter_map(|name| Some((rest.find(name)?, name))).min() {
         key += &rest[..at];
         rest = rest[at + name.len()..].trim_start_matches(|octet: char| octet.is_ascii_digit());

@@ -47,7 +47,7 @@ fn root_is_refused_unless_it_is_asked_for() {
     }
     let refused = |options: &[&str]| {
         let output =
-            program().args(["serve", "--maildrops", "/x", "--users", "/x"]).args(options).output().unwrap();
+            program().args(["serve", "--maildrops", "/", "--users", "/x"]).args(options).output().unwrap();
         assert_eq!((code(&output), errors(&output).lines().count()), (2, 1), "{output:?}");
         errors(&output)
     };

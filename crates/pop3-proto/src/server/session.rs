@@ -101,9 +101,7 @@ impl ServerSession {
     /// Returns [`ServerMisuse`] if the event does not fit the state, such as an answer without a request or a command
     /// while an answer is awaited. Nothing is changed.
     pub fn step(&mut self, event: ServerEvent<'_>) -> Result<ServerAction, ServerMisuse> {
-        if matches!(event, ServerEvent::Command(_) | ServerEvent::Malformed { .. }) {
-            self.totals.commands = self.totals.commands.saturating_add(1);
-        }
+        let is_command = matches!(event, ServerEvent::Command(_) | ServerEvent::Malformed { .. });
         let action = match event {
             ServerEvent::Command(command) => self.command(command),
             ServerEvent::Respond(response) => self.response(Some(response)),
@@ -112,6 +110,10 @@ impl ServerSession {
             ServerEvent::Answer(answer) => self.answer(answer),
             ServerEvent::TlsEstablished => self.tls_established(),
         };
+        // A misuse changes nothing.
+        if is_command && action.is_ok() {
+            self.totals.commands = self.totals.commands.saturating_add(1);
+        }
         match &self.language {
             Some(language) => action.map(|action| translated(action, language)),
             None => action,

@@ -14,7 +14,7 @@ pub(super) fn cant_check() -> Rejection {
 }
 
 /// Whether a rejection is because of too many logins: from one address, or of all.
-pub(super) fn is_of_limit(rejection: &Rejection) -> bool {
+pub(crate) fn is_of_limit(rejection: &Rejection) -> bool {
     !rejection.is_of_credentials() && rejection.delay() == LONGEST_WAIT
 }
 
