@@ -270,7 +270,11 @@ mod tests {
         assert_eq!(kept(&["12345", "67890", "12345"], 3, Some(1), false), 1, "the refusal may be another's");
         assert_eq!(kept(&["12345", "67890", "longer"], 3, Some(1), true), 3);
         for lost in [false, true] {
-            assert_eq!(kept(&["abc", "abc", "longer"], 3, None, lost), usize::from(!lost), "a reply came twice");
+            assert_eq!(
+                kept(&["abc", "abc", "longer"], 3, None, lost),
+                usize::from(!lost),
+                "a reply came twice"
+            );
         }
     }
 }
