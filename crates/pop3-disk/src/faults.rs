@@ -115,8 +115,8 @@ enum Fault {
     /// The process is gone from then on.
     #[default]
     End,
-    /// One change fails.
-    Once(io::ErrorKind),
+    /// So many changes fail.
+    Several(u64, io::ErrorKind),
     /// One change panics.
     Panic,
 }
@@ -167,7 +167,12 @@ impl Faults {
 
     /// Makes only the change with this number fail. The next change has the number 1.
     pub fn fail_at(&self, change: u64, kind: io::ErrorKind) {
-        self.plan.set(change, Fault::Once(kind));
+        self.fail_from(change, 1, kind);
+    }
+
+    /// Makes so many changes from the one with this number on fail. The next change has the number 1.
+    pub fn fail_from(&self, change: u64, count: u64, kind: io::ErrorKind) {
+        self.plan.set(change, Fault::Several(count, kind));
     }
 
     /// Makes the change with this number panic, without a message, as a faulty disk may. The next change has the number 1.
@@ -262,18 +267,23 @@ impl Plan {
 
     fn try_change(&self, what: What, path: &Path) -> Result<(), RefusedChange> {
         let mut planned = self.lock();
+        let mut more = false;
         let refusal = match planned.fault {
             Fault::End if planned.has_failed => return Err(RefusedChange::Gone),
             Fault::End if planned.left == 1 => Refusal::Error(io::Error::other("the process ends here")),
-            Fault::Once(kind) if planned.left == 1 => Refusal::Error(kind.into()),
+            Fault::Several(count, kind) if planned.left == 1 => {
+                planned.fault = Fault::Several(count.saturating_sub(1), kind);
+                more = count > 1;
+                Refusal::Error(kind.into())
+            }
             Fault::Panic if planned.left == 1 => Refusal::Panic,
-            Fault::End | Fault::Once(_) | Fault::Panic => {
+            Fault::End | Fault::Several(..) | Fault::Panic => {
                 planned.left = planned.left.saturating_sub(1);
                 planned.changes.push(Change { what, path: path.to_owned() });
                 return Ok(());
             }
         };
-        planned.left = 0;
+        planned.left = u64::from(more);
         planned.has_failed = true;
         Err(RefusedChange::Now(refusal))
     }

@@ -15,6 +15,7 @@ mod listing;
 mod panicked;
 mod place;
 mod plan;
+mod publishing;
 mod reception;
 #[cfg(test)]
 mod resumed;

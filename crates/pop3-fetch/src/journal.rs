@@ -5,8 +5,9 @@
 //! target. So a message is fetched once, whenever the program was killed. What was deleted is noted
 //! before QUIT is sent; whether that took place, the next listing tells ([`Seen::compare`]).
 //!
-//! A line that is torn or damaged ends the log: what stands behind it was not acted upon yet, or the
-//! disk is damaged, and then messages are fetched again and not lost.
+//! A line that is torn or damaged tells nothing. Either it was not acted upon yet, or the disk is damaged, and then
+//! messages are fetched again and not lost. The lines behind it count: that messages have appeared is noted without a
+//! sync, and a later sync that fails may lose this note, although it can be read until the power fails.
 
 mod log;
 mod record;

@@ -171,8 +171,21 @@ impl Chunk {
     /// Leaves those that are what they should be, though the session has ended without a proof: `lost` where
     /// replies and commands were out of step, and not only the connection gone.
     pub(super) fn keep_certain(&mut self, lost: bool) {
+        // A reply that was sent twice stands in the place of the next one, and shifts all behind it.
+        if let Some(first) = self.first_repeated() {
+            self.came.truncate(first);
+        }
         let certain = self.anchored().max(if lost { 0 } else { self.untroubled() });
         self.came.truncate(certain);
+    }
+
+    /// The first message with the content of the one before it.
+    fn first_repeated(&self) -> Option<usize> {
+        let is_same = |pair: &[Received]| match pair {
+            [one, next] => one.octets() == next.octets() && one.key() == next.key(),
+            _ => false,
+        };
+        self.came.windows(2).position(is_same).map(|index| index + 1)
     }
 
     /// Those before the first message in doubt.
@@ -256,5 +269,12 @@ mod tests {
         assert_eq!(kept(&["abc", "+OK x", "67890", "longer"], 4, None, true), 1);
         assert_eq!(kept(&["12345", "67890", "12345"], 3, Some(1), false), 1, "the refusal may be another's");
         assert_eq!(kept(&["12345", "67890", "longer"], 3, Some(1), true), 3);
+        for lost in [false, true] {
+            assert_eq!(
+                kept(&["abc", "abc", "longer"], 3, None, lost),
+                usize::from(!lost),
+                "a reply came twice"
+            );
+        }
     }
 }

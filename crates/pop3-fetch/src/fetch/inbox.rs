@@ -14,9 +14,10 @@ use pop3_text::reasons;
 
 use super::place::Place;
 use super::plan::Task;
+use super::publishing::{Noted, Published, publish};
 use super::reception::{Incoming, Reception};
 use crate::journal::{Census, Day, Id, Intent, Journal, Key, Memory, SeenEntry, Traits};
-use crate::sink::{self, Deliver, Gathered, Handed, Noting, Part, Sealed, Sink, Turn};
+use crate::sink::{self, Deliver, Gathered, Handed, Noting, Sealed, Sink, Turn};
 use crate::{FetchError, Target};
 
 /// What stands in the state file for a target where the caller takes the messages.
@@ -57,13 +58,6 @@ pub(crate) struct Inbox {
 
 /// A message that appears with the next commit.
 type Batched = (Gathered, (Id, SeenEntry));
-
-/// Messages that are on the disk out of sight, with their notes.
-struct Noted {
-    part: Box<dyn Part>,
-    intents: Vec<Intent>,
-    octets: u64,
-}
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,39 +308,23 @@ impl Inbox {
     }
 
     fn publish(&mut self, noted: Vec<Noted>) -> io::Result<()> {
-        let (mut appeared, mut failed) = (Vec::new(), Vec::new());
-        let mut octets = 0;
-        // The unfinished files of those that did not appear.
-        let mut left = Vec::new();
-        let mut result = Ok(());
-        for noted in noted {
-            let ids = noted.intents.iter().map(|intent| intent.id);
-            let token = noted.part.token().to_owned();
-            match self.target.named(noted.part.publish()) {
-                Ok(()) => {
-                    appeared.extend(ids);
-                    octets += noted.octets;
-                }
-                Err(error) => {
-                    failed.extend(ids);
-                    left.push(token);
-                    result = result.and(Err(error));
-                }
-            }
-        }
-        let synced = self.target.named(self.sink.sync_published());
-        if synced.is_err() {
+        let Published { appeared, failed, result, settled } = publish(&mut *self.sink, noted);
+        let (result, settled) = (self.target.named(result), self.target.named(settled));
+        if settled.is_err() {
             // The state of this batch is unknown. The next run determines it.
-            self.unsure.extend(appeared.into_iter().chain(failed));
-            return result.and(synced);
+            self.unsure.extend(appeared.into_iter().chain(failed).flat_map(|step| step.ids));
+            return result.and(settled);
         }
-        self.stored.0 += appeared.len() as u64;
-        self.stored.1 += octets;
-        let noted = self.state.named(self.journal.published(&failed));
+        for step in &appeared {
+            self.stored.0 += step.ids.len() as u64;
+            self.stored.1 += step.octets;
+        }
+        let missing: Vec<Id> = failed.iter().flat_map(|step| step.ids.iter().copied()).collect();
+        let noted = self.state.named(self.journal.published(&missing));
         if noted.is_ok() {
-            for token in left {
+            for step in failed {
                 // What can't be removed now is removed by the next run.
-                let _ = self.sink.discard(&token);
+                let _ = self.sink.discard(&step.token);
             }
         }
         result.and(noted)

@@ -165,7 +165,7 @@ pub(super) fn system() -> Faults {
 }
 
 /// A file system on which a file gets its name by a link.
-fn with_links_only() -> Faults {
+pub(super) fn with_links_only() -> Faults {
     let faults = system();
     faults.without_rename_new();
     faults

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use pop3_disk::{Change, Faults};
 
 use super::found::{leftovers, stored};
-use super::interrupted::{Maildrop, Quit, UIDS, expected, folder, mail, open, refusal, session, system};
+use super::interrupted::{
+    Maildrop, Quit, UIDS, expected, folder, mail, open, refusal, session, system, with_links_only,
+};
 use crate::Target;
 
 /// What the disk does from some change on.
@@ -14,6 +16,8 @@ use crate::Target;
 enum Fault {
     /// One change fails.
     Once,
+    /// So many fail, one after another.
+    Several(u64),
     /// All fail until the end of the run.
     Lasting,
 }
@@ -23,20 +27,21 @@ fn run_with(
     uids: &[&'static str],
     target: fn(PathBuf) -> Target,
     delete: bool,
+    faults: &Faults,
     fault: Option<(u64, &Change, Fault)>,
 ) -> Vec<Change> {
     let folder = folder();
     let mail_folder = folder.path().join("mail");
     std::fs::create_dir(&mail_folder).unwrap();
     let (target, state) = (target(mail_folder.join("box")), folder.path().join("state"));
-    let faults: Faults = system();
     let mut maildrop: Maildrop = mail(uids);
     let mut all = expected(&maildrop);
     let what = format!("{target:?} {uids:?} delete {delete}, {fault:?}");
-    let mut inbox = open(&faults, &target, &state).unwrap();
+    let mut inbox = open(faults, &target, &state).unwrap();
     match fault {
         None => faults.calm(),
         Some((at, change, Fault::Once)) => faults.fail_at(at, refusal(change.what)),
+        Some((at, change, Fault::Several(count))) => faults.fail_from(at, count, refusal(change.what)),
         Some((at, _, Fault::Lasting)) => faults.end_at(at),
     }
     let first = session(&mut inbox, &mut maildrop, delete, || Quit::Answered, "");
@@ -53,7 +58,7 @@ fn run_with(
     }
     assert_eq!(maildrop.is_empty(), delete, "{what}");
     drop(inbox);
-    drop(open(&faults, &target, &state).unwrap());
+    drop(open(faults, &target, &state).unwrap());
     assert_eq!(leftovers(&target), 0, "{what}");
     changes
 }
@@ -62,10 +67,30 @@ fn run_with(
 fn after_any_fault_of_the_disk() {
     for target in [Target::Dir, Target::Maildir, Target::Mbox] {
         for (uids, delete) in [(UIDS[0], true), (UIDS[1], false), (UIDS[2], true)] {
-            let changes = run_with(uids, target, delete, None);
+            let changes = run_with(uids, target, delete, &system(), None);
             for (at, change) in (1..).zip(&changes) {
                 for fault in [Fault::Once, Fault::Lasting] {
-                    run_with(uids, target, delete, Some((at, change, fault)));
+                    run_with(uids, target, delete, &system(), Some((at, change, fault)));
+                }
+            }
+        }
+    }
+}
+
+/// A message that could not be taken back has appeared, or does when the target is used next.
+#[test]
+fn after_a_fault_that_could_not_be_undone() {
+    for (target, faults) in [
+        (Target::Dir as fn(_) -> _, system()),
+        (Target::Dir, with_links_only()),
+        (Target::Maildir, with_links_only()),
+        (Target::Mbox, system()),
+    ] {
+        for delete in [false, true] {
+            let changes = run_with(UIDS[0], target, delete, &faults, None);
+            for (at, change) in (1..).zip(&changes) {
+                for count in [2, 3, 5] {
+                    run_with(UIDS[0], target, delete, &faults, Some((at, change, Fault::Several(count))));
                 }
             }
         }

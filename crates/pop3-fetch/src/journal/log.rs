@@ -17,7 +17,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Reads up to the end, or the first line that is torn or damaged.
+    /// Reads up to the end, without the lines that are torn or damaged.
     pub(super) fn read(input: &mut impl BufRead) -> io::Result<Self> {
         /// The longest line that is read; we write much shorter ones.
         const LONGEST: u64 = 64 * 1024;
@@ -31,7 +31,13 @@ impl Log {
             if input.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
                 break;
             }
-            let record = line.strip_suffix(b"\n").and_then(Record::parse);
+            let record = line.strip_suffix(b"\n").and_then(|line| {
+                // Zeros stand where octets were lost, perhaps with the end of a line.
+                Record::parse(line).or_else(|| {
+                    log.torn = true;
+                    line.rsplit(|&octet| octet == 0).next().and_then(Record::parse)
+                })
+            });
             match (record, &log.header) {
                 (Some(Record::Header { name, account, target, is_old }), None) => {
                     log.header = Some((name, account, target));
@@ -57,10 +63,12 @@ impl Log {
                     log.memory.extend(&mut batch);
                     log.memory.deleting(id);
                 }
-                (None | Some(_), _) => {
+                // Without a header, it is another file.
+                (_, None) => {
                     log.torn = true;
                     break;
                 }
+                (None | Some(Record::Header { .. }), Some(_)) => log.torn = true,
             }
         }
         log.memory.extend(&mut batch);

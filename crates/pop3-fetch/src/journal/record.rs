@@ -25,7 +25,7 @@ pub(crate) enum Record {
 }
 
 /// What the program writes as the version of the file. A program that knows only an earlier version
-/// refuses the file; it would take a line that it does not know for a torn end.
+/// refuses the file; it would take a line that it does not know for a damaged one.
 const FORMAT: &str = "pop3-state-3";
 
 /// The version that hashes contents by SHA-256. It is read and then written anew.

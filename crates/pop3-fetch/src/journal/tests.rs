@@ -170,6 +170,34 @@ fn a_torn_end_is_cut_off() {
     }
 }
 
+/// That messages have appeared is noted without a sync. A later sync that fails may lose this note, and a loss of power
+/// then leaves zeros in its place.
+#[test]
+fn a_line_that_was_lost_hides_none_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let open = || Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let mut journal = open();
+    journal.intend(&[intent("a")]).unwrap();
+    let lost = fs::read(&path).unwrap().len();
+    journal.published(&[]).unwrap();
+    let behind = fs::read(&path).unwrap().len();
+    journal.intend(&[intent("b")]).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for (from, to) in [(lost, behind), (lost + 3, behind), (lost, behind - 1), (lost + 3, lost + 5)] {
+        drop(journal);
+        let mut damaged = whole.clone();
+        damaged[from..to].fill(0);
+        fs::write(&path, &damaged).unwrap();
+        journal = open();
+        assert_eq!(journal.memory().len(), 2, "{from}..{to}");
+        // The target is asked about both.
+        let tokens: Vec<_> = journal.unsure().into_iter().map(|unsure| unsure.token).collect();
+        assert_eq!(tokens, [intent("a").token, intent("b").token]);
+        assert!(!fs::read(&path).unwrap().contains(&0), "it is written anew");
+    }
+}
+
 #[test]
 fn a_file_that_is_written_anew_is_on_the_disk_before_it_takes_the_place_of_the_old_one() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 
 mod deleting;
+mod doubled;
 mod reused;
 mod server;
 mod trips;

@@ -20,6 +20,8 @@ pub(crate) struct Faults {
     pub(crate) refuses: Option<usize>,
     /// The connection is closed in the middle of this message.
     pub(crate) cuts: Option<usize>,
+    /// This message is sent twice.
+    pub(crate) doubles: Option<usize>,
     /// This message comes without its content.
     pub(crate) empties: Option<usize>,
     /// LIST tells sizes that are too small.
@@ -143,7 +145,8 @@ impl Server {
                         return out.write_all(&format!("+OK\r\n{}", mail[place].1).as_bytes()[..8]);
                     }
                     let text = if faults.empties == Some(place) { "" } else { mail[place].1 };
-                    format!("+OK\r\n{text}.\r\n")
+                    let times = if faults.doubles == Some(place) { 2 } else { 1 };
+                    format!("+OK\r\n{text}.\r\n").repeat(times)
                 }
                 ("DELE", Some(place)) => {
                     marked[place] = faults.refuses_dele != Some(place);

@@ -96,13 +96,11 @@ impl Oddity {
     pub(crate) const fn stays(self) -> bool {
         match self {
             Self::RemovesRetrieved | Self::RepeatedUids => true,
-            Self::Quirk(quirk) => !matches!(
-                quirk,
-                Quirk::EmptyUniqueId
-                    | Quirk::SkippedNumber
-                    | Quirk::UnstuffedDot
-                    | Quirk::DoubledCarriageReturn
-            ),
+            // A message that was missing and comes back with other octets is another one to a client.
+            Self::Quirk(Quirk::DoubledCarriageReturn) => true,
+            Self::Quirk(quirk) => {
+                !matches!(quirk, Quirk::EmptyUniqueId | Quirk::SkippedNumber | Quirk::UnstuffedDot)
+            }
             Self::SometimesEmpty
             | Self::SometimesWithoutUidl
             | Self::ChangingUids
