@@ -126,6 +126,7 @@ impl Journal {
         let header = Header { name, account: account.to_owned(), target: target.to_owned() };
         let traits = log.traits();
         let file = StateFile::open(disk, spot, header, traits, log.tail).map_err(failed)?;
+        file.remove_unplaced();
         let mut journal = Self { seen: Seen::new(log.memory, file), _lock: lock };
         // Write the header of a new file, or remove a torn end or an old format.
         if is_new || log.torn || log.is_old || old_target != target {

@@ -57,13 +57,16 @@ fn host(name: &[u8], base: &mut Vec<u8>) {
 }
 
 /// Moves a file to another name in one step, and never over another file.
+///
+/// Where the system can't do that, the file has both names for a moment. The old one goes only when the new one is on
+/// the disk: a power failure may keep the change of one directory and lose that of the other, and the file with them.
 pub(crate) fn rename(from: &dyn Folder, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
     match from.rename_new(old, to, new) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
         other => return other,
     }
     match from.link(old, to, new) {
-        Ok(()) => match from.unlink(old) {
+        Ok(()) => match to.sync().and_then(|()| from.unlink(old)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 // With two names, it would be two messages.
                 to.unlink(new).ok();

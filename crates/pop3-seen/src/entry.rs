@@ -65,10 +65,12 @@ impl SeenEntry {
         Self { size, total, digest: None, absence: Absence::Never, deleting: false }
     }
 
-    /// Returns whether the listed size equals the recorded size. Also returns true if no size was recorded.
+    /// Returns whether the listed size equals the recorded size. If no size was recorded, nothing can be compared: this
+    /// returns false if a size is listed now and the [digest](Self::digest) of the content is recorded, so that the
+    /// message can be fetched and recognised, and true otherwise.
     #[must_use]
     pub fn has_size(&self, listed: Option<u64>) -> bool {
-        self.size == 0 || listed == Some(self.size)
+        listed == Some(self.size) || self.size == 0 && (listed.is_none() || self.digest.is_none())
     }
 
     /// Returns whether a message with the same unique-id and this listed size is known and need not be fetched again.
@@ -139,6 +141,20 @@ mod tests {
     fn a_clock_that_can_not_be_right_tells_no_day() {
         assert_eq!([0, 1_704_067_199, 1_704_067_200].map(day), [None, None, Some(19_723)]);
         assert_eq!((day(1_704_067_200 + 86_400), day(u64::MAX)), (Some(19_724), None));
+    }
+
+    /// A server may give a unique-id a second time. Without a size, only the content tells the two apart.
+    #[test]
+    fn what_was_stored_without_a_size_is_deleted_only_after_a_look_at_it() {
+        let imported = SeenEntry::new(0, 1);
+        let fetched = SeenEntry { digest: Some(NonZeroU64::MIN), ..imported };
+        assert!(!fetched.may_be_deleted(Some(50)));
+        assert!(fetched.may_be_deleted(None) && fetched.may_be_deleted(Some(0)));
+        assert!(fetched.is_same(Some(50)), "it was listed ever since, and stays");
+        let returned = SeenEntry { absence: Absence::Returned, ..fetched };
+        assert!(!returned.is_same(Some(50)) && returned.is_same(None));
+        // Fetched again, it could not be recognised.
+        assert!(imported.may_be_deleted(Some(50)));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub use odd_server::Oddity;
 pub use plan::{Account, Plan};
 pub use totals::Totals;
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,8 @@ pub(crate) struct World {
     odd_maildrop: Mutex<odd_server::Maildrop>,
     guesses: Mutex<Vec<Guess>>,
     quirks: Mutex<Vec<Quirk>>,
+    /// The end is near: nothing goes wrong any more, and nothing is started that is not asked for.
+    is_calm: Arc<AtomicBool>,
 }
 
 /// How long those wait who do not hurry.
@@ -83,8 +86,6 @@ struct Running {
     server: Option<Process>,
     hosted: Option<Arc<HostedServer>>,
     fetchers: BTreeMap<String, (Process, Stop)>,
-    /// The end is near: nothing is started that is not asked for.
-    calm: bool,
     /// Nothing is started any more.
     over: bool,
     /// The sessions that the server has open.
@@ -123,12 +124,13 @@ pub fn run_with(seed: u64, plan: impl FnOnce(&Chance) -> Plan) -> Outcome {
         odd_maildrop: Mutex::default(),
         guesses: Mutex::default(),
         quirks: Mutex::default(),
+        is_calm: Arc::default(),
         sim: sim.clone(),
     });
     sim.say(format_args!("seed {seed}: {}", world.plan));
     let own = Arc::clone(&world);
     sim.spawn(Group::NONE, "main", async move { own.main().await });
-    let log = SimLog::start(&sim, world.plan.log, chance.fork());
+    let log = SimLog::start(&sim, world.plan.log, chance.fork(), &world.is_calm);
     let mut executor = Executor::new(&sim);
     let result = dispatcher::with_default(&log.dispatch, || executor.run_until_done("main"));
     world.check_log(&log.end());
@@ -193,7 +195,7 @@ impl World {
     }
 
     fn is_calm(&self) -> bool {
-        self.running().calm
+        self.is_calm.load(Ordering::Relaxed)
     }
 
     async fn main(self: Arc<Self>) {
@@ -303,7 +305,7 @@ impl World {
 
     /// Ends all faults, lets each fetcher finish, and checks what must hold then.
     async fn calm_down(self: &Arc<Self>) {
-        self.running().calm = true;
+        self.is_calm.store(true, Ordering::Relaxed);
         self.heal();
         self.sim.say(format_args!("all is calm now"));
         self.sim.sleep(Duration::from_secs(5)).await;

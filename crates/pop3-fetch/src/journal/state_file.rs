@@ -75,6 +75,12 @@ impl StateFile {
         Self::open(&self.disk, self.spot.clone(), self.header.clone(), traits, tail)
     }
 
+    /// Removes what an earlier process was to put in the place of the file, and could not.
+    pub(super) fn remove_unplaced(&self) {
+        // The next one is written over it, if it stays.
+        let _ = self.spot.beside(".new").remove();
+    }
+
     pub(super) fn read(&self) -> io::Result<Box<dyn File>> {
         self.spot.open(Open::reading())
     }
@@ -226,15 +232,17 @@ impl Storage for StateFile {
     fn replace(&mut self, notes: &mut dyn Iterator<Item = Note>) -> io::Result<()> {
         let new = self.spot.beside(".new");
         let mut file = new.open(PRIVATE.emptied())?;
-        let written = self.write_to(&mut *file, notes).and_then(|()| file.sync());
-        if written.is_err() {
+        let placed = self.write_to(&mut *file, notes).and_then(|()| file.sync()).and_then(|()| {
+            // From here on, lines are written to the new file, even if the rest fails.
+            let file = new.open(Open::appending())?;
+            new.rename(&self.spot)?;
+            Ok(file)
+        });
+        if placed.is_err() {
             // On a full disk, it would take space that other files need.
-            let _ = new.remove();
+            self.remove_unplaced();
         }
-        written?;
-        // From here on, lines are written to the new file, even if the rest fails.
-        let file = new.open(Open::appending())?;
-        new.rename(&self.spot)?;
+        let file = placed?;
         self.file = file;
         self.is_torn = false;
         self.behind.clear();

@@ -71,6 +71,38 @@ fn the_first_note_of_a_run_brings_the_name_of_the_file_to_the_disk_too() {
     assert!(synced().contains(&folder.path().to_owned()));
 }
 
+/// Beside the state file, nobody looks for what takes room.
+#[test]
+fn what_was_to_take_the_place_of_the_file_and_could_not_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let new = folder.path().join("state.new");
+    let faults = Faults::over(System::shared());
+    let open = || Journal::open(&faults.shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let mut journal = open();
+    journal.intend(&[intent("a")]).unwrap();
+    faults.calm();
+    journal.settle(&journal.unsure()).unwrap();
+    let rename = 1 + faults.changes().iter().position(|change| change.what == What::Rename).unwrap() as u64;
+    journal.intend(&[intent("b")]).unwrap();
+    faults.fail_at(rename, io::ErrorKind::StorageFull);
+    journal.settle(&journal.unsure()).unwrap_err();
+    assert!(faults.has_failed() && !new.exists());
+    drop(journal);
+
+    // A process that is killed there can't remove it: the next one does.
+    let mut journal = open();
+    journal.intend(&[intent("c")]).unwrap();
+    faults.end_at(rename);
+    journal.settle(&journal.unsure()).unwrap_err();
+    assert!(faults.has_failed() && new.exists());
+    drop(journal);
+    faults.calm();
+    let journal = open();
+    assert!(!new.exists());
+    assert!(journal.memory().known(intent("b").id).is_some());
+}
+
 #[test]
 fn traits_survive_and_a_torn_line_changes_none() {
     let folder = tempfile::tempdir().unwrap();

@@ -104,6 +104,39 @@ fn a_message_is_brought_to_the_disk_before_it_appears_and_its_name_after() {
     );
 }
 
+/// After a power failure, only one of two directories may be as it was left. Who moves a message by giving it a second
+/// name must not take the first one before the second is on the disk.
+#[test]
+fn a_message_that_is_moved_by_a_link_keeps_its_old_name_until_the_new_one_is_on_the_disk() {
+    let [_, links, _] = file_systems();
+    let folder = maildir();
+    let [tmp, new, cur] = ["tmp", "new", "cur"].map(|name| folder.path().join(name));
+    let moves = |faults: &Faults| -> Vec<_> {
+        let changes = faults.changes().into_iter().map(|change| (change.what, change.path));
+        changes.skip_while(|(what, _)| *what != What::Link).take(3).collect()
+    };
+
+    let delivery = Delivery::open_on(links.shared(), folder.path(), false).unwrap();
+    put(&folder, "tmp/1.a.h", "x\n");
+    delivery.publish(b"1.a.h").unwrap();
+    let published =
+        [(What::Link, new.join("1.a.h")), (What::Sync, new.clone()), (What::Unlink, tmp.join("1.a.h"))];
+    assert_eq!(moves(&links), published);
+
+    links.calm();
+    let session = Maildir::open_on(&links.shared(), folder.path(), &eager().with_seen_flag(true)).unwrap();
+    assert_eq!(session.remove([], [number(1)]).seen(), 1);
+    let seen =
+        [(What::Link, cur.join("1.a.h:2,S")), (What::Sync, cur.clone()), (What::Unlink, new.join("1.a.h"))];
+    assert_eq!(moves(&links), seen);
+
+    links.calm();
+    links.fail_at(2, ErrorKind::StorageFull);
+    put(&folder, "tmp/2.a.h", "y\n");
+    assert_eq!(delivery.publish(b"2.a.h").unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!((names(&folder, "tmp"), names(&folder, "new")), (vec!["2.a.h".to_owned()], vec![]));
+}
+
 /// Five messages, one of them with two names, and a session with them.
 fn session(faults: &Faults) -> (TempDir, Maildir) {
     let folder = maildir();

@@ -46,6 +46,8 @@ pub(super) struct Meddler {
     meddling: Meddling,
     /// The client has sent STLS.
     stls: bool,
+    /// The last command was CAPA.
+    capa: bool,
     /// What was to be done is done.
     done: bool,
     records: u32,
@@ -54,7 +56,7 @@ pub(super) struct Meddler {
 
 impl Meddler {
     pub(super) const fn new(meddling: Meddling) -> Self {
-        Self { meddling, stls: false, done: false, records: 0, injected: false }
+        Self { meddling, stls: false, capa: false, done: false, records: 0, injected: false }
     }
 
     /// Whether he has added something to the last octets.
@@ -94,6 +96,7 @@ impl Meddler {
     }
 
     fn pass_command(&mut self, mut octets: Vec<u8>) -> Vec<u8> {
+        self.capa = octets.ends_with(b"CAPA\r\n");
         if octets.ends_with(b"STLS\r\n") {
             self.stls = true;
             if self.meddling == Meddling::InjectCommands {
@@ -116,9 +119,17 @@ impl Meddler {
                 (self.done, self.injected) = (true, true);
                 [&*octets, b"+OK\r\n+OK welcome\r\n+OK 0 0\r\n"].concat()
             }
-            Meddling::InjectCapabilities if !self.stls && octets.ends_with(b"\r\n.\r\n") => {
-                let end = octets.len() - 3;
-                [&octets[..end], b"SASL PLAIN LOGIN\r\nEXPIRE 0\r\n.\r\n"].concat()
+            // Not into other replies: nobody can tell what he adds to a message in clear.
+            Meddling::InjectCapabilities if !self.stls && self.capa => {
+                let end = if octets.ends_with(b"\n.\r\n") {
+                    3
+                } else if octets.ends_with(b"\n.\n") {
+                    2
+                } else {
+                    return octets;
+                };
+                let (lines, end) = octets.split_at(octets.len() - end);
+                [lines, b"SASL PLAIN LOGIN\r\nEXPIRE 0\r\n", end].concat()
             }
             Meddling::RefuseStls
             | Meddling::InjectCommands

@@ -1,6 +1,7 @@
 //! The log of the server, which may fail or block.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -23,7 +24,7 @@ pub enum LogState {
     Fails,
     /// Nothing can be written until the run is over.
     Blocks,
-    /// Whoever logs panics at random. No log of this project does that, but others may.
+    /// Whoever logs panics at random, until all is calm. No log of this project does that, but others may.
     Panics,
 }
 
@@ -42,14 +43,16 @@ pub(super) struct SimLog {
 }
 
 impl SimLog {
-    pub(super) fn start(sim: &Sim, state: LogState, chance: Chance) -> Self {
+    /// Starts the log. When it is calm, nothing panics any more.
+    pub(super) fn start(sim: &Sim, state: LogState, chance: Chance, is_calm: &Arc<AtomicBool>) -> Self {
         let (blocked, until) = channel();
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let file = LogFile { state, chance: chance.fork(), until, written: Arc::clone(&written) };
         let started = pop3_serve::log::start(file, Format::Text, false);
         #[expect(clippy::expect_used, reason = "without threads there is no simulation")]
         let (lines, log): (Lines, Log) = started.expect("the system gives no thread");
-        let accidents = (state == LogState::Panics).then(|| Accidents { sim: sim.clone(), chance });
+        let accidents = || Accidents { sim: sim.clone(), chance, is_calm: Arc::clone(is_calm) };
+        let accidents = (state == LogState::Panics).then(accidents);
         let dispatch = Dispatch::new(tracing_subscriber::registry().with(accidents).with(lines));
         Self { dispatch, written, log, blocked }
     }
@@ -95,11 +98,12 @@ impl Write for LogFile {
 struct Accidents {
     sim: Sim,
     chance: Chance,
+    is_calm: Arc<AtomicBool>,
 }
 
 impl<S: Subscriber> Layer<S> for Accidents {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if self.chance.per_mille(300) {
+        if !self.is_calm.load(Ordering::Relaxed) && self.chance.per_mille(300) {
             self.sim.say(format_args!("server: the log panics in {}", event.metadata().target()));
             // Without the message that a panic prints.
             resume_unwind(Box::new(Accident));
