@@ -165,6 +165,7 @@ impl core::error::Error for Refused {
 
 #[cfg(test)]
 mod tests {
+    use core::iter;
     use std::fs;
     use std::path::PathBuf;
     use std::process::Command;
@@ -229,11 +230,16 @@ mod tests {
         drop(locked);
         let parent = std::os::unix::process::parent_id();
         fs::write(lock_file(&path), format!("{parent}\n")).unwrap();
-        let text = take().unwrap_err().to_string();
+        // A program that another test starts has copies of our locks until it really runs.
+        let refused = || {
+            let take = || take().unwrap_err().to_string();
+            iter::repeat_with(take).find(|text| !text.contains("(flock)")).unwrap()
+        };
+        let text = refused();
         assert!(text.contains(&format!("process {parent} ")) && text.contains("box.lock"), "{text}");
         fs::remove_file(lock_file(&path)).unwrap();
         fs::create_dir(lock_file(&path)).unwrap();
-        assert!(take().unwrap_err().to_string().contains("remove that file"));
+        assert!(refused().contains("remove that file"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
