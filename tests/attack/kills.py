@@ -190,7 +190,7 @@ def reload(server: Ours, text: str, wait: bool) -> None:
     new.rename(server.home / "users")
     server.process.send_signal(signal.SIGHUP)
     end = time.monotonic() + PATIENCE
-    while wait and not any(said in server.said(begun) for said in ("reloaded the users file", "the old users are kept")):
+    while wait and not any(said in server.said(begun) for said in ("reloaded the users file", "the old settings are kept")):
         must(time.monotonic() < end, "the server does not say that it has read the users file")
         time.sleep(0.01)
 

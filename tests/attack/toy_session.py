@@ -40,7 +40,7 @@ class Server:
             self.users = {row[0].encode(): row[2].encode() for row in rows}
             log("reloaded the users file")
         else:
-            log("the old users are kept")
+            log("the old settings are kept")
 
     def accept(self, listener: socket.socket, implicit: bool) -> None:
         while True:

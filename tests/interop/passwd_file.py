@@ -51,7 +51,8 @@ class Case:
 
 def hashed(root: Path, scheme: str) -> str:
     command = ["chroot", str(root)] if root else []
-    command += ["doveadm", "pw", "-s", scheme, "-p", PASSWORD]
+    # A Dovecot that is only unpacked has no settings, and needs none for this.
+    command += ["doveadm", "-c", "/dev/null", "pw", "-s", scheme, "-p", PASSWORD]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
