@@ -10,6 +10,7 @@ mod signals;
 mod sockets;
 
 use core::time::Duration;
+use std::fs::File;
 use std::net::TcpListener;
 
 use pop3_serve::{Heartbeat, Listeners, Server, Stop};
@@ -32,7 +33,7 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
             Err(faults) => Ok(report(&settings, &faults)),
         };
     }
-    // Before there are other threads, and before anything is read: what is reloaded later has to be readable later.
+    // Before there are other threads, and before the files are read: what is reloaded later has to be readable later.
     let rights = privileges::decide(&options.privileges)?;
     let listeners = match sockets::open(options) {
         Ok(listeners) => listeners,
@@ -44,6 +45,7 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
     };
     let metrics = metrics::bind(&options.monitoring)?;
     rights.apply()?;
+    check_readable(&settings).map_err(|failure| privileges::explain(&options.privileges, failure))?;
     let _log = crate::logging::init(&options.log)?;
     let mut made = None;
     let prepared = match prepare(options, &mut made, Purpose::Serve) {
@@ -63,6 +65,14 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
         .map_err(|failure| privileges::explain(&options.privileges, failure))?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// The configuration file was read before the rights changed, and is read again with those that are left.
+fn check_readable(settings: &Settings) -> Result<(), Failure> {
+    let Some(file) = settings.file() else { return Ok(()) };
+    let cant =
+        |error| Failure::usage(format!("the configuration file {} can't be read: {error}", file.display()));
+    File::open(file).map(drop).map_err(cant)
 }
 
 /// What is needed to read everything again.

@@ -77,8 +77,8 @@ pub(super) struct Live {
     logins: Arc<LastLogins>,
     /// Those of the settings with which the server was bound.
     listeners: Vec<(Entrance, SocketAddr)>,
-    /// Whether a socket that listens begins with TLS.
-    implicit: bool,
+    /// The addresses of the sockets that listen, also of those that no setting names.
+    bound: Vec<(Entrance, SocketAddr)>,
     ceiling: Option<Ceiling>,
     /// Whether the server is stopping. Whoever reloads has the lock.
     stopping: Mutex<bool>,
@@ -127,14 +127,12 @@ impl Live {
         users: Arc<dyn Users>,
         listeners: &Listeners,
     ) -> Result<Self, ServeError> {
-        let implicit = listeners.addresses().any(|(entrance, _)| entrance == Entrance::Implicit);
-        if implicit && config.certificate.is_none() {
-            return Err(needs_certificate());
-        }
+        let bound: Vec<_> = listeners.addresses().collect();
+        check_certificate(&config, &bound)?;
         let ceiling = descriptors::ceiling(listeners.len());
         let starttls = config.certificate.is_some();
         info!(max_connections = limits(&config, ceiling).total, open_files = descriptors::limit(), "limits");
-        Ok(Self { implicit, ..Self::on(ThisMachine::shared(), config, users, starttls, ceiling)? })
+        Ok(Self { bound, ..Self::on(ThisMachine::shared(), config, users, starttls, ceiling)? })
     }
 
     /// With the settings of a server on this machine.
@@ -160,7 +158,7 @@ impl Live {
         let policy = policy(config, offer, starttls, &places, &gatekeeper, &logins);
         let policy = Arc::new(Current::new(policy));
         let stopping = Mutex::new(false);
-        Ok(Self { policy, tls, gatekeeper, places, logins, listeners, implicit: false, ceiling, stopping })
+        Ok(Self { policy, tls, gatekeeper, places, logins, listeners, bound: Vec::new(), ceiling, stopping })
     }
 
     pub(super) fn places(&self) -> &Places {
@@ -189,9 +187,7 @@ impl Live {
             return Err(ServeError::new(ServeErrorKind::Stopping, "the server is stopping"));
         }
         config.checked()?;
-        if self.implicit && config.certificate.is_none() {
-            return Err(needs_certificate());
-        }
+        check_certificate(&config, &self.bound)?;
         let offer = MechanismOffer::new(&config)?;
         if config.passwords.is_some() {
             self.gatekeeper.start_threads(Kind::Password)?;
@@ -225,7 +221,9 @@ impl Live {
                 of.map(|(_, address)| address.to_string()).collect::<Vec<_>>().join(", ")
             };
             let (current, wanted) = (text(&self.listeners), text(&config.listeners));
-            (current != wanted).then_some(NotChanged { setting, current, wanted })
+            // Where the settings named none, there may be sockets all the same.
+            let shown = if current.is_empty() { text(&self.bound) } else { current.clone() };
+            (current != wanted).then_some(NotChanged { setting, current: shown, wanted })
         };
         [("listen", Entrance::Plain), ("listen_tls", Entrance::Implicit)]
             .into_iter()
@@ -247,9 +245,13 @@ impl fmt::Display for NotChanged {
     }
 }
 
-/// What a server with a listener for TLS lacks.
-fn needs_certificate() -> ServeError {
-    ServeError::unusable("a listener for TLS needs a certificate")
+/// A socket on which TLS begins at once needs a certificate.
+fn check_certificate(config: &ServeConfig, bound: &[(Entrance, SocketAddr)]) -> Result<(), ServeError> {
+    let implicit = bound.iter().any(|(entrance, _)| *entrance == Entrance::Implicit);
+    if implicit && config.certificate.is_none() {
+        return Err(ServeError::unusable("a listener for TLS needs a certificate"));
+    }
+    Ok(())
 }
 
 /// Warns of what is unwise.

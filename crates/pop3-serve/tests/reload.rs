@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use pop3_serve::{
-    ConnectionLimits, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind, Server, ServerHandle,
-    ServerRuntime, Stop, Table,
+    ConnectionLimits, Entrance, Listeners, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind,
+    Server, ServerHandle, ServerRuntime, Stop, Table,
 };
 use tempfile::TempDir;
 
@@ -226,7 +226,7 @@ fn settings_that_can_not_be_used_change_nothing() {
     let bad: [&dyn Fn(&mut ServeConfig); 3] = [
         &|config| config.maildrops = house.mail.path().join("none"),
         &|config| config.mechanisms = Some(pop3_serve::parse_mechanisms("external").unwrap()),
-        &|config| config.listeners.push((pop3_serve::Entrance::Implicit, house.address)),
+        &|config| config.listeners.push((Entrance::Implicit, house.address)),
     ];
     for set in bad {
         let mut config = house.config.clone();
@@ -274,12 +274,12 @@ fn listeners_stay_and_are_told() {
     let certificate = Arc::new(ReloadableCertificate::self_signed("localhost").unwrap());
     let tls = |config: &mut ServeConfig| {
         config.certificate = Some(Arc::clone(&certificate));
-        config.listeners.push((pop3_serve::Entrance::Implicit, "127.0.0.1:0".parse().unwrap()));
+        config.listeners.push((Entrance::Implicit, "127.0.0.1:0".parse().unwrap()));
     };
     let house = House::new(ServerRuntime::Tokio, tls);
     let mut config = house.config.clone();
     config.listeners.truncate(1);
-    config.listeners.push((pop3_serve::Entrance::Plain, "127.0.0.2:0".parse().unwrap()));
+    config.listeners.push((Entrance::Plain, "127.0.0.2:0".parse().unwrap()));
     let not_changed = house.handle.reload(config.clone(), users(USERS)).unwrap();
     let lines: Vec<_> = not_changed.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -292,6 +292,27 @@ fn listeners_stay_and_are_told() {
     // The listener for TLS is still there.
     config.certificate = None;
     let error = house.handle.reload(config, users(USERS)).unwrap_err();
+    assert!(error.to_string().contains("needs a certificate"), "{error}");
+}
+
+// The sockets may have been bound before, or passed on, without a word in the settings.
+#[test]
+fn listeners_that_no_setting_names_are_told_as_well() {
+    let mail = tempfile::tempdir().unwrap();
+    let implicit = (Entrance::Implicit, "127.0.0.1:0".parse().unwrap());
+    let listeners = Listeners::bind(&[implicit]).unwrap();
+    let (_, address) = listeners.addresses().next().unwrap();
+    let certificate = Arc::new(ReloadableCertificate::self_signed("localhost").unwrap());
+    let config = ServeConfig::new(mail.path()).with_certificate(certificate);
+    let server = Server::on(listeners, config.clone(), users(USERS)).unwrap();
+    assert_eq!(server.handle().reload(config.clone(), users(USERS)), Ok(Vec::new()));
+    let wanted = config.clone().listen_tls("127.0.0.2:0".parse().unwrap());
+    let lines: Vec<_> =
+        server.handle().reload(wanted, users(USERS)).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(lines, [format!("listen_tls needs a restart: it is still {address}, not 127.0.0.2:0")]);
+    let mut without = config;
+    without.certificate = None;
+    let error = server.handle().reload(without, users(USERS)).unwrap_err();
     assert!(error.to_string().contains("needs a certificate"), "{error}");
 }
 

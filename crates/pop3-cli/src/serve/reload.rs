@@ -68,7 +68,7 @@ impl Reloader {
         for one in not_changed {
             needs_restart(&one.setting.replace('_', "-"), &one.current, &one.wanted);
         }
-        // The listeners are told by the server, which knows their defaults.
+        // The listeners are told by the server, which knows what it listens on.
         let others = settings.differences(&self.started);
         for option in others.filter(|option| NEEDS_RESTART.contains(option) && !option.starts_with("listen"))
         {

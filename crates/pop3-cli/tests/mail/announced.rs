@@ -20,10 +20,7 @@ fn found(talk: &mut Talk, word: &str) -> Vec<String> {
 #[test]
 fn logins_that_are_too_early_are_refused() {
     let house = House::new();
-    let bob = house.path("mail/bob");
-    for folder in ["new", "cur", "tmp"] {
-        fs::create_dir_all(bob.join(folder)).unwrap();
-    }
+    house.maildir("mail/bob");
     let users = format!("alice:{{PLAIN}}{PASSWORD}\nbob:{{PLAIN}}x\nbob:{{LOGIN-DELAY}}7200\n");
     fs::write(house.path("users"), users).unwrap();
     let server = house.serve(&["--login-delay", "3600"]);

@@ -35,9 +35,7 @@ fn house() -> House {
     let line = String::from_utf8(passwd.wait_with_output().unwrap().stdout).unwrap();
     let mut users = line.clone();
     for name in OTHERS {
-        for folder in ["new", "cur", "tmp"] {
-            fs::create_dir_all(house.path("mail").join(name).join(folder)).unwrap();
-        }
+        house.maildir(&format!("mail/{name}"));
         users += &line.replace("alice:", &format!("{name}:"));
     }
     fs::write(house.path("users"), users).unwrap();

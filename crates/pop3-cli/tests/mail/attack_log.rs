@@ -152,9 +152,7 @@ const NAMES: [&str; 5] =
 fn injected(format: &str) -> Vec<String> {
     let house = House::new();
     fs::write(house.path("users"), format!("alice:{{PLAIN}}{PASSWORD}\nanonymous:{{TOKEN}}\n")).unwrap();
-    for folder in ["new", "cur", "tmp"] {
-        fs::create_dir_all(house.path("mail/anonymous").join(folder)).unwrap();
-    }
+    house.maildir("mail/anonymous");
     let odd = "1.evil\n2026-01-01 INFO session peer=10.9.8.7 user=root";
     std::os::unix::fs::symlink("/dev/zero", house.path("mail/alice/new").join(odd)).unwrap();
     let options = ["--log-format", format, "--proxy-from", "127.0.0.0/8", "--log", "debug"];

@@ -59,9 +59,7 @@ fn hostile_exchanges_do_not_disturb_others() {
 fn disturbed(runtime: &str) {
     let house = House::new();
     house.deliver(&[b"Subject: one\n\n1\n".to_vec()]);
-    for folder in ["new", "cur", "tmp"] {
-        fs::create_dir_all(house.path("mail/bob").join(folder)).unwrap();
-    }
+    house.maildir("mail/bob");
     fs::write(house.path("users"), format!("alice:{{PLAIN}}{PASSWORD}\nbob:{{PLAIN}}other\n")).unwrap();
     let options =
         ["--runtime", runtime, "--proxy-from", "127.0.0.0/8", "--token-command", "exit 1", "--utf8"];

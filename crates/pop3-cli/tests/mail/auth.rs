@@ -81,9 +81,7 @@ fn every_mechanism_of_passwords_logs_in() {
 fn passwd_makes_users_for_every_mechanism_but_one() {
     let house = House::new();
     let name = "j\u{f6}rg";
-    for folder in ["new", "cur", "tmp"] {
-        fs::create_dir_all(house.path("mail").join(name).join(folder)).unwrap();
-    }
+    house.maildir(&format!("mail/{name}"));
     // Decomposed here and composed below. SASLprep makes them equal.
     set_users(&house, &passwd("jo\u{308}rg", "pa\u{df}wort \u{2168}", &[]));
     let server = house.serve(&["--utf8"]);
@@ -262,9 +260,7 @@ fn no_secret_is_sent_without_tls_from_elsewhere() {
 #[test]
 fn anonymous_reads_and_removes_nothing() {
     let house = House::new();
-    for folder in ["new", "cur", "tmp"] {
-        fs::create_dir_all(house.path("mail/anonymous").join(folder)).unwrap();
-    }
+    house.maildir("mail/anonymous");
     fs::write(house.path("mail/anonymous/new/1.a.h"), "a\n").unwrap();
     let server = house.serve(&["--auth-mechanisms", "anonymous"]);
     let mut talk = Talk::plain(server.plain);

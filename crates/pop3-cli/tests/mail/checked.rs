@@ -3,56 +3,18 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::Credentials;
 
-use crate::support::{House, RUNTIMES, Raw, code, errors, program};
+use crate::support::{House, RUNTIMES, Raw, code, errors};
 use crate::talk::Talk;
-
-/// A server without a users file, not yet started.
-fn without_users(house: &House, options: &[&str]) -> Command {
-    let mut server = program();
-    server
-        .args([
-            "serve",
-            "--allow-root",
-            "--listen",
-            "127.0.0.1:0",
-            "--listen-tls",
-            "127.0.0.1:0",
-            "--maildrops",
-        ])
-        .arg(house.path("mail"))
-        .arg("--tls-cert")
-        .arg(house.path("cert.pem"))
-        .arg("--tls-key")
-        .arg(house.path("key.pem"))
-        .args(options)
-        .stdout(Stdio::piped())
-        .stderr(fs::File::create(house.path("log")).unwrap());
-    server
-}
-
-fn maildir(house: &House, path: &str) {
-    for folder in ["new", "cur", "tmp"] {
-        fs::create_dir_all(house.path(path).join(folder)).unwrap();
-    }
-}
 
 fn auth(port: u16, place: u8, mechanism: Mechanism, name: &str, password: &str) -> String {
     let mut talk = Talk::proxied(port, place);
     let reply = talk.auth(mechanism, &Credentials::new(name).with_password(password)).reply;
-    talk.say("QUIT");
-    reply
-}
-
-fn pass(port: u16, place: u8, name: &str, password: &str) -> String {
-    let mut talk = Talk::proxied(port, place);
-    talk.say(&format!("USER {name}"));
-    let reply = talk.say(&format!("PASS {password}"));
     talk.say("QUIT");
     reply
 }
@@ -67,19 +29,19 @@ fn a_command_checks_passwords() {
             told.display()
         );
         let options = ["--runtime", runtime, "--check-command", &command, "--proxy-from", "127.0.0.0/8"];
-        let server = house.start(&mut without_users(&house, &options));
-        assert!(pass(server.plain, 1, "alice", "a secret").starts_with("+OK"));
+        let server = house.start(&mut house.server_without_users(&options));
+        assert!(Talk::pass(server.plain, 1, "alice", "a secret").starts_with("+OK"));
         for mechanism in [Mechanism::Plain, Mechanism::Login] {
             assert!(
                 auth(server.plain, 1, mechanism, "alice", "a secret").starts_with("+OK"),
                 "{mechanism:?}"
             );
         }
-        assert_eq!(pass(server.plain, 2, "alice", "wrong"), "-ERR [AUTH] invalid name or password");
+        assert_eq!(Talk::pass(server.plain, 2, "alice", "wrong"), "-ERR [AUTH] invalid name or password");
         // Whoever the command approves is a user. This one has no maildrop.
-        assert!(pass(server.plain, 3, "carol", "a secret").starts_with("-ERR [SYS/PERM]"));
+        assert!(Talk::pass(server.plain, 3, "carol", "a secret").starts_with("-ERR [SYS/PERM]"));
         // Without a name that is one, the command is not asked.
-        assert!(pass(server.plain, 4, "../alice", "a secret").starts_with("-ERR [AUTH]"));
+        assert!(Talk::pass(server.plain, 4, "../alice", "a secret").starts_with("-ERR [AUTH]"));
         let mut talk = Talk::proxied(server.plain, 9);
         assert!(!talk.mechanisms().contains(&Mechanism::ScramSha256));
         assert_eq!(
@@ -102,7 +64,7 @@ fn a_check_that_fails_is_a_temporary_fault() {
         (["--check-command", "echo home=relative"], "not an absolute path"),
         (["--check-socket", socket], "can't be asked"),
     ] {
-        let server = house.start(without_users(&house, &options).args(["--check-timeout", "1"]));
+        let server = house.start(house.server_without_users(&options).args(["--check-timeout", "1"]));
         let mut raw = Raw::connect(server.plain);
         // More often than passwords may be wrong.
         for _ in 0..4 {
@@ -133,7 +95,7 @@ fn answering(house: &House, answer: fn(&str) -> &'static str) -> String {
 #[test]
 fn a_socket_says_who_that_is_and_where_the_mail_is() {
     let house = House::new();
-    maildir(&house, "mail/homes/alice/Maildir");
+    house.maildir("mail/homes/alice/Maildir");
     fs::write(house.path("mail/homes/alice/Maildir/new/1"), "Subject: x\n\nx\n").unwrap();
     let home = house.path("mail/homes/alice");
     // The server of the test is a function, so it is told the home as a part of the password.
@@ -147,15 +109,15 @@ fn a_socket_says_who_that_is_and_where_the_mail_is() {
     });
     let options =
         ["--check-socket", &socket, "--maildrop-path", "{home}/Maildir", "--proxy-from", "127.0.0.0/8"];
-    let server = house.start(&mut without_users(&house, &options));
+    let server = house.start(&mut house.server_without_users(&options));
     let mut talk = Talk::proxied(server.plain, 9);
     talk.say("USER al");
     assert!(talk.say(&format!("PASS {}", home.display())).starts_with("+OK"));
     assert!(talk.say("STAT").starts_with("+OK 1 "));
     assert!(talk.say("QUIT").starts_with("+OK"));
-    assert!(pass(server.plain, 1, "al", "wrong").starts_with("-ERR [AUTH]"));
+    assert!(Talk::pass(server.plain, 1, "al", "wrong").starts_with("-ERR [AUTH]"));
     // Outside of the directory of the maildrops nothing is opened.
-    assert!(pass(server.plain, 2, "al", "/etc").starts_with("-ERR [SYS/PERM]"));
+    assert!(Talk::pass(server.plain, 2, "al", "/etc").starts_with("-ERR [SYS/PERM]"));
     assert!(server.ends_well());
     assert!(house.log().contains("user=\"alice@example.org\""), "{}", house.log());
 }
@@ -163,15 +125,15 @@ fn a_socket_says_who_that_is_and_where_the_mail_is() {
 #[test]
 fn with_a_users_file_users_must_be_in_it() {
     let house = House::new();
-    maildir(&house, "mail/bob");
-    maildir(&house, "mail/carol");
+    house.maildir("mail/bob");
+    house.maildir("mail/carol");
     fs::write(house.path("users"), "alice:{PLAIN}here\nbob:{TOKEN}\nbob:{NOLOGIN}\n").unwrap();
     let options = ["--check-command", "read -r word; test $word = elsewhere", "--proxy-from", "127.0.0.0/8"];
     let server = house.serve(&options);
-    assert!(pass(server.plain, 1, "alice", "elsewhere").starts_with("+OK"));
-    assert!(pass(server.plain, 2, "alice", "here").starts_with("-ERR [AUTH]"));
-    assert!(pass(server.plain, 3, "bob", "elsewhere").starts_with("-ERR [AUTH]"));
-    assert!(pass(server.plain, 4, "carol", "elsewhere").starts_with("-ERR [AUTH]"));
+    assert!(Talk::pass(server.plain, 1, "alice", "elsewhere").starts_with("+OK"));
+    assert!(Talk::pass(server.plain, 2, "alice", "here").starts_with("-ERR [AUTH]"));
+    assert!(Talk::pass(server.plain, 3, "bob", "elsewhere").starts_with("-ERR [AUTH]"));
+    assert!(Talk::pass(server.plain, 4, "carol", "elsewhere").starts_with("-ERR [AUTH]"));
 }
 
 #[test]
@@ -200,7 +162,7 @@ fn options_that_do_not_go_together_are_refused() {
         &["--token-command", "true", "--token-socket", "/s"],
         &["--check-command", "true", "--tls-client-ca", "/ca.pem"],
     ] {
-        let output = without_users(&house, options).stderr(Stdio::piped()).output().unwrap();
+        let output = house.server_without_users(options).stderr(Stdio::piped()).output().unwrap();
         assert_eq!(code(&output), 2, "{options:?}: {}", errors(&output));
     }
 }

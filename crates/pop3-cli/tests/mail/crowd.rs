@@ -15,9 +15,7 @@ pub(crate) fn house_of(users: usize) -> House {
     let house = House::new();
     let mut lines = String::new();
     for user in 0..users {
-        for folder in ["new", "cur", "tmp"] {
-            fs::create_dir_all(house.path(&format!("mail/u{user}/{folder}"))).unwrap();
-        }
+        house.maildir(&format!("mail/u{user}"));
         fs::write(
             house.path(&format!("mail/u{user}/new/1.a.b")),
             format!("Subject: {user}\n\nfor u{user}\n"),

@@ -112,13 +112,16 @@ fn what_the_new_user_can_not_read_is_told_at_the_start() {
     if !is_root() {
         return;
     }
-    for file in ["key.pem", "users"] {
+    for file in ["key.pem", "users", "pop3.toml"] {
         let house = House::new();
+        fs::write(house.path("pop3.toml"), "").unwrap();
         give_away(&house);
         let status = Command::new("chown").arg("0:0").arg(house.path(file)).status();
         assert!(status.unwrap().success());
         assert!(Command::new("chmod").arg("600").arg(house.path(file)).status().unwrap().success());
-        let output = house.server(&["--run-as", "nobody"]).stderr(Stdio::piped()).output().unwrap();
+        let config = house.path("pop3.toml");
+        let options = ["--run-as", "nobody", "--config", config.to_str().unwrap()];
+        let output = house.server(&options).stderr(Stdio::piped()).output().unwrap();
         let text = errors(&output);
         let last = text.lines().last().unwrap();
         assert_eq!(code(&output), 2, "{text}");

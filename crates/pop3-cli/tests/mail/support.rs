@@ -36,9 +36,7 @@ pub(crate) struct Server {
 impl House {
     pub(crate) fn new() -> Self {
         let house = Self { folder: tempfile::tempdir().unwrap() };
-        for folder in ["new", "cur", "tmp"] {
-            fs::create_dir_all(house.path("mail/alice").join(folder)).unwrap();
-        }
+        house.maildir("mail/alice");
         fs::write(house.path("users"), format!("alice:{{PLAIN}}{PASSWORD}\n")).unwrap();
         let made =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
@@ -66,19 +64,31 @@ impl House {
         stored
     }
 
+    /// Makes a Maildir.
+    pub(crate) fn maildir(&self, path: &str) {
+        for folder in ["new", "cur", "tmp"] {
+            fs::create_dir_all(self.path(path).join(folder)).unwrap();
+        }
+    }
+
     pub(crate) fn serve(&self, options: &[&str]) -> Server {
         self.start(&mut self.server(options))
     }
 
     /// The same, not yet started.
     pub(crate) fn server(&self, options: &[&str]) -> Command {
+        let mut server = self.server_without_users(&["--users"]);
+        server.arg(self.path("users")).args(options);
+        server
+    }
+
+    /// The same without a users file.
+    pub(crate) fn server_without_users(&self, options: &[&str]) -> Command {
         let mut server = program();
         server
             .args(["serve", "--allow-root", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"])
             .arg("--maildrops")
             .arg(self.path("mail"))
-            .arg("--users")
-            .arg(self.path("users"))
             .arg("--tls-cert")
             .arg(self.path("cert.pem"))
             .arg("--tls-key")

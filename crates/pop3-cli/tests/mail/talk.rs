@@ -49,6 +49,15 @@ impl Talk {
         Self::begin(stream, ChannelBindings::none())
     }
 
+    /// What a login with USER and PASS is told, from an [address of its own](Self::proxied).
+    pub(crate) fn pass(port: u16, last: u8, name: &str, password: &str) -> String {
+        let mut talk = Self::proxied(port, last);
+        talk.say(&format!("USER {name}"));
+        let reply = talk.say(&format!("PASS {password}"));
+        talk.say("QUIT");
+        reply
+    }
+
     /// With implicit TLS.
     pub(crate) fn tls(house: &House, port: u16, certificate: Option<(&str, &str)>) -> Self {
         Self::secure(TcpStream::connect(("127.0.0.1", port)).unwrap(), house, certificate).unwrap()

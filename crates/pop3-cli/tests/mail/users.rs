@@ -22,21 +22,6 @@ locked:!{PLAIN}tanstaaf::::::
 none:::::::
 ";
 
-fn maildir(house: &House, path: &str) {
-    for folder in ["new", "cur", "tmp"] {
-        fs::create_dir_all(house.path(path).join(folder)).unwrap();
-    }
-}
-
-/// What a login with PASS is told, from an address of its own.
-fn pass(port: u16, place: u8, name: &str, password: &str) -> String {
-    let mut talk = Talk::proxied(port, place);
-    talk.say(&format!("USER {name}"));
-    let reply = talk.say(&format!("PASS {password}"));
-    talk.say("QUIT");
-    reply
-}
-
 #[test]
 fn users_of_a_passwd_file_log_in_if_dovecot_lets_them() {
     for runtime in RUNTIMES {
@@ -44,15 +29,15 @@ fn users_of_a_passwd_file_log_in_if_dovecot_lets_them() {
         fs::write(house.path("users"), PASSWD_FILE).unwrap();
         let users = ["alice", "crypt", "scram", "plain", "away", "near", "far", "locked", "none"];
         for name in users {
-            maildir(&house, &format!("mail/{name}"));
+            house.maildir(&format!("mail/{name}"));
         }
         let options = ["--runtime", runtime, "--users-format", "passwd-file", "--proxy-from", "127.0.0.0/8"];
         let server = house.serve(&options);
         for (place, name) in users.into_iter().enumerate() {
             let place = u8::try_from(place).unwrap();
             let good = ["alice", "crypt", "scram", "plain", "near"].contains(&name);
-            // Proxied connections come from 127.0.0.x; see Talk.
-            let reply = pass(server.plain, place + 1, name, "tanstaaf");
+            // Proxied connections come from 127.0.1.x; see Talk.
+            let reply = Talk::pass(server.plain, place + 1, name, "tanstaaf");
             if good {
                 assert!(reply.starts_with("+OK"), "{name}: {reply}");
             } else {
@@ -62,7 +47,7 @@ fn users_of_a_passwd_file_log_in_if_dovecot_lets_them() {
         for (place, name) in ["alice", "crypt", "none", "locked", "nobody"].into_iter().enumerate() {
             for password in ["", "tanstaag"] {
                 let place = u8::try_from(place).unwrap();
-                let reply = pass(server.plain, 20 + place, name, password);
+                let reply = Talk::pass(server.plain, 20 + place, name, password);
                 assert!(reply.starts_with("-ERR"), "{name}: {reply}");
             }
         }
@@ -77,7 +62,7 @@ fn scram_with_keys_of_dovecot() {
     let house = House::new();
     let line = PASSWD_FILE.lines().find(|line| line.starts_with("scram:")).unwrap();
     fs::write(house.path("users"), line).unwrap();
-    maildir(&house, "mail/scram");
+    house.maildir("mail/scram");
     let server = house.serve(&["--users-format", "passwd-file"]);
     let mut talk = Talk::plain(server.plain);
     assert!(talk.mechanisms().contains(&Mechanism::ScramSha256));
@@ -132,8 +117,8 @@ fn lines_that_mean_something_else_elsewhere_are_reported() {
 fn names_in_any_letters_and_without_their_domain() {
     let house = House::new();
     fs::write(house.path("users"), "Alice:{PLAIN}x\nbob@Example.NET:{PLAIN}x\n").unwrap();
-    maildir(&house, "mail/example.org/alice/Maildir");
-    maildir(&house, "mail/example.net/bob/Maildir");
+    house.maildir("mail/example.org/alice/Maildir");
+    house.maildir("mail/example.net/bob/Maildir");
     fs::write(house.path("mail/example.org/alice/Maildir/new/1"), "Subject: x\n\nx\n").unwrap();
     let server = house.serve(&[
         "--fold-names",
@@ -146,7 +131,7 @@ fn names_in_any_letters_and_without_their_domain() {
     ]);
     for (place, name) in ["alice", "ALICE", "Alice@EXAMPLE.org", "BOB@example.net"].into_iter().enumerate() {
         let place = u8::try_from(place).unwrap();
-        let reply = pass(server.plain, place + 1, name, "x");
+        let reply = Talk::pass(server.plain, place + 1, name, "x");
         assert!(reply.starts_with("+OK"), "{name}: {reply}");
         let mut talk = Talk::proxied(server.plain, place + 1);
         let login = talk.auth(Mechanism::ScramSha256, &Credentials::new(name).with_password("x"));
@@ -155,7 +140,7 @@ fn names_in_any_letters_and_without_their_domain() {
         assert!(talk.say("STAT").starts_with(&format!("+OK {messages} ")), "{name}");
         talk.say("QUIT");
     }
-    assert!(pass(server.plain, 9, "bob", "x").starts_with("-ERR [AUTH]"));
+    assert!(Talk::pass(server.plain, 9, "bob", "x").starts_with("-ERR [AUTH]"));
     assert!(!house.log().contains("no maildrop"), "{}", house.log());
 }
 
@@ -165,8 +150,8 @@ fn maildrops_in_homes_and_outside() {
     let house = House::new();
     let mail = house.path("mail");
     let home = mail.join("homes/a");
-    maildir(&house, "mail/homes/a/Maildir");
-    maildir(&house, "elsewhere/Maildir");
+    house.maildir("mail/homes/a/Maildir");
+    house.maildir("elsewhere/Maildir");
     let (home, elsewhere) = (home.display(), house.path("elsewhere"));
     let text =
         format!("a:{{PLAIN}}x::::{home}::\nb:{{PLAIN}}x::::{}::\nc:{{PLAIN}}x:::::\n", elsewhere.display());
