@@ -286,7 +286,9 @@ impl Maildir {
             let (folder, name) = listed.place();
             match unique::rename(directory, &staged, folders.folder(folder), &name) {
                 // On a file system without moves that replace nothing, a link was made, and its end was missed.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => directory.unlink(&staged)?,
+                Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
+                    directory.unlink(&staged)?
+                }
                 moved => moved?,
             }
         }

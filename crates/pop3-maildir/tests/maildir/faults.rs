@@ -58,6 +58,37 @@ fn a_change_that_fails_once_is_found_out_and_taken_back() {
     }
 }
 
+/// Several changes in a row fail, those among them that would take the message back. It may then be there although it
+/// could not be delivered, and who asked must know: a second try would double it.
+#[test]
+fn a_message_that_can_not_be_taken_back_is_not_called_missing() {
+    for (system, faults) in file_systems().into_iter().enumerate() {
+        let mut were_unsure = 0;
+        for (change, count) in (1..=20).flat_map(|change| (2..=8).map(move |count| (change, count))) {
+            let (folder, case) = (maildir(), format!("system {system}, {count} changes from {change} on"));
+            faults.fail_from(change, count, ErrorKind::StorageFull);
+            let delivered = deliver(&faults, folder.path());
+            let published = Delivery::open_on(faults.shared(), folder.path(), false).map(|delivery| {
+                put(&folder, "tmp/1.a.h", TEXT);
+                delivery.publish(b"1.a.h")
+            });
+            faults.calm();
+            let expected = [delivered, published.unwrap()].map(|result| match result {
+                Ok(()) => 1,
+                Err(error) => {
+                    were_unsure += usize::from(error.may_be_delivered());
+                    usize::from(error.may_be_delivered())
+                }
+            });
+            let names = names(&folder, "new");
+            let there =
+                |name: &str| names.iter().filter(|other| (*other == "1.a.h") == (name == "1.a.h")).count();
+            assert_eq!([there("delivered"), there("1.a.h")], expected, "{case}");
+        }
+        assert!(were_unsure > 0, "system {system}");
+    }
+}
+
 #[test]
 fn a_process_that_is_killed_at_any_change_leaves_a_message_whole_or_not_there() {
     for (system, faults) in file_systems().into_iter().enumerate() {
