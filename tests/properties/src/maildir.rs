@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use pop3_disk::{Disk as _, Folder, Open};
+use pop3_disk::{Folder, Open};
 use pop3_maildir::{Maildir, MaildirConfig};
 use pop3_proto::MessageNumber;
 use pop3_tests::store::content;
