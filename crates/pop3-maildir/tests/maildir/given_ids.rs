@@ -376,3 +376,25 @@ proptest! {
         }
     }
 }
+
+/// The numbers end, and each of them may be taken. A session must not look for another one for ever.
+#[test]
+fn a_list_whose_numbers_have_ended_is_refused() {
+    let most = u64::MAX;
+    for list in [
+        format!("/3 {most} 7\n100.a.h:2, 4 {most}:7:0\n"),
+        format!("/3 {most} 7\n100.a.h:2, 4 {}:7:0\n", most - 1),
+        format!("/3 {} 7\n", most - 1),
+        format!("/1 {most}\n100.a.h:2, 4 {most}\n"),
+    ] {
+        let folder = maildir();
+        put(&folder, "cur/100.a.h:2,", "one\n");
+        put(&folder, "new/101.a.h", "two\n");
+        put(&folder, COURIER, &list);
+        let opened = Maildir::open_on(&disk(), folder.path(), &courier());
+        let error = opened.map(|maildir| uids(&maildir)).unwrap_err();
+        let error = core::error::Error::source(&error).unwrap().to_string();
+        assert!(error.contains("there are no more numbers"), "{list} {error}");
+        assert_eq!(self::list(&folder, COURIER), list);
+    }
+}
