@@ -150,8 +150,9 @@ mod tests {
     #[test]
     fn a_file_that_grows_while_it_is_read_is_not_read_for_ever() {
         let place = tempfile::tempdir().unwrap();
-        std::fs::write(place.path().join("list"), "one\ntwo\nthree\n").unwrap();
         let folder = System::shared().open_folder(place.path()).unwrap();
+        let mut file = folder.open(b"list", Open::writing().make_new(0o600)).unwrap();
+        file.write_all(b"one\ntwo\nthree\n").unwrap();
         let mut lines = Lines::open(&*folder, "list").unwrap().unwrap();
         lines.left = 8;
         assert!(lines.next().unwrap().is_some() && lines.next().unwrap().is_some());
