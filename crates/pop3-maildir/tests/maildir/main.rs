@@ -19,6 +19,7 @@ mod duplicates;
 mod eight_bit;
 mod faults;
 mod given_ids;
+mod hostile_lists;
 mod import;
 mod lock;
 mod model;
