@@ -53,7 +53,7 @@ class Confinement:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.tree = Path(task.tree)
-        self.left = dict(task.settings)
+        self.filters, self.left = syscalls.parted(task.settings)
         for name in OF_THE_SUPERVISOR | IMPLIED:
             self.left.pop(name, None)
 
@@ -71,7 +71,6 @@ class Confinement:
         must_call("unshare", LIBC.unshare(CLONE_NEWNS | (CLONE_NEWUTS if self.on("ProtectHostname") else 0)))
         mount("--make-rprivate", "/")
         self.mounts(uid, gid)
-        filters = self.filters()
         if self.left:
             raise SystemExit(f"confine.py does not know the settings {', '.join(sorted(self.left))}")
         # The kernel permits this only before chroot.
@@ -89,8 +88,7 @@ class Confinement:
         must_call("prctl", LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         # What systemd ignores in itself is not ignored in its services.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        for one in filters:
-            one.load()
+        syscalls.load(self.filters)
         os.execve(self.task.command[0], self.task.command, self.variables())
 
     def variables(self) -> dict[str, str]:
@@ -164,30 +162,12 @@ class Confinement:
             mount("--bind", f"/dev/{name}", dev / name)
         for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
             (dev / name).symlink_to(f"/proc/self/{target}")
-        (dev / "shm").mkdir(mode=0o1777)
+        for name in ("shm", "pts"):
+            (dev / name).mkdir()
+        (dev / "shm").chmod(0o1777)
+        mount("-t", "devpts", "-o", "newinstance,ptmxmode=0666,mode=620,nosuid,noexec", "devpts", dev / "pts")
+        (dev / "ptmx").symlink_to("pts/ptmx")
         mount("-o", "remount,bind,ro,nosuid,noexec", dev)
-
-    def filters(self) -> list[syscalls.Filter]:
-        """The filters of system calls, in the order in which they are loaded: the list of permitted calls comes last."""
-        made = []
-        if families := self.setting("RestrictAddressFamilies"):
-            made.append(syscalls.only_families(families.split()))
-        if self.on("MemoryDenyWriteExecute"):
-            made.append(syscalls.no_writable_code())
-        if self.on("RestrictNamespaces"):
-            made.append(syscalls.no_namespaces())
-        if self.on("RestrictSUIDSGID"):
-            made.append(syscalls.no_set_ids())
-        if self.on("RestrictRealtime"):
-            made.append(syscalls.no_realtime())
-        if self.on("LockPersonality"):
-            made.append(syscalls.one_personality())
-        if self.setting("SystemCallArchitectures") != "native":
-            raise SystemExit("SystemCallArchitectures is expected to be native")
-        if self.setting("SystemCallErrorNumber") != "EPERM":
-            raise SystemExit("SystemCallErrorNumber is expected to be EPERM")
-        made.append(syscalls.only(self.left.pop("SystemCallFilter", [])))
-        return made
 
     def passed_sockets(self) -> None:
         """Sockets as sd_listen_fds(3) expects them. The caller has put them out of the way."""

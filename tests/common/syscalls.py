@@ -74,14 +74,19 @@ def members(name: str) -> set[str]:
     return {call for one in found for call in members(one)}
 
 
-def only(lines: list[str]) -> Filter:
-    """SystemCallFilter=. A line that begins with `~` takes away from those before it."""
+def permitted(lines: list[str]) -> set[str]:
+    """What the lines of SystemCallFilter= permit. A line that begins with `~` takes away from those before it."""
     allowed: set[str] = set()
     for line in lines:
         named = {call for word in line.removeprefix("~").split() for call in members(word)}
         allowed = allowed - named if line.startswith("~") else allowed | named
+    # A list of names only is one that was made here.
+    return allowed | members("@default") if any("@" in line for line in lines) else allowed
+
+
+def only(calls: set[str]) -> Filter:
     made = Filter(refused(errno.EPERM))
-    for call in sorted(allowed | members("@default")):
+    for call in sorted(calls):
         made.rule(ALLOW, call)
     if made.rules < 100:
         raise SystemExit(f"the filter permits only {made.rules} system calls")
@@ -141,3 +146,38 @@ def one_personality() -> Filter:
     made = Filter(ALLOW)
     made.rule(refused(errno.EPERM), "personality", (0, NOT_EQUAL, 0, 0))
     return made
+
+
+# The settings that are filters, each with what makes it, in the order in which they are loaded: the list of permitted calls
+# comes last, as loading a filter is a call, too.
+FILTERS = {
+    "RestrictAddressFamilies": lambda value: only_families(value.split()),
+    "MemoryDenyWriteExecute": lambda _: no_writable_code(),
+    "RestrictNamespaces": lambda _: no_namespaces(),
+    "RestrictSUIDSGID": lambda _: no_set_ids(),
+    "RestrictRealtime": lambda _: no_realtime(),
+    "LockPersonality": lambda _: one_personality(),
+}
+# They say how the list of permitted calls is meant. libseccomp kills for calls of another architecture.
+ABOUT_LIST = {"SystemCallArchitectures": "native", "SystemCallErrorNumber": "EPERM"}
+
+
+def load(settings: dict[str, list[str]]) -> None:
+    """Loads the filters of a unit. From now on, they hold for this process and its children."""
+    for name, value in ABOUT_LIST.items():
+        if settings.get(name, [value])[-1] != value:
+            raise SystemExit(f"{name} is expected to be {value}")
+    filters = [make(settings[name][-1]) for name, make in FILTERS.items() if settings.get(name, ["no"])[-1] != "no"]
+    if "SystemCallFilter" in settings:
+        filters.append(only(permitted(settings["SystemCallFilter"])))
+    for one in filters:
+        one.load()
+
+
+def parted(settings: dict[str, list[str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The settings that are filters, with all names of calls, and the others."""
+    names = {*FILTERS, *ABOUT_LIST, "SystemCallFilter"}
+    filters = {name: lines for name, lines in settings.items() if name in names}
+    if "SystemCallFilter" in filters:
+        filters["SystemCallFilter"] = [" ".join(sorted(permitted(filters["SystemCallFilter"])))]
+    return filters, {name: lines for name, lines in settings.items() if name not in names}
