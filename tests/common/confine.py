@@ -66,13 +66,15 @@ class Confinement:
 
     def enter(self) -> None:
         """Applies everything, and becomes the program."""
-        uid, gid = self.user()
+        uid, gid, groups = self.user()
         self.limits()
         must_call("unshare", LIBC.unshare(CLONE_NEWNS | (CLONE_NEWUTS if self.on("ProtectHostname") else 0)))
         mount("--make-rprivate", "/")
         self.mounts(uid, gid)
         if self.left:
             raise SystemExit(f"confine.py does not know the settings {', '.join(sorted(self.left))}")
+        # They work in the new namespace, although it does not know their names.
+        os.setgroups(groups)
         # The kernel permits this only before chroot.
         if self.private_users:
             own_users(uid, gid)
@@ -82,7 +84,6 @@ class Confinement:
         for capability in range(LAST_CAPABILITY + 1):
             must_call("prctl", LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
         must_call("prctl", LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
-        os.setgroups([gid])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
         must_call("prctl", LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -97,12 +98,14 @@ class Confinement:
             variables |= {"LISTEN_FDS": str(len(self.task.sockets)), "LISTEN_FDNAMES": ":".join(self.task.names), "LISTEN_PID": str(os.getpid())}
         return variables
 
-    def user(self) -> tuple[int, int]:
-        """The numbers of the user and the group in the tree."""
-        user, group = self.setting("User"), self.setting("Group")
+    def user(self) -> tuple[int, int, list[int]]:
+        """The numbers of the user, the group and all groups, which only the tree knows."""
+        user, group, more = self.setting("User"), self.setting("Group"), self.setting("SupplementaryGroups").split()
         users = [line.split(":") for line in (self.tree / "etc/passwd").read_text().splitlines()]
         groups = [line.split(":") for line in (self.tree / "etc/group").read_text().splitlines()]
-        return (next(int(entry[2]) for entry in users if entry[0] == user), next(int(entry[2]) for entry in groups if entry[0] == group))
+        uid = next(int(entry[2]) for entry in users if entry[0] == user)
+        gid = next(int(entry[2]) for entry in groups if entry[0] == group)
+        return uid, gid, [gid, *(int(entry[2]) for entry in groups if entry[0] in more or user in entry[3].split(","))]
 
     def limits(self) -> None:
         for name in [name for name in self.left if name.startswith("Limit")]:

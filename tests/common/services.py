@@ -43,7 +43,8 @@ while [ "$#" -gt 0 ]; do
   case "$1" in -u) unit=${2%.service}; shift ;; esac
   shift
 done
-cat "/run/log-$unit"
+# The journal takes the priority away.
+sed 's/^<[0-7]>//' "/run/log-$unit"
 """
 
 
