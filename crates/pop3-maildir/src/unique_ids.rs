@@ -2,6 +2,7 @@
 
 mod courier;
 pub(crate) mod dovecot;
+mod expressions;
 mod format;
 mod lines;
 

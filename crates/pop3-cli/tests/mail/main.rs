@@ -26,6 +26,7 @@ mod drips;
 mod dual_stack;
 mod external;
 mod in_tls;
+mod json_page;
 mod listings;
 mod logins;
 mod mboxes;
