@@ -33,7 +33,8 @@ class Link:
         # Once, for the next commit: "request" is lost, or its "reply", or only a part of it arrives and then nothing more.
         self.loses = ""
         self.lost = asyncio.Event()
-        self.connections = 0
+        # Held while something is done to the link.
+        self.busy = asyncio.Lock()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -46,7 +47,6 @@ class Link:
         self.drop()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         if self.refuses:
             reset(writer)
             return

@@ -13,7 +13,7 @@ from pathlib import Path
 from chaos import Link
 from ledger import Ledger
 from net import HOST, START_SECONDS, Processes, free_ports, wait_for_ports
-from stores import PostgresStore, Store
+from stores import PostgresStore, SqlStore, Store
 
 PROXIED = "127.0.0.0/8"
 
@@ -30,7 +30,7 @@ class Node:
 
     def start(self) -> None:
         store = self.cluster.store
-        sql = ["--node", self.name] if isinstance(store, PostgresStore) else []
+        sql = ["--node", self.name] if isinstance(store, SqlStore) else []
         self.process = self.cluster.processes.start(
             [str(self.cluster.program), "serve", "--allow-root", *store.options(self.link.port if self.link else None), *sql,
              "--listen", f"{HOST}:{self.port}", "--proxy-from", PROXIED, "--metrics", f"{HOST}:{self.metrics}", "--allow-insecure-auth",

@@ -70,29 +70,33 @@ class Disturber:
             await self._for(rng.uniform(0.5, 6))
             if self.over.is_set():
                 return
-            what = rng.choice(["drop", "half close", "half close", "delay", "stall", "refuse", "lose", "lose"])
-            seconds = 0.0
-            if what == "drop":
-                link.drop()
-            elif what == "half close":
-                link.half_close(rng.random() < 0.5)
-            elif what == "lose":
-                link.lose(rng.choice(["request", "reply", "reply", "part"]))
-                seconds = rng.uniform(0.5, 3)
+            async with link.busy:
+                await self._link(link)
+
+    async def _link(self, link: Link) -> None:
+        rng, seconds = self.rng, 0.0
+        what = rng.choice(["drop", "half close", "half close", "delay", "stall", "refuse", "lose", "lose"])
+        if what == "drop":
+            link.drop()
+        elif what == "half close":
+            link.half_close(rng.random() < 0.5)
+        elif what == "lose":
+            link.lose(rng.choice(["request", "reply", "reply", "part"]))
+            seconds = rng.uniform(0.5, 3)
+        else:
+            seconds = rng.uniform(*LONG) if what == "stall" and self._long() else rng.uniform(0.2, 4)
+            if what == "delay":
+                link.delay = rng.uniform(0.02, 0.5)
+            elif what == "stall":
+                link.stall()
             else:
-                seconds = rng.uniform(*LONG) if what == "stall" and self._long() else rng.uniform(0.2, 4)
-                if what == "delay":
-                    link.delay = rng.uniform(0.02, 0.5)
-                elif what == "stall":
-                    link.stall()
-                else:
-                    link.refuses = True
-                    link.drop()
-            self.ledger.event(f"link {what}: {link.name} for {seconds:.1f} s")
-            await self._for(seconds)
-            if what in ("lose", "stall") and rng.random() < 0.5:
+                link.refuses = True
                 link.drop()
-            link.heal()
+        self.ledger.event(f"link {what}: {link.name} for {seconds:.1f} s")
+        await self._for(seconds)
+        if what in ("lose", "stall") and rng.random() < 0.5:
+            link.drop()
+        link.heal()
 
     async def _haproxy(self) -> None:
         while True:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import resource
+import signal
 import subprocess
 
 from client import Client, Lost
@@ -222,8 +224,9 @@ class Driver:
 
 async def kill_soon(process: asyncio.subprocess.Process, seconds: float) -> None:
     await asyncio.sleep(seconds)
+    # The method of the process would also wait for it, and asyncio does that.
     with contextlib.suppress(ProcessLookupError):
-        process.kill()
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def many_files() -> None:

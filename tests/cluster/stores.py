@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -53,6 +55,14 @@ class SqlStore:
     def deliver(self, user: str, key: str, port: int | None) -> list[str]:
         return [str(self.program.path), "deliver", *self.options(port), "--id", key, user]
 
+    def rows(self, sql: str) -> list[list[str]]:
+        """What the database answers, without the program."""
+        raise NotImplementedError
+
+    def locked(self) -> list[str]:
+        """The users whose maildrop is locked."""
+        return [row[0] for row in self.rows("SELECT user_name FROM maildrops WHERE lock_node IS NOT NULL ORDER BY user_name")]
+
     def check(self) -> None:
         """The program finds no inconsistency itself."""
         self.program.run("store", "check", *self.options(None))
@@ -75,10 +85,6 @@ class PostgresStore(SqlStore):
     def rows(self, sql: str) -> list[list[str]]:
         return self.server.query(sql)
 
-    def locked(self) -> list[str]:
-        """The users whose maildrop is locked."""
-        return [row[0] for row in self.rows("SELECT user_name FROM maildrops WHERE lock_node IS NOT NULL ORDER BY user_name")]
-
     def contents(self) -> list[Stored]:
         """Everything that is stored, read without the program."""
         rows = self.rows(r"""
@@ -87,6 +93,34 @@ class PostgresStore(SqlStore):
             FROM messages m JOIN maildrops d ON d.id = m.maildrop
             LEFT JOIN LATERAL (SELECT string_agg(data, ''::bytea ORDER BY seq) AS octets FROM chunks WHERE message = m.id) c ON true""")
         return [Stored(user, uid, int(number) if number else None, octets) for user, uid, octets, number in rows]
+
+
+class SqliteStore(SqlStore):
+    """Maildrops in a file, which the nodes share because they are on one machine."""
+
+    name = "sqlite"
+
+    def __init__(self, program: Program, work: Path) -> None:
+        self.program, self.file = program, work / "pop3.sqlite"
+
+    def url(self, port: int | None = None) -> str:
+        del port
+        return f"sqlite:{self.file}"
+
+    def _select(self, sql: str) -> list[tuple[object, ...]]:
+        with contextlib.closing(sqlite3.connect(self.file, timeout=60)) as database:
+            return database.execute(sql).fetchall()
+
+    def rows(self, sql: str) -> list[list[str]]:
+        return [[str(column) for column in row] for row in self._select(sql)]
+
+    def contents(self) -> list[Stored]:
+        content: dict[object, bytes] = {}
+        for message, data in self._select("SELECT message, data FROM chunks ORDER BY message, seq"):
+            assert isinstance(data, bytes)
+            content[message] = content.get(message, b"") + data
+        rows = self._select("SELECT m.id, d.user_name, m.unique_id FROM messages m JOIN maildrops d ON d.id = m.maildrop")
+        return [Stored(str(user), str(uid), number_of(content.get(message, b"")), digest(content.get(message, b""))) for message, user, uid in rows]
 
 
 class MaildirStore:
@@ -132,4 +166,4 @@ class MaildirStore:
         """Nothing to check."""
 
 
-Store = PostgresStore | MaildirStore
+Store = PostgresStore | SqliteStore | MaildirStore

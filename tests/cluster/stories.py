@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 from client import Client, Lost
 from cluster import Node
 from driver import Driver
 from ledger import Session
-from stores import PASSWORD, PostgresStore, Store
+from stores import PostgresStore, SqlStore, Store
 
 # Far more than the 30 s after which a maildrop is taken over from a silent node.
 PATIENCE = 300.0
@@ -75,21 +76,23 @@ class Teller:
 
 async def frozen(teller: Teller, node: Node) -> None:
     """A node is frozen in a session, its maildrop is taken over, and then it continues."""
-    client, session, uids = await teller.begin(node)
-    node.signal(signal.SIGSTOP)
-    await teller.visit(other(teller, node), uids[2:])
-    node.signal(signal.SIGCONT)
-    await teller.late(client, session, uids, "frozen")
+    async with undisturbed(node):
+        client, session, uids = await teller.begin(node)
+        node.signal(signal.SIGSTOP)
+        await teller.visit(other(teller, node), uids[2:])
+        node.signal(signal.SIGCONT)
+        await teller.late(client, session, uids, "frozen")
 
 
 async def cut_off(teller: Teller, node: Node) -> None:
     """The same with a node that is cut off from the database, and reached by its clients."""
     assert node.link
-    client, session, uids = await teller.begin(node)
-    node.link.stall()
-    await teller.visit(other(teller, node), uids[2:])
-    node.link.heal()
-    await teller.late(client, session, uids, "cut off")
+    async with undisturbed(node):
+        client, session, uids = await teller.begin(node)
+        node.link.stall()
+        await teller.visit(other(teller, node), uids[2:])
+        node.link.heal()
+        await teller.late(client, session, uids, "cut off")
 
 
 async def reply_lost(teller: Teller, node: Node) -> None:
@@ -148,27 +151,51 @@ async def restarted(teller: Teller, node: Node) -> None:
     teller.ledger.counts[f"sessions over a restart of the database that end {session.end}"] += 1
 
 
+@contextlib.asynccontextmanager
+async def undisturbed(node: Node) -> AsyncIterator[None]:
+    """Nothing else is done to the node or its link."""
+    async with contextlib.AsyncExitStack() as held:
+        await held.enter_async_context(node.busy)
+        if node.link:
+            await held.enter_async_context(node.link.busy)
+        yield
+
+
 def other(teller: Teller, node: Node) -> Node:
+    """The node that takes over: none of those in a story, if there are enough."""
     nodes = teller.driver.cluster.nodes
-    return nodes[(nodes.index(node) + 1) % len(nodes)]
+    return nodes[-1] if node is not nodes[-1] else nodes[0]
 
 
-# At the same time as each other, on different nodes, and then one after the other.
-TOGETHER: list[Story] = [frozen, cut_off]
-AFTER: list[Story] = [reply_lost, request_lost, killed, restarted]
+# One after the other, while nothing else happens. Those that say something about how a node recovers need that.
+ALONE: list[Story] = [reply_lost, request_lost, killed, restarted]
+# Each on a node of its own, while everything else is disturbed.
+BESIDE: list[Story] = [frozen, cut_off]
+# What does not need a link to the database, or the database as a process.
+ANYWHERE = (killed, frozen)
 
 
-async def tell(driver: Driver, store: Store) -> list[str]:
-    """Tells all stories, while other sessions run. Returns the users in them."""
-    if not isinstance(store, PostgresStore) or len(driver.cluster.nodes) < 3:
-        return []
-    stories = [*TOGETHER, *AFTER]
-    users = [f"story{number}" for number in range(len(stories))]
-    store.add(users)
-    nodes = driver.cluster.nodes
-    tellers = [Teller(driver, user) for user in users]
-    # The third node serves those who take over.
-    await asyncio.gather(*(story(teller, node) for story, teller, node in zip(TOGETHER, tellers, (nodes[0], nodes[1]), strict=True)))
-    for story, teller in zip(AFTER, tellers[len(TOGETHER) :], strict=True):
-        await story(teller, nodes[0])
-    return users
+class Stories:
+    """All stories that can be told with this store, each with a user of its own."""
+
+    def __init__(self, driver: Driver, store: Store) -> None:
+        self.driver = driver
+        self.users: list[str] = []
+        self._told: dict[str, list[tuple[Story, Teller]]] = {}
+        if not isinstance(store, SqlStore) or len(driver.cluster.nodes) < 2:
+            return
+        for when, stories in (("alone", ALONE), ("beside", BESIDE)):
+            chosen = [story for story in stories if isinstance(store, PostgresStore) or story in ANYWHERE]
+            self._told[when] = [(story, Teller(driver, f"story-{story.__name__}")) for story in chosen]
+            self.users += [teller.user for _, teller in self._told[when]]
+        store.add(self.users)
+
+    async def alone(self) -> None:
+        for story, teller in self._told.get("alone", []):
+            await story(teller, self.driver.cluster.nodes[0])
+
+    async def beside(self) -> None:
+        # With two nodes, one of them must be left to take over.
+        nodes = self.driver.cluster.nodes
+        told = [(story, teller, node) for (story, teller), node in zip(self._told.get("beside", []), nodes[:-1], strict=False)]
+        await asyncio.gather(*(story(teller, node) for story, teller, node in told))
