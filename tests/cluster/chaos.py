@@ -13,7 +13,7 @@ from net import HOST
 
 PIECE = 65536
 # The commit of a session is recognised by the name of a table that no other statement writes.
-COMMIT = b"INSERT INTO commits"
+COMMIT = b"INSERT INTO pop3_commits"
 
 
 class Link:

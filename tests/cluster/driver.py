@@ -19,6 +19,8 @@ from stores import PASSWORD
 TEMPORARY = 75
 # What a login may be answered while the cluster is disturbed. Anything else makes a client ask its user for the password.
 EXPECTED = (b"-ERR [IN-USE]", b"-ERR [SYS/TEMP]")
+# How QUIT is answered if the outcome was still unknown when the time was up.
+UNFINISHED = b"check which messages are left"
 # How long clients wait for a reply before they give up, in seconds.
 PATIENCE = (3, 10, 20, 40)
 
@@ -192,7 +194,7 @@ class Driver:
             return
         reply = await client.line()
         session.answered, session.reply = now(), reply.decode(errors="replace")
-        session.end = "committed" if reply.startswith(b"+OK") else "refused"
+        session.end = "committed" if reply.startswith(b"+OK") else "unknown" if UNFINISHED in reply else "refused"
         if session.end == "committed":
             self.ledger.counts["messages removed"] += len(session.marked)
 

@@ -21,8 +21,8 @@ class Stored:
 class Judge:
     """What is wrong, one line for each fault."""
 
-    def __init__(self, ledger: Ledger, stored: list[Stored]) -> None:
-        self.ledger, self.stored = ledger, stored
+    def __init__(self, ledger: Ledger, stored: list[Stored], calm: bool = False) -> None:
+        self.ledger, self.stored, self.calm = ledger, stored, calm
         self.faults = list(ledger.faults)
         # Which message a unique-id names. Both of them are for ever.
         self.number_of: dict[tuple[str, str], int] = {}
@@ -41,6 +41,8 @@ class Judge:
             for uid, number in session.fetched.items():
                 self._named(session.user, uid, number)
             self._removed(session)
+            if self.calm and session.reply and session.end != "committed":
+                self._fault(f"{session.user}: nothing was disturbed, and QUIT is answered {session.reply!r}")
         for session in self.ledger.sessions:
             self._sizes(session)
         for user, sessions in self.by_user.items():

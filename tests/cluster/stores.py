@@ -43,11 +43,11 @@ class SqlStore:
     def options(self, port: int | None) -> list[str]:
         return ["--store", self.url(port)]
 
-    def make(self, users: list[str]) -> None:
+    def make(self, pop3_users: list[str]) -> None:
         self.program.run("store", "init", *self.options(None))
         self.add(users)
 
-    def add(self, users: list[str]) -> None:
+    def add(self, pop3_users: list[str]) -> None:
         for user in users:
             # Keys that are cheap to check: passwords are not what is tested.
             self.program.run("user", "add", *self.options(None), "--form", "scram-sha-256", "--iterations", "4096", user, octets=f"{PASSWORD}\n".encode())
@@ -61,7 +61,7 @@ class SqlStore:
 
     def locked(self) -> list[str]:
         """The users whose maildrop is locked."""
-        return [row[0] for row in self.rows("SELECT user_name FROM maildrops WHERE lock_node IS NOT NULL ORDER BY user_name")]
+        return [row[0] for row in self.rows("SELECT user_name FROM pop3_maildrops WHERE lock_node IS NOT NULL ORDER BY user_name")]
 
     def check(self) -> None:
         """The program finds no inconsistency itself."""
@@ -90,8 +90,8 @@ class PostgresStore(SqlStore):
         rows = self.rows(r"""
             SELECT d.user_name, m.unique_id, encode(sha256(coalesce(c.octets, '')), 'hex'),
                    substring(convert_from(substring(coalesce(c.octets, '') FROM 1 FOR 1000), 'LATIN1') FROM 'X-Ledger: (\d+)')
-            FROM messages m JOIN maildrops d ON d.id = m.maildrop
-            LEFT JOIN LATERAL (SELECT string_agg(data, ''::bytea ORDER BY seq) AS octets FROM chunks WHERE message = m.id) c ON true""")
+            FROM pop3_messages m JOIN pop3_maildrops d ON d.id = m.maildrop
+            LEFT JOIN LATERAL (SELECT string_agg(data, ''::bytea ORDER BY seq) AS octets FROM pop3_chunks WHERE message = m.id) c ON true""")
         return [Stored(user, uid, int(number) if number else None, octets) for user, uid, octets, number in rows]
 
 
@@ -116,10 +116,10 @@ class SqliteStore(SqlStore):
 
     def contents(self) -> list[Stored]:
         content: dict[object, bytes] = {}
-        for message, data in self._select("SELECT message, data FROM chunks ORDER BY message, seq"):
+        for message, data in self._select("SELECT message, data FROM pop3_chunks ORDER BY message, seq"):
             assert isinstance(data, bytes)
             content[message] = content.get(message, b"") + data
-        rows = self._select("SELECT m.id, d.user_name, m.unique_id FROM messages m JOIN maildrops d ON d.id = m.maildrop")
+        rows = self._select("SELECT m.id, d.user_name, m.unique_id FROM pop3_messages m JOIN pop3_maildrops d ON d.id = m.maildrop")
         return [Stored(str(user), str(uid), number_of(content.get(message, b"")), digest(content.get(message, b""))) for message, user, uid in rows]
 
 
@@ -135,11 +135,11 @@ class MaildirStore:
         del port
         return ["--maildrops", str(self.mail), "--users", str(self.users)]
 
-    def make(self, users: list[str]) -> None:
+    def make(self, pop3_users: list[str]) -> None:
         self.users.touch(mode=0o600)
         self.add(users)
 
-    def add(self, users: list[str]) -> None:
+    def add(self, pop3_users: list[str]) -> None:
         for user in users:
             make_maildir(self.mail / user)
             with self.users.open("a") as out:
