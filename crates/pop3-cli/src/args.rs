@@ -11,6 +11,8 @@ mod named;
 mod passwd;
 mod serve;
 mod store;
+#[allow(dead_code, reason = "the commands that have the option come next")]
+pub(crate) mod store_url;
 mod user;
 
 use core::time::Duration;

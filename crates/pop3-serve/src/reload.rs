@@ -21,7 +21,7 @@ use crate::machine::{Machine, ThisMachine};
 use crate::offer::MechanismOffer;
 use crate::places::Places;
 use crate::policy::{Current, Policy};
-use crate::store::{LastLogins, MailStore};
+use crate::store::{LastLogins, MailStore, Maildirs, StoreKind};
 use crate::users::{DecoyKey, Users};
 
 /// Replaces the settings of a [`Server`](crate::Server) while it runs. [`Server::handle`](crate::Server::handle) returns
@@ -280,6 +280,7 @@ fn policy(
 ) -> Policy {
     let ServeConfig {
         maildrops,
+        store,
         maildrop_path,
         listeners: _,
         certificate: _,
@@ -321,11 +322,17 @@ fn policy(
         session.languages.push(Language::german());
     }
     let announced = Announced { login_delay, expire };
-    let store = MailStore::new(maildrops, Arc::clone(gatekeeper), offer, Arc::clone(places))
+    let kind = match store {
+        Some(store) => StoreKind::Others(store),
+        None => StoreKind::Maildirs(Arc::new(
+            Maildirs::new(maildrops, &**gatekeeper.machine())
+                .with_path(maildrop_path)
+                .with_unique_ids(unique_ids, info_separator),
+        )),
+    };
+    let store = MailStore::new(kind, Arc::clone(gatekeeper), offer, Arc::clone(places))
         .with_announced(announced, enforce_expiry)
-        .with_path(maildrop_path)
         .with_utf8(utf8)
-        .with_unique_ids(unique_ids, info_separator)
         .with_last_logins(Arc::clone(logins));
     Policy {
         config: session.into(),

@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 use pop3_certificates::Fingerprint;
 
+use crate::maildrops::BoxFuture;
+
 pub use any::AnyUser;
 pub use decoy::DecoyKey;
 pub use edit::UsersEdit;
@@ -96,5 +98,29 @@ pub trait Users: fmt::Debug + Send + Sync + 'static {
     /// such thread for each processor, so slow look-ups delay other logins. Default: yes.
     fn may_block(&self) -> bool {
         true
+    }
+
+    /// Returns the look-ups that are awaited, if there are some. They are then used instead of [`find`](Self::find) and
+    /// [`owners`](Self::owners), and wait on no thread. Default: `None`.
+    fn as_async(&self) -> Option<&dyn AsyncUsers> {
+        None
+    }
+}
+
+/// Look-ups of [`Users`] that are awaited, for example from a database.
+///
+/// A user is looked up once for each login. With SCRAM, that is before the client proves that it knows the password, so a
+/// user who is removed or locked during the exchange can still complete it.
+///
+/// While a look-up takes its time, nothing is checked and no thread is busy. A look-up that fails, or that the client does
+/// not wait for, counts as no failed login.
+pub trait AsyncUsers: Send + Sync {
+    /// Does the same as [`Users::find`]. A look-up of a name without user must take the same time.
+    fn find<'a>(&'a self, name: &'a UserName) -> BoxFuture<'a, io::Result<Option<Arc<User>>>>;
+
+    /// Does the same as [`Users::owners`]. The default implementation returns no user.
+    fn owners<'a>(&'a self, certificate: &'a Fingerprint) -> BoxFuture<'a, io::Result<Vec<UserName>>> {
+        let _ = certificate;
+        Box::pin(core::future::ready(Ok(Vec::new())))
     }
 }
