@@ -4,6 +4,7 @@ mod account;
 #[cfg(feature = "tokio")]
 mod bench;
 mod conformance;
+mod deliver;
 mod fetch;
 mod generate;
 mod help;
@@ -11,6 +12,8 @@ mod named;
 mod passwd;
 mod serve;
 mod store;
+mod store_at;
+pub(crate) mod store_url;
 mod user;
 
 use core::time::Duration;
@@ -26,11 +29,13 @@ pub(crate) use account::Account;
 #[cfg(feature = "tokio")]
 pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
+pub(crate) use deliver::Deliver;
 pub(crate) use fetch::{Check, Fetch};
 pub(crate) use generate::Generate;
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
 pub(crate) use store::{Import, Store, StoreCommand};
+pub(crate) use store_at::StoreAt;
 pub(crate) use user::{Action, Change, File, User};
 
 #[cfg(feature = "tokio")]
@@ -62,6 +67,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve Maildirs to mail clients
     Serve(Box<Serve>),
+    /// Deliver a message on standard input into a maildrop, for the pipe transports of mail servers
+    Deliver(Box<Deliver>),
     /// Import mail of other servers
     Store(Store),
     /// Download mail into files, a Maildir or an mbox

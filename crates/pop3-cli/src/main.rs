@@ -10,6 +10,9 @@ mod bench;
 mod check;
 mod config;
 mod conformance;
+#[cfg(feature = "tokio")]
+mod database;
+mod deliver;
 mod demo;
 mod dialogue;
 mod exit;
@@ -62,6 +65,7 @@ fn run(command: &Command, line: CommandLine, settings: Settings) -> Result<Exit,
         Command::Passwd(options) => passwd::run(options),
         Command::User(options) => user::run(options),
         Command::Serve(options) => serve::run(options, line, settings),
+        Command::Deliver(options) => Ok(deliver::run(options)),
         Command::Store(options) => store::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),

@@ -107,6 +107,7 @@
 )]
 
 mod announced;
+mod boxed;
 mod brake;
 mod certificate;
 mod check;
@@ -125,6 +126,7 @@ mod listeners;
 #[cfg(feature = "log")]
 pub mod log;
 mod machine;
+mod maildrops;
 mod offer;
 mod places;
 mod policy;
@@ -138,6 +140,7 @@ mod users;
 mod workers;
 mod written;
 
+pub use boxed::BoxFuture;
 pub use certificate::{CertificateExpiry, ReloadableCertificate};
 pub use check::BadSetting;
 pub use checks::ExternalCheck;
@@ -150,6 +153,9 @@ pub use heartbeat::Heartbeat;
 pub use hosted::HostedServer;
 pub use listeners::{Listeners, ServerRuntime};
 pub use machine::{Checkers, Machine};
+pub use maildrops::{
+    Committed, MaildropError, MaildropLogin, MaildropMessage, Maildrops, OpenMaildrop, OpenedMaildrop,
+};
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
@@ -157,9 +163,9 @@ pub use pop3_maildir::{InfoSeparator, UniqueIds};
 pub use reload::{NotChanged, ServerHandle};
 pub use server::Server;
 pub use users::{
-    AnyUser, BadForm, BadMaildropPath, BadPassword, DecoyKey, LoggedIn, MaildropPath, NameRule, PasswordForm,
-    Profile, Table, TableError, User, UserName, Users, UsersEdit, UsersFile, UsersFormat, parse_days,
-    password_schemes,
+    AnyUser, AsyncUsers, BadForm, BadMaildropPath, BadPassword, DecoyKey, LoggedIn, MaildropPath, NameRule,
+    PasswordForm, Profile, Table, TableError, User, UserName, Users, UsersEdit, UsersFile, UsersFormat,
+    parse_days, password_schemes,
 };
 pub use written::{
     parse_host, parse_implementation, parse_mechanisms, parse_network, parse_unique_ids, this_host,

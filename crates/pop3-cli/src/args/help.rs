@@ -67,6 +67,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     --listen 0.0.0.0:110 --listen '[::]:110' --listen-tls 0.0.0.0:995 --listen-tls '[::]:995'",
     ),
     (
+        "deliver",
+        "  pop3 deliver --store maildir:/var/lib/pop3 alice < message
+  pop3 deliver --store maildir:/var/lib/pop3 --return-path bob@example.org --delivered-to alice@example.org alice",
+    ),
+    (
         "fetch",
         "  pop3 fetch pop3s://alice@mail.example.org --to maildir:inbox
   pop3 fetch pop3s://alice@mail.example.org --to mbox:inbox --delete --max-size 10M

@@ -22,6 +22,7 @@ mod given_ids;
 mod import;
 mod lock;
 mod model;
+mod moves;
 mod odd_files;
 mod on_the_spot;
 mod open;

@@ -1,0 +1,4 @@
+//! The commands that work on stores of maildrops: `pop3 deliver`, `pop3 store` and `pop3 user --store`.
+
+mod deliver;
+mod support;
