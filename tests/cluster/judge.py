@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -92,13 +93,24 @@ class Judge:
                 self._fault(f"message {number} of {session.user} is listed with {size} octets, and sent with {self.ledger.deliveries[number].letter.size}")
 
     def _one_at_a_time(self, user: str, sessions: list[Session]) -> None:
-        """A session surely has the maildrop from the reply to PASS until QUIT is sent, if QUIT succeeds."""
+        """A session that removed something surely had the maildrop from the reply to PASS until QUIT was sent.
+
+        A session without marks has nothing to lose: its QUIT may succeed although the maildrop was taken over.
+        """
+        removing = sorted((one for one in sessions if one.end == "committed" and one.marked), key=lambda one: one.opened)
         before: Session | None = None
-        for session in sorted((one for one in sessions if one.end == "committed"), key=lambda one: one.opened):
+        for session in removing:
             if before and session.opened < before.quit_sent:
                 self._fault(f"{user} was open in two sessions that both committed: {self._shown(before)} and {self._shown(session)}")
             if before is None or session.quit_sent > before.quit_sent:
                 before = session
+        # Whatever came of another session: its login should not have succeeded meanwhile.
+        others = sorted(sessions, key=lambda one: one.asked)
+        begun = [one.asked for one in others]
+        for session in removing:
+            for other in others[bisect_right(begun, session.opened) : bisect_right(begun, session.quit_sent)]:
+                if other.opened < session.quit_sent:
+                    self._fault(f"{user} was opened {self._shown(other)} while it was open {self._shown(session)}, which committed")
 
     def _shown(self, session: Session) -> str:
         return f"on {session.where} from {self.ledger.since(session.opened)} to {self.ledger.since(session.quit_sent)}"
