@@ -43,11 +43,11 @@ class SqlStore:
     def options(self, port: int | None) -> list[str]:
         return ["--store", self.url(port)]
 
-    def make(self, pop3_users: list[str]) -> None:
+    def make(self, users: list[str]) -> None:
         self.program.run("store", "init", *self.options(None))
         self.add(users)
 
-    def add(self, pop3_users: list[str]) -> None:
+    def add(self, users: list[str]) -> None:
         for user in users:
             # Keys that are cheap to check: passwords are not what is tested.
             self.program.run("user", "add", *self.options(None), "--form", "scram-sha-256", "--iterations", "4096", user, octets=f"{PASSWORD}\n".encode())
@@ -135,11 +135,11 @@ class MaildirStore:
         del port
         return ["--maildrops", str(self.mail), "--users", str(self.users)]
 
-    def make(self, pop3_users: list[str]) -> None:
+    def make(self, users: list[str]) -> None:
         self.users.touch(mode=0o600)
         self.add(users)
 
-    def add(self, pop3_users: list[str]) -> None:
+    def add(self, users: list[str]) -> None:
         for user in users:
             make_maildir(self.mail / user)
             with self.users.open("a") as out:
