@@ -12,7 +12,7 @@ mod named;
 mod passwd;
 mod serve;
 mod store;
-mod store_at;
+pub(crate) mod store_at;
 pub(crate) mod store_url;
 mod user;
 
@@ -34,7 +34,7 @@ pub(crate) use fetch::{Check, Fetch};
 pub(crate) use generate::Generate;
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
-pub(crate) use store::{Import, Store, StoreCommand};
+pub(crate) use store::{CheckStore, Export, Import, ImportSource, Init, Store, StoreCommand};
 pub(crate) use store_at::StoreAt;
 pub(crate) use user::{Action, Change, File, User};
 
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Deliver a message on standard input into a maildrop, for the pipe transports of mail servers
     Deliver(Box<Deliver>),
-    /// Import mail of other servers
+    /// Create and check stores of maildrops, and move mail between them and Maildirs
     Store(Store),
     /// Download mail into files, a Maildir or an mbox
     Fetch(Box<Fetch>),
