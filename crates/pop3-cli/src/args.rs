@@ -36,7 +36,7 @@ pub(crate) use passwd::Passwd;
 pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
 pub(crate) use store::{CheckStore, Export, Import, ImportSource, Init, Store, StoreCommand};
 pub(crate) use store_at::StoreAt;
-pub(crate) use user::{Action, Change, File, User};
+pub(crate) use user::{Action, Change, Del, File, QuotaOptions, User, UsersAt};
 
 #[cfg(feature = "tokio")]
 use self::account::read_url;
@@ -86,7 +86,7 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Print lines for the users file; asks for the password, or reads it from standard input
     Passwd(Passwd),
-    /// Edit the users file: add users, change passwords, remove users, list them
+    /// Edit the users file or the users of a database: add users, change passwords, remove users, list them
     User(User),
     /// Write the manual pages and the completions for shells into a directory such as /usr/local/share
     Generate(Generate),

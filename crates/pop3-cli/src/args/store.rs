@@ -102,12 +102,11 @@ pub(crate) enum ImportSource {
 fn source(text: OsString) -> Result<ImportSource, &'static str> {
     const EXPECTED: &str = "expected DIR, maildir:DIR or mbox:FILE";
 
-    let schemes: [(&[u8], fn(PathBuf) -> ImportSource); 2] =
-        [(b"mbox:", ImportSource::Mbox), (b"maildir:", ImportSource::Maildir)];
-    for (scheme, source) in schemes {
-        if text.as_encoded_bytes().starts_with(scheme) {
-            return behind(text, scheme).map(source).ok_or(EXPECTED);
-        }
+    if text.as_encoded_bytes().starts_with(b"mbox:") {
+        return behind(text, b"mbox:").map(ImportSource::Mbox).ok_or(EXPECTED);
+    }
+    if text.as_encoded_bytes().starts_with(b"maildir:") {
+        return behind(text, b"maildir:").map(ImportSource::Maildir).ok_or(EXPECTED);
     }
     if text.is_empty() { Err(EXPECTED) } else { Ok(ImportSource::Maildirs(text.into())) }
 }

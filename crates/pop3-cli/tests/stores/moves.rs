@@ -1,8 +1,9 @@
 //! `pop3 store import` and `pop3 store export`: every message once, with its unique-id.
 
+use core::time::Duration;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use pop3_maildir::{Maildir, UniqueIds};
 
