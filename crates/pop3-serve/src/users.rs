@@ -10,6 +10,7 @@ mod form;
 mod found;
 mod hash;
 mod home;
+mod kind;
 mod maildrop_path;
 mod make;
 mod name;
