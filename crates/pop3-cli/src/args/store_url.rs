@@ -92,6 +92,11 @@ impl fmt::Debug for StoreText {
 }
 
 impl StoreUrl {
+    /// Whether it is a database.
+    pub(crate) const fn is_database(&self) -> bool {
+        matches!(self, Self::Sqlite(_) | Self::Postgres(_))
+    }
+
     /// Reads the value of an option or a variable.
     fn read(name: &str, text: &OsStr) -> Result<Self, Failure> {
         let path = |scheme: &str| {

@@ -1,4 +1,5 @@
 //! The commands that work on stores of maildrops: `pop3 deliver`, `pop3 store` and `pop3 user --store`.
 
 mod deliver;
+mod moves;
 mod support;

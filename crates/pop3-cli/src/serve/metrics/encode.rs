@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use crate::logging;
 use crate::serve::certificates::InUse;
+use crate::serve::database::Database;
 
 /// The type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -23,12 +24,13 @@ pub(in crate::serve) struct Figures(Registry);
 struct Sources {
     counters: Counters,
     certificate: InUse,
+    database: Option<Database>,
 }
 
 impl Figures {
-    pub(in crate::serve) fn new(counters: Counters, certificate: InUse) -> Self {
+    pub(in crate::serve) fn new(counters: Counters, certificate: InUse, database: Option<Database>) -> Self {
         let mut registry = Registry::with_prefix("pop3");
-        registry.register_collector(Box::new(Sources { counters, certificate }));
+        registry.register_collector(Box::new(Sources { counters, certificate, database }));
         Self(registry)
     }
 
