@@ -2,7 +2,7 @@
 
 mod certificates;
 mod metrics;
-mod notify;
+pub(crate) mod notify;
 mod prepare;
 mod privileges;
 mod reload;
