@@ -51,6 +51,8 @@ struct Guest {
     peer: Peer,
     /// When the client must have logged in.
     until: Instant,
+    /// For whom keys were found last, if that saves a look-up.
+    known: Option<LoggedIn>,
 }
 
 /// A login that has no limit has this one.
@@ -74,12 +76,7 @@ impl<P: BlockingPool> Guarded<P> {
             StoreKind::Maildirs(_) => Opened::Maildir(Pooled::new(pool)),
             StoreKind::Others(_) => Opened::Other(None),
         };
-        Self { store, maildrop, guest: Some(Box::new(Guest { peer, until })) }
-    }
-
-    /// The client before the login. The session does not ask about credentials after it.
-    fn guest(&self) -> Result<&Guest, Rejection> {
-        self.guest.as_deref().ok_or_else(fault)
+        Self { store, maildrop, guest: Some(Box::new(Guest { peer, until, known: None })) }
     }
 }
 
@@ -139,19 +136,19 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         hash: Hash,
         _context: &Context,
     ) -> Result<Option<Keys>, Rejection> {
-        let Guest { peer, until } = self.guest()?;
-        let keys = self.store.gatekeeper().scram_keys(name, hash, peer, *until).await;
-        keys.map(Some).inspect_err(|rejection| count_refusal(&self.store, "SCRAM", rejection, None))
+        let Guest { peer, until, known } = self.guest.as_deref_mut().ok_or_else(fault)?;
+        *known = None;
+        let keys = self.store.gatekeeper().scram_keys_of(name, hash, peer, *until).await;
+        let (keys, user) =
+            keys.inspect_err(|rejection| count_refusal(&self.store, "SCRAM", rejection, None))?;
+        *known = user;
+        Ok(Some(keys))
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
-        match self.guest() {
-            Ok(guest) => {
-                self.store.counters().login("SCRAM", LoginOutcome::Refused, None);
-                self.store.gatekeeper().scram_refused(name, &guest.peer)
-            }
-            Err(rejection) => rejection,
-        }
+        let Some(guest) = self.guest.as_deref() else { return fault() };
+        self.store.counters().login("SCRAM", LoginOutcome::Refused, None);
+        self.store.gatekeeper().scram_refused(name, &guest.peer)
     }
 
     fn may_act_for(&self, _user: &[u8], _other: &[u8]) -> bool {
@@ -170,9 +167,9 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         let count = |store: &MailStore, outcome| {
             store.counters().login(method, outcome, Some(begun.elapsed()));
         };
-        let Guest { peer, until } = self.guest()?;
+        let Guest { peer, until, known } = self.guest.as_deref_mut().ok_or_else(fault)?;
         let session = peer.session;
-        let checked = self.store.gatekeeper().check(&attempt, peer, *until).await;
+        let checked = self.store.gatekeeper().check_known(&attempt, peer, *until, known.take()).await;
         let user = checked.inspect_err(|rejection| {
             count_refusal(&self.store, method, rejection, Some(begun.elapsed()));
         })?;

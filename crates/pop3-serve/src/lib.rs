@@ -107,6 +107,7 @@
 )]
 
 mod announced;
+mod boxed;
 mod brake;
 mod certificate;
 mod check;
@@ -139,6 +140,7 @@ mod users;
 mod workers;
 mod written;
 
+pub use boxed::BoxFuture;
 pub use certificate::{CertificateExpiry, ReloadableCertificate};
 pub use check::BadSetting;
 pub use checks::ExternalCheck;
@@ -152,8 +154,7 @@ pub use hosted::HostedServer;
 pub use listeners::{Listeners, ServerRuntime};
 pub use machine::{Checkers, Machine};
 pub use maildrops::{
-    BoxFuture, Committed, MaildropError, MaildropLogin, MaildropMessage, Maildrops, OpenMaildrop,
-    OpenedMaildrop,
+    Committed, MaildropError, MaildropLogin, MaildropMessage, Maildrops, OpenMaildrop, OpenedMaildrop,
 };
 pub use offer::MechanismOffer;
 pub use pop3_driver::Stop;

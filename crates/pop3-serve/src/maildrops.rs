@@ -3,8 +3,6 @@
 mod message;
 
 use core::fmt;
-use core::future::Future;
-use core::pin::Pin;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -15,10 +13,8 @@ use pop3_proto::{Deletions, MessageNumber, Rejection, Snapshot};
 
 pub use self::message::MaildropMessage;
 pub(crate) use self::message::{HeaderFault, Outgoing};
+use crate::boxed::BoxFuture;
 use crate::users::{User, UserName};
-
-/// A future in a box, as traits return it whose implementation is chosen when the program runs.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A store of maildrops that are not Maildirs, for example in a database. Set it with
 /// [`ServeConfig::on`](crate::ServeConfig::on).

@@ -1,7 +1,7 @@
 //! Replaces the settings of a server while it runs.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -111,6 +111,17 @@ impl ServerHandle {
     /// certificate, and [`Stopping`](ServeErrorKind::Stopping) after the switch of the server was stopped.
     pub fn reload(&self, config: ServeConfig, users: Arc<dyn Users>) -> Result<Vec<NotChanged>, ServeError> {
         self.0.reload(config, users)
+    }
+
+    /// Returns the failed logins of each address since the last call, see [`Gatekeeper::take_failures`].
+    #[must_use]
+    pub fn take_failures(&self) -> Vec<(IpAddr, u32)> {
+        self.0.gatekeeper.take_failures()
+    }
+
+    /// Counts failed logins that other servers have seen, see [`Gatekeeper::add_failures`].
+    pub fn add_failures(&self, failures: impl IntoIterator<Item = (IpAddr, u32)>) {
+        self.0.gatekeeper.add_failures(failures);
     }
 
     /// Returns the mechanisms that AUTH offers to new connections.

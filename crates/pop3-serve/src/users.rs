@@ -7,8 +7,10 @@ mod edit;
 mod encoding;
 mod file;
 mod form;
+mod found;
 mod hash;
 mod home;
+mod kind;
 mod maildrop_path;
 mod make;
 mod name;
@@ -25,14 +27,13 @@ use std::sync::Arc;
 
 use pop3_certificates::Fingerprint;
 
-use crate::maildrops::BoxFuture;
-
 pub use any::AnyUser;
 pub use decoy::DecoyKey;
 pub use edit::UsersEdit;
 pub use file::UsersFile;
 pub use form::parse_days;
 pub use form::scheme::password_schemes;
+pub(crate) use found::Found;
 pub(crate) use home::parse_home;
 pub use maildrop_path::{BadMaildropPath, MaildropPath};
 pub use make::{BadPassword, PasswordForm};
@@ -42,6 +43,8 @@ pub(crate) use profile::soonest;
 pub use rule::NameRule;
 pub use table::{Table, TableError, UsersFormat};
 pub use user::{BadForm, User};
+
+use crate::boxed::BoxFuture;
 
 /// A user who has logged in.
 #[derive(Clone, Debug)]

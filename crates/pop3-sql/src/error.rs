@@ -66,6 +66,16 @@ impl SqlError {
         Self { source: Some(source.into()), ..self }
     }
 
+    /// The same error as one of another kind.
+    pub(crate) fn of_kind(self, kind: SqlErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same error, of another kind if the connection was lost.
+    pub(crate) fn of_lost(self, kind: SqlErrorKind) -> Self {
+        if self.kind == SqlErrorKind::UnknownOutcome { self.of_kind(kind) } else { self }
+    }
+
     pub(crate) fn unusable(text: impl Into<String>) -> Self {
         Self::new(SqlErrorKind::Unusable, text)
     }

@@ -1,21 +1,54 @@
 //! A node: a process that opens maildrops.
 
+mod chores;
+mod held;
+pub(crate) mod lock_file;
+mod presence;
+mod releases;
+
+use core::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use core::time::Duration;
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use pop3_proto::{Deletions, MessageNumber, Octets, Snapshot};
-use pop3_serve::UserName;
+use pop3_serve::{Profile, UserName};
+use tokio::sync::{Mutex as AsyncMutex, watch};
 
-use crate::error::SqlError;
-
-const LATER: &str = "not implemented yet";
+use self::held::Held;
+pub(crate) use self::held::Hold;
+use self::presence::Presence;
+pub(crate) use self::releases::{Release, Releases};
+use crate::engine::Backoff;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::maildrop::SqlMaildrop;
+use crate::sql;
+use crate::statement::{Answer, number};
+use crate::store::SqlStore;
 
 /// A process that opens maildrops. It holds a lock in the database by which the others see that it lives, and renews
-/// its heartbeat every 5 seconds. Implements [`Maildrops`](pop3_serve) and [`Users`](pop3_serve::Users).
+/// its heartbeat every 5 seconds. Get one with [`SqlStore::join`].
+///
+/// A node that ends in any other way than by [`leave`](Self::leave) loses its lock with its connection, and the others
+/// take over its maildrops at once, or, if its machine is cut off or frozen, after 30 seconds.
 #[derive(Debug)]
-pub struct SqlNode {}
+pub struct SqlNode {
+    pub(crate) shared: Arc<Shared>,
+    presence: Arc<AsyncMutex<Option<Presence>>>,
+    /// Ends the background tasks when the node is dropped.
+    _alive: watch::Sender<()>,
+}
+
+/// What the sessions of a node share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: SqlStore,
+    pub(crate) incarnation: i64,
+    pub(crate) held: Held,
+    pub(crate) releases: Releases,
+    ready: AtomicBool,
+    pub(crate) profile: Mutex<Arc<Profile>>,
+    /// The last failed login of others that was seen.
+    pub(crate) failures_seen: AtomicI64,
+}
 
 /// How to open a maildrop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,139 +60,229 @@ pub struct SqlOpenOptions {
     pub ascii_headers: bool,
     /// The days after which a message that was read is removed at the commit. Default: never.
     pub expire: Option<u32>,
+    /// Whether the login is not noted, and no message as read. Default: no.
+    pub read_only: bool,
 }
 
-/// A maildrop that is open and locked. Dropping it releases the lock in the background, and removes nothing.
-#[derive(Debug)]
-pub struct SqlMaildrop {}
+impl SqlOpenOptions {
+    /// Creates the default options.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { login_delay: Duration::ZERO, ascii_headers: false, expire: None, read_only: false }
+    }
 
-/// A message in a maildrop, for an export.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StoredEntry {
-    /// The unique-id.
-    pub unique_id: String,
-    /// When it was delivered.
-    pub received: SystemTime,
-    /// Whether it was read, as far as that was recorded.
-    pub seen: bool,
-    /// The number of octets in stored form.
-    pub octets: u64,
-    /// The size on the wire.
-    pub size: Octets,
+    /// Sets [`login_delay`](Self::login_delay).
+    #[must_use]
+    pub const fn with_login_delay(self, login_delay: Duration) -> Self {
+        Self { login_delay, ..self }
+    }
+
+    /// Sets [`ascii_headers`](Self::ascii_headers).
+    #[must_use]
+    pub const fn with_ascii_headers(self, ascii_headers: bool) -> Self {
+        Self { ascii_headers, ..self }
+    }
+
+    /// Sets [`expire`](Self::expire).
+    #[must_use]
+    pub const fn with_expire(self, expire: Option<u32>) -> Self {
+        Self { expire, ..self }
+    }
 }
 
-/// What a commit has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SqlCommit {
-    /// How many messages were removed as marked. Fewer than marked if some did not exist any more.
-    pub removed: u64,
-    /// How many others had expired and were removed.
-    pub expired: u64,
-    /// Whether the connection broke, and the outcome had to be looked up.
-    pub looked_up: bool,
-}
-
-/// The content of a message, chunk by chunk. While one is used, the next one is read.
-#[derive(Debug)]
-pub struct SqlMessage {}
+/// How often the lock of a maildrop is asked for if the answer is lost.
+const LOCK_TRIES: u32 = 4;
 
 impl SqlNode {
+    pub(crate) async fn join(store: SqlStore, name: String) -> Result<Arc<Self>, SqlError> {
+        let incarnation = random_number()?;
+        let presence = Presence::begin(&store, &name, incarnation).await?;
+        let profile = crate::users::profile(&store).await?;
+        let shared = Arc::new(Shared {
+            store,
+            incarnation,
+            held: Held::default(),
+            releases: Releases::default(),
+            ready: AtomicBool::new(true),
+            profile: Mutex::new(profile),
+            failures_seen: AtomicI64::new(0),
+        });
+        let presence = Arc::new(AsyncMutex::new(Some(presence)));
+        let (alive, end) = watch::channel(());
+        let beating = beat(Arc::clone(&shared), Arc::clone(&presence), end.clone());
+        shared.store.handle().spawn(beating);
+        shared.store.handle().spawn(chores::run(Arc::clone(&shared), end));
+        Ok(Arc::new(Self { shared, presence, _alive: alive }))
+    }
+
     /// Locks a maildrop and takes its snapshot, in one round trip.
     ///
     /// # Errors
     /// `NoMaildrop`, `Locked`, `TooSoon`, and the errors of the database.
     pub async fn open_maildrop(
-        self: &Arc<Self>,
+        &self,
         user: &UserName,
         options: SqlOpenOptions,
     ) -> Result<SqlMaildrop, SqlError> {
-        let _ = (user, options);
-        Err(SqlError::unusable(LATER))
+        let Some(hold) = self.shared.held.take(user) else { return Err(locked(user)) };
+        let shared = Arc::clone(&self.shared);
+        // A task of its own: if nobody waits for it any more, the maildrop is dropped there and released.
+        self.shared.store.run(async move { lock(shared, hold, options).await }).await
     }
 
-    /// Returns whether the database answers, as the last heartbeat has found out.
+    /// Returns whether the database answers, as far as the last heartbeat tells.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        false
+        self.shared.ready.load(Ordering::Relaxed)
     }
 
-    /// Ends the node: releases its locks and leaves the list of nodes. Call it when all sessions have ended.
-    ///
-    /// # Errors
-    /// Returns an error if the database can't be reached. The others then notice by the heartbeat.
-    pub async fn leave(&self) -> Result<(), SqlError> {
-        Err(SqlError::unusable(LATER))
-    }
-}
-
-impl SqlMaildrop {
-    /// Takes the snapshot, to pass it to the session without a copy.
+    /// Returns the store.
     #[must_use]
-    pub fn take_snapshot(&mut self) -> Snapshot {
-        Snapshot::new()
+    pub fn store(&self) -> &SqlStore {
+        &self.shared.store
     }
 
-    /// Returns the messages in the order of the snapshot, with what an export needs.
+    /// Returns the number of maildrops that are open.
+    #[must_use]
+    pub fn open_maildrops(&self) -> usize {
+        self.shared.held.len()
+    }
+
+    /// Ends the node: releases its locks and leaves the list of nodes. Call it when all sessions have ended; those that
+    /// have not can't commit any more.
     ///
     /// # Errors
-    /// Returns the errors of the database.
-    pub async fn entries(&self) -> Result<Vec<StoredEntry>, SqlError> {
-        Err(SqlError::unusable(LATER))
-    }
-
-    /// Tells which messages are likely to be opened next. [`message`](Self::message) then reads as many of them as are
-    /// short in the same query.
-    pub fn expect(&mut self, messages: &[MessageNumber]) {
-        let _ = messages;
-    }
-
-    /// Opens a message that was read along with another one.
-    pub fn try_message(&mut self, number: MessageNumber) -> Option<SqlMessage> {
-        let _ = number;
-        None
-    }
-
-    /// Opens a message, and reads its first chunk, in one round trip.
-    ///
-    /// # Errors
-    /// `NoMessage`, and the errors of the database.
-    pub async fn message(&mut self, number: MessageNumber) -> Result<SqlMessage, SqlError> {
-        let _ = number;
-        Err(SqlError::unusable(LATER))
-    }
-
-    /// Removes the messages that are marked as deleted, and releases the lock, in one round trip, both or neither. If
-    /// the connection breaks, the outcome is looked up until the deadline.
-    ///
-    /// # Errors
-    /// `LockLost`, `UnknownOutcome`, and the errors of the database. Nothing was removed, unless the outcome is
-    /// unknown.
-    pub async fn commit(
-        self,
-        deletions: &Deletions,
-        deadline: Option<Instant>,
-    ) -> Result<SqlCommit, SqlError> {
-        let _ = (deletions, deadline);
-        Err(SqlError::unusable(LATER))
-    }
-
-    /// Releases the lock, and waits until that is done.
-    ///
-    /// # Errors
-    /// Returns the errors of the database. The release is then repeated in the background.
-    pub async fn release(self) -> Result<(), SqlError> {
-        Err(SqlError::unusable(LATER))
+    /// Returns an error if the database can't be reached. The others then notice by themselves.
+    pub async fn leave(&self) -> Result<(), SqlError> {
+        let (shared, presence) = (Arc::clone(&self.shared), Arc::clone(&self.presence));
+        self.shared
+            .store
+            .run(async move {
+                shared.ready.store(false, Ordering::Relaxed);
+                let Some(presence) = presence.lock().await.take() else { return Ok(()) };
+                shared.store.engine().write(vec![sql::FREE_ALL.with([shared.incarnation.into()])]).await?;
+                presence.leave().await
+            })
+            .await
     }
 }
 
-impl SqlMessage {
-    /// Returns the next octets, or `None` at the end.
-    ///
-    /// # Errors
-    /// Returns the errors of the database, and `NoMessage` if the message was removed meanwhile.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, SqlError> {
-        Err(SqlError::unusable(LATER))
+impl Shared {
+    pub(crate) fn profile(&self) -> Arc<Profile> {
+        Arc::clone(&self.profile.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Renews the heartbeat until the node ends.
+async fn beat(
+    shared: Arc<Shared>,
+    presence: Arc<AsyncMutex<Option<Presence>>>,
+    mut end: watch::Receiver<()>,
+) {
+    let mut backoff = Backoff::new(Duration::from_secs(2));
+    let mut wait = crate::SqlConfig::HEARTBEAT;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = end.changed() => return,
+        }
+        let mut presence = presence.lock().await;
+        let Some(presence) = &mut *presence else { return };
+        let beaten = presence.beat().await;
+        let was_ready = shared.ready.swap(beaten.is_ok(), Ordering::Relaxed);
+        match beaten {
+            Ok(()) => {
+                if !was_ready {
+                    tracing::info!("the database answers again");
+                }
+                backoff.reset();
+                wait = crate::SqlConfig::HEARTBEAT;
+            }
+            Err(error) => {
+                if was_ready {
+                    tracing::error!(%error, "the database does not answer; trying again until it does");
+                }
+                wait = backoff.next();
+            }
+        }
+    }
+}
+
+/// Locks a maildrop and reads its messages.
+async fn lock(shared: Arc<Shared>, hold: Hold, options: SqlOpenOptions) -> Result<SqlMaildrop, SqlError> {
+    let (user, node) = (hold.name().as_str(), shared.incarnation);
+    let delay = number(u64::try_from(options.login_delay.as_millis()).unwrap_or(u64::MAX)).min(MAX_DELAY);
+    let mut backoff = Backoff::new(Duration::from_secs(1));
+    let read_only = i64::from(options.read_only);
+    let mut tries = 0;
+    let answers = loop {
+        let repeated = i64::from(tries > 0);
+        let calls = vec![
+            sql::LOCK.with([user.into(), node.into(), delay.into(), repeated.into(), read_only.into()]),
+            sql::SNAPSHOT.with([user.into(), node.into()]),
+            sql::WHY_NOT.with([user.into(), node.into()]),
+        ];
+        match shared.store.engine().write(calls).await {
+            Ok(answers) => break answers,
+            Err(error) => {
+                let unknown = error.kind() == SqlErrorKind::UnknownOutcome;
+                tries += 1;
+                if unknown && tries < LOCK_TRIES {
+                    tokio::time::sleep(backoff.next()).await;
+                    continue;
+                }
+                if unknown || tries > 1 {
+                    shared.releases.suspect(hold.name());
+                }
+                return Err(error.of_lost(SqlErrorKind::Unreachable));
+            }
+        }
+    };
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    let (locked_row, snapshot, why_not) = (next().first(), next(), next());
+    if tries > 0 {
+        // The statement whose answer was lost may still be under way.
+        shared.releases.suspect(hold.name());
+    }
+    match locked_row {
+        Some(row) => {
+            let (id, token) = (row.number(0)?, row.number(1)?);
+            SqlMaildrop::new(shared, hold, (id, token), snapshot, options)
+        }
+        None => Err(refusal(hold.name(), why_not, options.login_delay)?),
+    }
+}
+
+/// The longest delay between logins that is computed with: a century, in milliseconds.
+const MAX_DELAY: i64 = 100 * 366 * 24 * 60 * 60 * 1000;
+
+/// Why there is no lock.
+fn refusal(user: &UserName, why_not: Answer, delay: Duration) -> Result<SqlError, SqlError> {
+    let Some(row) = why_not.first() else { return Ok(no_maildrop(user)) };
+    let since = row.maybe(1)?.and_then(|since| u64::try_from(since).ok());
+    let wait = since.and_then(|since| delay.checked_sub(Duration::from_millis(since)));
+    Ok(match wait {
+        Some(wait) if row.number(0)? == 0 && !wait.is_zero() => {
+            let text = format!("the last login of {user} was too short a time ago");
+            SqlError::new(SqlErrorKind::TooSoon { wait }, text)
+        }
+        // If it is free by now, it was not a moment ago.
+        _ => locked(user),
+    })
+}
+
+fn locked(user: &UserName) -> SqlError {
+    SqlError::new(SqlErrorKind::Locked, format!("the maildrop of {user} is open in another session"))
+}
+
+pub(crate) fn no_maildrop(user: &UserName) -> SqlError {
+    SqlError::new(SqlErrorKind::NoMaildrop, format!("{user} has no maildrop"))
+}
+
+/// A number that nobody has had before.
+pub(crate) fn random_number() -> Result<i64, SqlError> {
+    let number = getrandom::u64()
+        .map_err(|error| SqlError::unusable(format!("the system provides no random octets: {error}")))?;
+    Ok(i64::from_ne_bytes(number.to_ne_bytes()))
 }

@@ -44,6 +44,8 @@ pub struct Spool {
 enum Kept {
     Memory(Vec<u8>),
     File(File),
+    /// Only the header, as they are only measured.
+    Header(Vec<u8>),
 }
 
 /// A message that can be [delivered](crate::SqlStore::deliver), to any number of users.
@@ -68,6 +70,28 @@ impl Spool {
         Self { kept: Kept::Memory(Vec::new()), octets: 0, size: WireSize::new(), header: HeaderScan::new() }
     }
 
+    /// A message that is not to be delivered, only measured.
+    pub(crate) fn measuring() -> Self {
+        Self { kept: Kept::Header(Vec::new()), ..Self::new() }
+    }
+
+    /// Takes the next octets of a message that is measured.
+    pub(crate) fn measure(&mut self, octets: &[u8]) {
+        if let Kept::Header(header) = &mut self.kept
+            && !self.header.is_complete()
+            && header.len() <= HEADER_MAX
+        {
+            header.extend_from_slice(octets);
+        }
+        self.count(octets);
+    }
+
+    fn count(&mut self, octets: &[u8]) {
+        self.size.update(octets);
+        self.header.update(octets);
+        self.octets = self.octets.saturating_add(octets.len() as u64);
+    }
+
     /// Returns the number of octets so far.
     #[must_use]
     pub const fn octets(&self) -> u64 {
@@ -80,7 +104,7 @@ impl Spool {
     /// Returns an error if the temporary file can't be read.
     pub fn finish(self) -> io::Result<SpooledMessage> {
         let kept = match self.kept {
-            Kept::Memory(octets) => KeptWhole::Memory(octets.into()),
+            Kept::Memory(octets) | Kept::Header(octets) => KeptWhole::Memory(octets.into()),
             Kept::File(file) => KeptWhole::File(file),
         };
         let mut message = SpooledMessage {
@@ -183,13 +207,10 @@ impl Write for Spool {
             }
         }
         let written = match &mut self.kept {
-            Kept::Memory(_) => octets.len(),
+            Kept::Memory(_) | Kept::Header(_) => octets.len(),
             Kept::File(file) => file.write(octets)?,
         };
-        let written_octets = octets.get(..written).unwrap_or_default();
-        self.size.update(written_octets);
-        self.header.update(written_octets);
-        self.octets = self.octets.saturating_add(written as u64);
+        self.count(octets.get(..written).unwrap_or_default());
         Ok(written)
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read as _};
 use pop3_driver::backend::StoredMessage;
 use pop3_surrogate::{HeaderScan, surrogate};
 
-use super::BoxFuture;
+use crate::boxed::BoxFuture;
 
 /// The longest header that is converted, in octets of the stored form.
 const HEADER_MAX: usize = 1 << 20;
