@@ -41,7 +41,7 @@ class Store:
         self.pop3("store", "import", str(houses.directory / "mail"), *houses.users)
 
     def pop3(self, *words, octets=b""):
-        command = [self.houses.program, *words[:2], "--store", self.url, *words[2:]]
+        command = [self.houses.program, *words[: 1 if words[0] == "deliver" else 2], "--store", self.url, *words[1 if words[0] == "deliver" else 2 :]]
         done = subprocess.run(command, input=octets, capture_output=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(command)}\n{(done.stdout + done.stderr).decode(errors='replace')}")
@@ -115,11 +115,9 @@ class Postgresql(Store):
 
     def sizes(self, options):
         """Prints what one more maildrop, one more message and so on take, from many of each."""
-        del options
         query = self.server.query
         many, octets = 100_000, 4096
-        forms = self.server.query("SELECT forms FROM pop3_users LIMIT 1")
-        del forms
+        self._written(options)
         before = self.tables()
         query(f"INSERT INTO pop3_users SELECT 'user-number-' || n || '@example.org', forms, kind FROM generate_series(1, {many}) n, "
               "(SELECT forms, kind FROM pop3_users LIMIT 1) one")
@@ -129,6 +127,20 @@ class Postgresql(Store):
         for name in ("pop3_users", "pop3_maildrops"):
             print(f"{name}: {(after[name] - before[name]) / many:.0f} octets a row", flush=True)
         self._message_sizes(many, octets)
+
+    def _written(self, options):
+        """Prints what a session and a delivery write into the log, and how fast deliveries are."""
+        node = self.serve("one")
+        for script, by in (("login", "sessions"), ("retr", "messages")):
+            before = self.wal()
+            report = node.bench("small", 100, ["--connections", "10", "--script", script, "--duration", str(options.seconds * 2)])
+            print(f"log: {(self.wal() - before) / report[by]:.0f} octets for each of {report[by]} {by} ({script})", flush=True)
+        message = b"Subject: one\n\n" + b"A line of the message, and another one.\n" * 100
+        before, cpu, count = self.wal(), self.database_cpu(), 200
+        for number in range(count):
+            self.pop3("deliver", f"small{1 + number % 100}", octets=message)
+        print(f"log: {(self.wal() - before) / count:.0f} octets for a delivery of {len(message)} octets; CPU of the database with a connection for each: "
+              f"{1e6 * (self.database_cpu() - cpu) / count:.0f} µs", flush=True)
 
     def _message_sizes(self, many, octets):
         query = self.server.query
