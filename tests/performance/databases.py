@@ -38,7 +38,7 @@ class Store:
         self.pop3("store", "init")
         for user in houses.users:
             self.add(user)
-        self.pop3("store", "import", str(houses.directory / "mail"), *houses.users)
+        self.pop3("store", "import", "--from", str(houses.directory / "mail"), *houses.users)
 
     def pop3(self, *words, octets=b""):
         command = [self.houses.program, *words[: 1 if words[0] == "deliver" else 2], "--store", self.url, *words[1 if words[0] == "deliver" else 2 :]]
@@ -75,7 +75,7 @@ class StoreServer(Server):
         place = self.houses.directory / "import" / user
         place.parent.mkdir(exist_ok=True)
         subprocess.run(["cp", "-r", str(source), str(place)], check=True)
-        self.store.pop3("store", "import", str(place.parent), user)
+        self.store.pop3("store", "import", "--from", str(place.parent), user)
         subprocess.run(["rm", "-r", str(place.parent)], check=True)
 
 
