@@ -146,7 +146,7 @@ pub use certificate::{CertificateExpiry, ReloadableCertificate};
 pub use check::BadSetting;
 pub use checks::ExternalCheck;
 pub use config::{ConnectionLimits, ServeConfig};
-pub use counters::{CounterValues, Counters, DurationCounts, LimitHit, LoginOutcome};
+pub use counters::{CounterValues, Counters, DurationCounter, DurationCounts, LimitHit, LoginOutcome};
 pub use descriptors::raise as raise_open_files;
 pub use error::{ServeError, ServeErrorKind};
 pub use gate::Gatekeeper;
