@@ -53,7 +53,9 @@ class Link:
         pair = Pair(self, reader, writer)
         self.pairs.add(pair)
         try:
-            await pair.run()
+            # At the end of the run, asyncio would say that it was cancelled.
+            with contextlib.suppress(asyncio.CancelledError):
+                await pair.run()
         finally:
             self.pairs.discard(pair)
 
@@ -90,6 +92,8 @@ class Pair:
         self.far_writer: asyncio.StreamWriter | None = None
         self.deaf = False
         self.ended = False
+        # Directions that are closed: what comes for them is dropped.
+        self.closed: set[asyncio.StreamWriter] = set()
 
     async def run(self) -> None:
         try:
@@ -116,11 +120,10 @@ class Pair:
                 if self.link.delay:
                     await asyncio.sleep(self.link.delay)
                 piece = await passed(piece)
-                if piece:
+                if piece and writer not in self.closed:
                     writer.write(piece)
                     await writer.drain()
-            if writer.can_write_eof():
-                writer.write_eof()
+            self._close(writer)
         except OSError:
             self.reset()
 
@@ -152,9 +155,13 @@ class Pair:
 
     def half_close(self, toward_database: bool) -> None:
         writer = self.far_writer if toward_database else self.near_writer
+        if writer:
+            self._close(writer)
+
+    def _close(self, writer: asyncio.StreamWriter) -> None:
+        self.closed.add(writer)
         with contextlib.suppress(OSError, RuntimeError):
-            if writer and writer.can_write_eof():
-                writer.write_eof()
+            writer.write_eof()
 
     def reset(self) -> None:
         self.ended = True

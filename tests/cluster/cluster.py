@@ -16,6 +16,8 @@ from net import HOST, START_SECONDS, Processes, free_ports, wait_for_ports
 from stores import PostgresStore, SqlStore, Store
 
 PROXIED = "127.0.0.0/8"
+# How often a node is started before it listens. The database may be away for as long as it is disturbed.
+STARTS = 1000
 
 
 class Node:
@@ -51,9 +53,18 @@ class Node:
         return self.process is None or self.process.poll() is not None
 
     async def listens(self) -> None:
-        """Waits until the node accepts connections."""
-        assert self.process
-        await asyncio.to_thread(wait_for_ports, (self.port,), self.process, self.log)
+        """Waits until the node accepts connections. If it ends, because it does not reach the database, it begins again, as systemd would do it."""
+        for _ in range(STARTS):
+            assert self.process
+            try:
+                await asyncio.to_thread(wait_for_ports, (self.port,), self.process, self.log)
+                return
+            except RuntimeError:
+                if not self.dead():
+                    raise
+            await asyncio.sleep(0.2)
+            self.start()
+        raise RuntimeError(f"{self.name} does not start:\n{self.log.read_text(errors='replace')[-4000:]}")
 
 
 class Cluster:

@@ -171,7 +171,9 @@ async def a_message_is_hidden_for_a_while(ground: Ground) -> None:
 async def a_size_is_wrong(ground: Ground) -> None:
     await ground.mail()
     ground.sql("UPDATE pop3_messages SET size = size + 1 WHERE id = @first")
-    await ground.look()
+    client, session = await ground.teller.enter(None)
+    await ground.driver.list(client, session)
+    client.leave()
 
 
 @plant("in two sessions that both committed")

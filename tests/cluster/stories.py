@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from client import Client, Lost
 from cluster import Node
 from driver import Driver
-from ledger import Session
+from ledger import Session, now
 from stores import PostgresStore, SqlStore, Store
 
 # Far more than the 30 s after which a maildrop is taken over from a silent node.
@@ -36,7 +36,8 @@ class Teller:
 
     async def enter(self, node: Node | None) -> tuple[Client, Session]:
         """Tries until the maildrop can be opened."""
-        while True:
+        end = now() + PATIENCE
+        while now() < end:
             try:
                 client, session = await self.driver.enter(self.user, node, PATIENCE)
                 if session:
@@ -44,10 +45,12 @@ class Teller:
             except Lost:
                 pass
             await asyncio.sleep(0.1)
+        raise RuntimeError(f"{self.user} cannot be opened for {PATIENCE:.0f} s")
 
     async def visit(self, node: Node | None, marks: list[str]) -> list[str]:
         """A session that removes these messages. Returns what it saw. Tries until QUIT succeeds."""
-        while True:
+        end = now() + PATIENCE
+        while now() < end:
             client, session = await self.enter(node)
             try:
                 uids = await self.driver.list(client, session)
@@ -60,6 +63,7 @@ class Teller:
                 pass
             finally:
                 client.leave()
+        raise RuntimeError(f"{self.user} has no whole session for {PATIENCE:.0f} s")
 
     async def late(self, client: Client, session: Session, uids: list[str], what: str) -> None:
         """The session comes back late and says QUIT, after another one has committed. It must not remove anything."""
