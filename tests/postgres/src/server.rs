@@ -128,10 +128,12 @@ impl Postgres {
     pub fn restart(&self) {
         self.stop();
         let script = r#"
+            trap : HUP INT TERM
             "$1/pg_ctl" -D "$2" -l "$2.log" -w -t 120 -o "$3" start >&2 && echo ready
             read -r word
-            "$1/pg_ctl" -D "$2" -m fast -w stop >&2
-            [ "$word" = keep ] || rm -rf "$4""#;
+            [ "$word" = keep ] && exec "$1/pg_ctl" -D "$2" -m fast -w stop >&2
+            "$1/pg_ctl" -D "$2" -m immediate -w stop >&2
+            rm -rf "$4""#;
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{}' -c fsync=on \
                 -c max_connections=200 -c shared_buffers=32MB",
