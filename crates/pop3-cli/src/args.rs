@@ -8,6 +8,8 @@ mod deliver;
 mod fetch;
 mod generate;
 mod help;
+#[cfg(feature = "tokio")]
+mod lmtp;
 mod named;
 mod passwd;
 mod serve;
@@ -32,6 +34,8 @@ pub(crate) use conformance::Conformance;
 pub(crate) use deliver::Deliver;
 pub(crate) use fetch::{Check, Fetch};
 pub(crate) use generate::Generate;
+#[cfg(feature = "tokio")]
+pub(crate) use lmtp::{ListenAt, Lmtp};
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
 pub(crate) use store::{CheckStore, Export, Import, ImportSource, Init, Store, StoreCommand};
@@ -69,6 +73,9 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Deliver a message on standard input into a maildrop, for the pipe transports of mail servers
     Deliver(Box<Deliver>),
+    /// Receive mail from a mail server with LMTP, and deliver it into maildrops
+    #[cfg(feature = "tokio")]
+    Lmtp(Box<Lmtp>),
     /// Create and check stores of maildrops, and move mail between them and Maildirs
     Store(Store),
     /// Download mail into files, a Maildir or an mbox

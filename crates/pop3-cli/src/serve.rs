@@ -5,7 +5,7 @@ mod certificates;
 mod database;
 mod maildrops;
 mod metrics;
-mod notify;
+pub(crate) mod notify;
 mod prepare;
 mod privileges;
 mod reload;

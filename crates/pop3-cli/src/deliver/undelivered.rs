@@ -58,6 +58,12 @@ impl Undelivered {
         }
     }
 
+    /// What happened, and what to do.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         match self.reason {
             Reason::NoUser => Exit::NoUser,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pop3_proto::MessageNumber;
 use pop3_serve::UserName;
-use pop3_sql::{ImportedMessage, SpooledMessage, SqlError, SqlMaildrop, SqlMessage, SqlNode, SqlOpenOptions};
+use pop3_sql::{ImportedMessage, SpooledMessage, SqlMaildrop, SqlMessage, SqlNode, SqlOpenOptions};
 
 use super::transfer::{Item, Source, Target};
 use crate::database::Database;
@@ -89,11 +89,9 @@ struct Chunks<'d> {
 
 impl Read for Chunks<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.chunk.is_empty() {
-            match self.database.wait(self.message.chunk()).map_err(io::Error::other)? {
-                Some(chunk) => self.chunk = chunk,
-                None => return Ok(0),
-            }
+        if self.chunk.is_empty() {
+            // Empty at the end.
+            self.chunk = self.database.wait(self.message.chunk()).map_err(io::Error::other)?;
         }
         let len = buffer.len().min(self.chunk.len());
         let piece = self.chunk.split_to(len);
@@ -106,7 +104,7 @@ impl Read for Chunks<'_> {
 pub(super) struct IntoSql<'d> {
     database: &'d Database,
     user: UserName,
-    waiting: Vec<(Item, SpooledMessage)>,
+    waiting: Vec<ImportedMessage>,
     stored: usize,
 }
 
@@ -125,7 +123,9 @@ impl Target for IntoSql<'_> {
     fn add(&mut self, item: &Item, content: &mut dyn Read) -> Result<(), Failure> {
         let spooled = SpooledMessage::read(content)
             .map_err(|error| Failure::usage(format!("a message of {} can't be read: {error}", self.user)))?;
-        self.waiting.push((item.clone(), spooled));
+        let seen = item.flags.as_ref().is_some_and(|flags| flags.contains(&b'S'));
+        let message = ImportedMessage::new(item.unique_id.clone(), Arc::new(spooled));
+        self.waiting.push(message.with_received(item.received).with_seen(seen));
         if self.waiting.len() >= BATCH {
             self.finish()?;
         }
@@ -133,21 +133,9 @@ impl Target for IntoSql<'_> {
     }
 
     fn finish(&mut self) -> Result<usize, Failure> {
-        let messages: Vec<_> = self
-            .waiting
-            .iter()
-            .map(|(item, spooled)| {
-                let mut message = ImportedMessage::new(&item.unique_id, spooled);
-                message.received = Some(item.received);
-                message.seen = item.flags.as_ref().is_some_and(|flags| flags.contains(&b'S'));
-                message
-            })
-            .collect();
-        let stored: Result<u64, SqlError> =
-            self.database.wait(self.database.store.import(&self.user, &messages));
-        drop(messages);
-        self.stored += usize::try_from(stored?).unwrap_or(usize::MAX);
-        self.waiting.clear();
+        let messages = core::mem::take(&mut self.waiting);
+        let stored = self.database.wait(self.database.store.import(&self.user, messages))?;
+        self.stored += stored.into_iter().filter(|stored| *stored).count();
         Ok(self.stored)
     }
 }

@@ -1,6 +1,6 @@
 //! `pop3 store init` and `pop3 store check`.
 
-use pop3_sql::{Finding, SqlStore};
+use pop3_sql::{SqlFinding, SqlStore};
 use pop3_text::Printable;
 
 use super::database;
@@ -29,24 +29,24 @@ pub(super) fn init(options: &Init) -> Result<Exit, Failure> {
 pub(super) fn check(options: &CheckStore) -> Result<Exit, Failure> {
     let store = options.store.required()?;
     let database = database(&store)?;
-    let (mut findings, mut printed) = (0_u64, Ok(()));
-    let report = |finding: Finding| {
-        findings += 1;
+    let (mut wrong, mut printed) = (0_u64, Ok(()));
+    let report = |finding: SqlFinding| {
+        wrong += u64::from(!finding.harmless);
         if printed.is_ok() {
             printed = hand_out(&line(&finding));
         }
     };
-    database.wait(database.store.check(report))?;
+    let messages = database.wait(database.store.check(report))?;
     printed?;
-    if findings > 0 {
-        return Err(Failure::new(Exit::Partial, format!("{store}: {findings} things are wrong")));
+    if wrong > 0 {
+        return Err(Failure::new(Exit::Partial, format!("{store}: {wrong} things are wrong, see above")));
     }
-    hand_out(&format!("{store}: nothing is wrong\n"))?;
+    hand_out(&format!("{store}: {messages} messages, nothing is wrong\n"))?;
     Ok(Exit::Done)
 }
 
-fn line(Finding { user, unique_id, text, .. }: &Finding) -> String {
-    let parts = [user.as_deref(), unique_id.as_deref(), Some(text)];
+fn line(SqlFinding { user, unique_id, text, harmless, .. }: &SqlFinding) -> String {
+    let parts = [harmless.then_some("harmless"), user.as_deref(), unique_id.as_deref(), Some(text)];
     let parts: Vec<_> =
         parts.into_iter().flatten().map(|part| Printable::whole(part.as_bytes()).to_string()).collect();
     parts.join(": ") + "\n"

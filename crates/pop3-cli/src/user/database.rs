@@ -39,7 +39,7 @@ pub(super) fn run(action: &Action, store: &StoreUrl) -> Result<(), Failure> {
             let database = Database::open(&url)?;
             let mut last = None;
             loop {
-                let users = database.wait(database.store.users(last.as_ref()))?;
+                let users = database.wait(database.store.list_users(last.as_ref()))?;
                 let Some((name, _)) = users.last() else { break };
                 last = Some(name.clone());
                 hand_out(&lines(&users))?;

@@ -43,6 +43,26 @@ impl House {
     }
 }
 
+/// The URLs of an empty SQLite database in this house, and of one in PostgreSQL, if that is installed.
+#[cfg(feature = "tokio")]
+pub(crate) fn databases(house: &House) -> Vec<String> {
+    let mut urls = vec![format!("sqlite:{}", house.path("mail.db").display())];
+    if let Some(postgres) = pop3_test_postgres::Postgres::shared() {
+        urls.push(postgres.url(&postgres.create_database()));
+    }
+    for url in &urls {
+        done(&["store", "init", "--store", url], b"");
+    }
+    urls
+}
+
+/// Runs the program, which must succeed, and returns what it prints.
+pub(crate) fn done(arguments: &[&str], input: &[u8]) -> String {
+    let output = run(arguments, input);
+    assert_eq!(code(&output), 0, "{arguments:?} {}", errors(&output));
+    printed(&output)
+}
+
 /// Runs the program with this on standard input.
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = program().args(arguments).stdin(Stdio::piped()).spawn().unwrap();
