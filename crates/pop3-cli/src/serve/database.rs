@@ -46,7 +46,7 @@ impl Database {
             let decoy_key = DecoyKey::from_octets(store.decoy_key().await?);
             Ok((store.join(&name).await?, decoy_key))
         });
-        let (node, decoy_key) = joined.map_err(of_sql)?;
+        let (node, decoy_key) = joined.map_err(|error| of_sql(store, error))?;
         info!(%store, node = name, "maildrops");
         Ok(Self { node, decoy_key: decoy_key.into(), runtime: Arc::new(runtime) })
     }
@@ -69,7 +69,7 @@ impl Database {
             };
         }
         let opened = runtime().map_err(fault)?.block_on(SqlStore::open(&url, config));
-        opened.map(drop).map_err(of_sql)
+        opened.map(drop).map_err(|error| of_sql(store, error))
     }
 
     pub(super) fn maildrops(&self) -> Arc<dyn Maildrops> {
@@ -207,7 +207,7 @@ fn runtime() -> Result<Runtime, Failure> {
 /// The database that the options name, and how it is used.
 fn settings(options: &Serve, store: &StoreUrl) -> Result<(SqlUrl, SqlConfig), Vec<Fault>> {
     let none = || fault(Failure::usage(format!("{store} is not a database")));
-    let url = database::url(store).map_err(of_sql)?.ok_or_else(none)?;
+    let url = database::url(store).map_err(|error| of_sql(store, error))?.ok_or_else(none)?;
     let mut config = SqlConfig::new().with_connections(options.database.store_connections.into());
     if let Some(text) = &options.database.node_store {
         let of_node = |failure| vec![Fault::new("node-store", failure)];
@@ -223,6 +223,10 @@ fn fault(failure: Failure) -> Vec<Fault> {
     vec![Fault::new("store", failure)]
 }
 
-fn of_sql(error: SqlError) -> Vec<Fault> {
-    fault(error.into())
+/// Says which database it is about, if the error does not.
+fn of_sql(store: &StoreUrl, error: SqlError) -> Vec<Fault> {
+    let (failure, name) = (Failure::from(error), store.to_string());
+    let message = failure.message();
+    let text = if message.contains(&name) { message } else { format!("{name}: {message}") };
+    fault(Failure::new(failure.exit(), text))
 }

@@ -160,8 +160,8 @@ impl Out<'_, '_> {
             Figure::Histograms(label, counts) => {
                 let mut histograms = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
                 for (value, counts) in counts {
-                    let (sum, count) = (counts.sum, total(counts));
-                    let mut histogram = histograms.encode_family(&[(*label, *value)])?;
+                    let (sum, count, labels) = (counts.sum, total(counts), [(*label, *value)]);
+                    let mut histogram = histograms.encode_family(&labels)?;
                     histogram.encode_histogram::<NoLabelSet>(sum, count, &counts.ranges, None)?;
                 }
                 Ok(())
