@@ -8,11 +8,13 @@ mod deliver;
 mod fetch;
 mod generate;
 mod help;
+#[cfg(feature = "tokio")]
+mod lmtp;
 mod named;
 mod passwd;
 mod serve;
 mod store;
-mod store_at;
+pub(crate) mod store_at;
 pub(crate) mod store_url;
 mod user;
 
@@ -32,11 +34,13 @@ pub(crate) use conformance::Conformance;
 pub(crate) use deliver::Deliver;
 pub(crate) use fetch::{Check, Fetch};
 pub(crate) use generate::Generate;
+#[cfg(feature = "tokio")]
+pub(crate) use lmtp::{ListenAt, Lmtp};
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
-pub(crate) use store::{Import, Store, StoreCommand};
+pub(crate) use store::{CheckStore, Export, Import, ImportSource, Init, Store, StoreCommand};
 pub(crate) use store_at::StoreAt;
-pub(crate) use user::{Action, Change, File, User};
+pub(crate) use user::{Action, Change, Del, File, QuotaOptions, User, UsersAt};
 
 #[cfg(feature = "tokio")]
 use self::account::read_url;
@@ -69,7 +73,10 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Deliver a message on standard input into a maildrop, for the pipe transports of mail servers
     Deliver(Box<Deliver>),
-    /// Import mail of other servers
+    /// Receive mail from a mail server with LMTP, and deliver it into maildrops
+    #[cfg(feature = "tokio")]
+    Lmtp(Box<Lmtp>),
+    /// Create and check stores of maildrops, and move mail between them and Maildirs
     Store(Store),
     /// Download mail into files, a Maildir or an mbox
     Fetch(Box<Fetch>),
@@ -86,7 +93,7 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Print lines for the users file; asks for the password, or reads it from standard input
     Passwd(Passwd),
-    /// Edit the users file: add users, change passwords, remove users, list them
+    /// Edit the users file or the users of a database: add users, change passwords, remove users, list them
     User(User),
     /// Write the manual pages and the completions for shells into a directory such as /usr/local/share
     Generate(Generate),
@@ -156,6 +163,17 @@ pub(crate) struct Lint {
 pub(crate) struct Runtime {
     pub(crate) connect: pop3_connect::ClientRuntime,
     pub(crate) serve: pop3_serve::ServerRuntime,
+}
+
+impl Runtime {
+    /// Whether it is tokio.
+    #[allow(clippy::missing_const_for_fn, reason = "not without tokio")]
+    pub(crate) fn is_tokio(self) -> bool {
+        #[cfg(feature = "tokio")]
+        return self.serve == pop3_serve::ServerRuntime::Tokio;
+        #[cfg(not(feature = "tokio"))]
+        false
+    }
 }
 
 macro_rules! runtime {

@@ -70,12 +70,14 @@ fn runtime() -> io::Result<Runtime> {
 
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Self {
-        let exit = match error.kind() {
-            SqlErrorKind::Unreachable => Exit::Connect,
-            _ if error.is_temporary() => Exit::TryLater,
-            _ => Exit::Usage,
+        let exit = if error.kind() == SqlErrorKind::Unreachable {
+            Exit::Connect
+        } else if error.is_temporary() {
+            Exit::TryLater
+        } else {
+            Exit::Usage
         };
-        Self::new(exit, pop3_text::reasons(&error))
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -67,7 +67,7 @@ fn deliver(options: &Deliver) -> Result<(), Undelivered> {
             return Err(Undelivered::settings(text));
         }
         let (path, users) = (maildirs.maildrop_path.clone(), maildirs.users(names).map_err(unusable)?);
-        return Maildirs { folder, path, users }.deliver(&user, &mut message()?);
+        return Maildirs { folder, path, users }.store(&user, false, &mut message()?);
     }
     #[cfg(feature = "tokio")]
     if let Some(url) = database::url(&store)? {
@@ -82,17 +82,18 @@ fn deliver(options: &Deliver) -> Result<(), Undelivered> {
 
 /// Passes the message on piece by piece.
 fn copy(
-    message: &mut Message<impl Read>,
+    message: &mut dyn Read,
     store: &mut dyn FnMut(&[u8]) -> Result<(), Undelivered>,
 ) -> Result<(), Undelivered> {
-    let mut piece = vec![0; PIECE];
+    let (mut piece, mut is_empty) = (vec![0; PIECE], true);
     loop {
         match message.read(&mut piece) {
-            Ok(0) if message.octets() == 0 => {
-                return Err(Undelivered::later("there is no message on standard input"));
-            }
+            Ok(0) if is_empty => return Err(Undelivered::later("there is no message on standard input")),
             Ok(0) => return Ok(()),
-            Ok(read) => store(&piece[..read])?,
+            Ok(read) => {
+                is_empty = false;
+                store(&piece[..read])?;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(unread(&error)),
         }

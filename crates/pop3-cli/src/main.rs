@@ -20,6 +20,8 @@ mod fetch;
 mod generate;
 mod interrupt;
 mod lint;
+#[cfg(feature = "tokio")]
+mod lmtp;
 mod logging;
 mod passwd;
 mod password;
@@ -66,6 +68,8 @@ fn run(command: &Command, line: CommandLine, settings: Settings) -> Result<Exit,
         Command::User(options) => user::run(options),
         Command::Serve(options) => serve::run(options, line, settings),
         Command::Deliver(options) => Ok(deliver::run(options)),
+        #[cfg(feature = "tokio")]
+        Command::Lmtp(options) => lmtp::run(options),
         Command::Store(options) => store::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),

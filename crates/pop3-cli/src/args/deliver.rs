@@ -76,7 +76,6 @@ fn address(text: &str) -> Result<String, &'static str> {
 mod tests {
     use clap::Parser;
 
-    use super::*;
     use crate::args::{Cli, Command};
 
     fn fields(line: &[&str]) -> Option<Vec<String>> {

@@ -90,6 +90,12 @@ const EXAMPLES: &[(&str, &str)] = &[
   pop3 conformance --client --listen 127.0.0.1:1110
   pop3 conformance --list",
     ),
+    #[cfg(feature = "tokio")]
+    (
+        "lmtp",
+        "  pop3 lmtp --listen unix:/var/spool/postfix/private/pop3 --store maildir:/var/lib/pop3 --strip-domain
+  pop3 lmtp --listen 127.0.0.1:24 --store sqlite:/var/lib/pop3/mail.db",
+    ),
     ("lint", "  pop3 lint session.txt\n  tcpdump -w - port 110 | pop3 lint - --quiet"),
     ("passwd", "  pop3 passwd alice >> users\n  pop3 passwd alice --form argon2id < password"),
     ("generate", "  pop3 generate /usr/local/share"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pop3_maildir::{Delivery, DeliveryError};
 use pop3_serve::{MaildropPath, UserName, Users as _, UsersFile};
 
-use super::{Message, Undelivered};
+use super::Undelivered;
 
 /// Where the Maildirs are, and who has one.
 #[derive(Debug)]
@@ -19,16 +19,16 @@ pub(crate) struct Maildirs {
 }
 
 impl Maildirs {
-    /// Stores the message. When this returns, it survives a power failure.
-    pub(crate) fn deliver(
-        &self,
-        user: &UserName,
-        message: &mut Message<impl Read>,
-    ) -> Result<(), Undelivered> {
+    /// Opens the Maildir of the user.
+    pub(crate) fn open(&self, user: &UserName) -> Result<Delivery, Undelivered> {
         let path = self.path_of(user)?;
-        let delivery = Delivery::open(&path, false).map_err(|error| self.not_opened(user, &path, &error))?;
+        Delivery::open(&path, false).map_err(|error| self.not_opened(user, &path, &error))
+    }
+
+    /// Stores the message, perhaps with each CRLF as LF. When this returns, it survives a power failure.
+    pub(crate) fn store(&self, user: &UserName, lf: bool, message: &mut dyn Read) -> Result<(), Undelivered> {
         let failed = |error: DeliveryError| Undelivered::of_disk(error.kind(), pop3_text::reasons(&error));
-        let mut delivering = delivery.begin().map_err(failed)?;
+        let mut delivering = self.open(user)?.with_lf(lf).begin().map_err(failed)?;
         super::copy(message, &mut |octets| {
             delivering
                 .write_all(octets)

@@ -39,11 +39,15 @@ pub(crate) fn deliver(
 impl From<SqlError> for Undelivered {
     fn from(error: SqlError) -> Self {
         let text = pop3_text::reasons(&error);
-        match error.kind() {
-            SqlErrorKind::NoMaildrop | SqlErrorKind::NoUser => Self::no_user(text),
-            SqlErrorKind::OverQuota => Self::full(text),
-            SqlErrorKind::Unusable | SqlErrorKind::Schema | SqlErrorKind::Invalid => Self::settings(text),
-            _ => Self::later(text),
+        let kind = error.kind();
+        if matches!(kind, SqlErrorKind::NoMaildrop | SqlErrorKind::NoUser) {
+            Self::no_user(text)
+        } else if kind == SqlErrorKind::OverQuota {
+            Self::full(text)
+        } else if matches!(kind, SqlErrorKind::Unusable | SqlErrorKind::Schema | SqlErrorKind::Invalid) {
+            Self::settings(text)
+        } else {
+            Self::later(text)
         }
     }
 }

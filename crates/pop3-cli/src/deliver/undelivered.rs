@@ -48,16 +48,20 @@ impl Undelivered {
 
     /// An error of the system where something is stored.
     pub(crate) fn of_disk(kind: ErrorKind, text: impl fmt::Display) -> Self {
-        match kind {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self {
-                reason: Reason::DiskFull,
-                text: format!("{text}; free some space, the mail server tries again"),
-            },
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                Self::settings(format!("{text}; run this as the user to whom the maildrops belong"))
-            }
-            _ => Self::later(text.to_string()),
+        if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            let text = format!("{text}; free some space, the mail server tries again");
+            Self { reason: Reason::DiskFull, text }
+        } else if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
+            Self::settings(format!("{text}; run this as the user to whom the maildrops belong"))
+        } else {
+            Self::later(text.to_string())
         }
+    }
+
+    /// What happened, and what to do.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) const fn exit(&self) -> Exit {

@@ -1,9 +1,12 @@
 //! A directory for the maildrops of a test.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::UNIX_EPOCH;
+
+use pop3_maildir::{Maildir, MaildirConfig, UidlFormat, UniqueIds};
 
 /// The program, with nothing on standard input.
 pub(crate) fn program() -> Command {
@@ -40,6 +43,26 @@ impl House {
     }
 }
 
+/// The URLs of an empty SQLite database in this house, and of one in PostgreSQL, if that is installed.
+#[cfg(feature = "tokio")]
+pub(crate) fn databases(house: &House) -> Vec<String> {
+    let mut urls = vec![format!("sqlite:{}", house.path("mail.db").display())];
+    if let Some(postgres) = pop3_test_postgres::Postgres::shared() {
+        urls.push(postgres.url(&postgres.create_database()));
+    }
+    for url in &urls {
+        done(&["store", "init", "--store", url], b"");
+    }
+    urls
+}
+
+/// Runs the program, which must succeed, and returns what it prints.
+pub(crate) fn done(arguments: &[&str], input: &[u8]) -> String {
+    let output = run(arguments, input);
+    assert_eq!(code(&output), 0, "{arguments:?} {}", errors(&output));
+    printed(&output)
+}
+
 /// Runs the program with this on standard input.
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = program().args(arguments).stdin(Stdio::piped()).spawn().unwrap();
@@ -66,4 +89,28 @@ pub(crate) fn contents(folder: &Path) -> Vec<Vec<u8>> {
     let mut contents: Vec<_> = entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
     contents.sort();
     contents
+}
+
+/// A message of a Maildir: its unique-id, content, flags, and the seconds at which it was delivered.
+pub(crate) type Shown = (String, Vec<u8>, Option<Vec<u8>>, u64);
+
+/// What `pop3 serve` shows of a Maildir with these unique-ids, in its order.
+pub(crate) fn shown(path: &Path, unique_ids: UniqueIds) -> Vec<Shown> {
+    let config = MaildirConfig::new().with_unique_ids(unique_ids);
+    let mut maildir = Maildir::open_with(path, &config).unwrap();
+    let numbers: Vec<_> = maildir.snapshot().numbers().collect();
+    let show = |number| {
+        let id = maildir.snapshot().unique_id(number).unwrap().to_string();
+        let attributes = maildir.attributes(number).unwrap();
+        let seconds = attributes.received.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut content = Vec::new();
+        maildir.message(number).unwrap().read_to_end(&mut content).unwrap();
+        (id, content, attributes.flags, seconds)
+    };
+    numbers.into_iter().map(show).collect()
+}
+
+/// The unique-ids of `dovecot-uidlist`.
+pub(crate) fn dovecot() -> UniqueIds {
+    UniqueIds::Dovecot(UidlFormat::default())
 }

@@ -1,11 +1,12 @@
 //! Messages of another store are imported whole, once, with their unique-ids.
 
-use std::error::Error as _;
+use core::error::Error as _;
+use core::time::Duration;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pop3_disk::{Disk, Faults, System};
 use pop3_maildir::{
