@@ -1,7 +1,7 @@
 //! `pop3 serve`: maildrops for mail clients.
 
 mod certificates;
-#[path = "serve/no_database.rs"]
+#[cfg_attr(not(feature = "tokio"), path = "serve/no_database.rs")]
 mod database;
 mod maildrops;
 mod metrics;

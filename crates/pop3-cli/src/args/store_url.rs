@@ -118,7 +118,7 @@ impl StoreUrl {
             Self::Maildir(path) | Self::Sqlite(path) if path.as_os_str().is_empty() => {
                 Err(bad("the path is missing"))
             }
-            _ => Ok(url),
+            Self::Maildir(_) | Self::Sqlite(_) | Self::Postgres(_) => Ok(url),
         }
     }
 }

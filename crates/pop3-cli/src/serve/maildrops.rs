@@ -67,7 +67,7 @@ impl Source {
     }
 
     /// The key of salts that all servers on the database have.
-    pub(super) fn decoy_key(&self) -> Option<DecoyKey> {
+    pub(super) fn decoy_key(&self) -> Option<Arc<DecoyKey>> {
         self.database.as_ref().map(Database::decoy_key)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pop3_serve::{DecoyKey, Maildrops, NameRule, ServerHandle, Users};
 
+use super::metrics::Metric;
 use super::prepare::Fault;
 use crate::args::Serve;
 use crate::args::store_url::StoreUrl;
@@ -30,11 +31,15 @@ impl Database {
         match *self {}
     }
 
-    pub(super) fn decoy_key(&self) -> DecoyKey {
+    pub(super) fn decoy_key(&self) -> Arc<DecoyKey> {
         match *self {}
     }
 
     pub(super) fn is_ready(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn metrics(&self) -> Vec<Metric> {
         match *self {}
     }
 

@@ -100,7 +100,7 @@ pub(super) fn prepare(options: &Serve, kept: &mut Kept, purpose: Purpose) -> Res
     // It is only made for a server that begins.
     let may_make = purpose == Purpose::Serve && faults.is_empty();
     match decoy_key(options, source.as_ref(), may_make) {
-        Ok(key) => config.decoy_key = key.map(Arc::new),
+        Ok(key) => config.decoy_key = key,
         Err(fault) => faults.push(fault),
     }
     let Some(source) = source.filter(|_| faults.is_empty()) else { return Err(faults) };
@@ -171,7 +171,11 @@ fn config(
 
 /// The key of salts, from its file, which may be made where there is none; or else from the database. `None` where that
 /// can't be.
-fn decoy_key(options: &Serve, source: Option<&Source>, may_make: bool) -> Result<Option<DecoyKey>, Fault> {
+fn decoy_key(
+    options: &Serve,
+    source: Option<&Source>,
+    may_make: bool,
+) -> Result<Option<Arc<DecoyKey>>, Fault> {
     let default = || options.users.file.as_deref().map(DecoyKey::default_path);
     let Some(path) = options.decoy_key.clone().or_else(default) else {
         // Without users nobody has keys.
@@ -179,14 +183,14 @@ fn decoy_key(options: &Serve, source: Option<&Source>, may_make: bool) -> Result
     };
     let fault = |error| Fault::new("decoy-key", error);
     if !may_make {
-        return DecoyKey::load(&path).map_err(fault);
+        return DecoyKey::load(&path).map(|key| key.map(Arc::new)).map_err(fault);
     }
     match DecoyKey::load_or_make(&path) {
         Err(error) if error.kind() == ServeErrorKind::NotMade => {
             warn!("{error}; choose another file with --decoy-key");
             Ok(None)
         }
-        key => key.map(Some).map_err(fault),
+        key => key.map(|key| Some(key.into())).map_err(fault),
     }
 }
 

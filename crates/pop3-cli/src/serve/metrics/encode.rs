@@ -41,6 +41,30 @@ impl Figures {
     }
 }
 
+/// A metric of a database.
+#[derive(Debug)]
+pub(in crate::serve) struct Metric {
+    name: &'static str,
+    help: &'static str,
+    figure: Figure,
+}
+
+/// The value of a metric.
+#[derive(Debug)]
+pub(in crate::serve) enum Figure {
+    Counter(u64),
+    Gauge(u64),
+    Histogram(DurationCounts),
+    /// One for each value of a label.
+    Histograms(&'static str, Vec<(&'static str, DurationCounts)>),
+}
+
+impl Metric {
+    pub(in crate::serve) const fn new(name: &'static str, help: &'static str, figure: Figure) -> Self {
+        Self { name, help, figure }
+    }
+}
+
 /// A metric with one label.
 type Labelled = ([(&'static str, String); 1], u64);
 
@@ -51,7 +75,9 @@ impl Collector for Sources {
         out.sessions(&values)?;
         out.messages(&values)?;
         out.counter("log_lines_dropped", "Log lines that could not be written", logging::dropped())?;
-        self.certificates(&mut out)
+        self.certificates(&mut out)?;
+        let of_database = self.database.iter().flat_map(Database::metrics);
+        of_database.into_iter().try_for_each(|metric| out.metric(&metric))
     }
 }
 
@@ -75,13 +101,7 @@ impl Out<'_, '_> {
     fn sessions(&mut self, values: &CounterValues) -> fmt::Result {
         self.counter("sessions", "Connections that were accepted", values.accepted)?;
         let open = values.accepted.saturating_sub(values.ended);
-        let mut gauge = self.0.encode_descriptor(
-            "sessions_open",
-            "Connections that are open",
-            None,
-            MetricType::Gauge,
-        )?;
-        gauge.encode_gauge(&i64::try_from(open).unwrap_or(i64::MAX))?;
+        self.gauge("sessions_open", "Connections that are open", open)?;
         let help = "Sessions that ended because of a bug in this program";
         self.counter("session_panics", help, values.panicked)?;
         let logins = values.logins.iter().map(|&(method, outcome, count)| {
@@ -132,6 +152,28 @@ impl Out<'_, '_> {
         Ok(())
     }
 
+    fn metric(&mut self, Metric { name, help, figure }: &Metric) -> fmt::Result {
+        match figure {
+            Figure::Counter(value) => self.counter(name, help, *value),
+            Figure::Gauge(value) => self.gauge(name, help, *value),
+            Figure::Histogram(counts) => self.histogram(name, help, counts),
+            Figure::Histograms(label, counts) => {
+                let mut histograms = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+                for (value, counts) in counts {
+                    let (sum, count, labels) = (counts.sum, total(counts), [(*label, *value)]);
+                    let mut histogram = histograms.encode_family(&labels)?;
+                    histogram.encode_histogram::<NoLabelSet>(sum, count, &counts.ranges, None)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut gauge = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        gauge.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
     fn gauges(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = Labelled>) -> fmt::Result {
         let mut gauges = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in values {
@@ -142,9 +184,12 @@ impl Out<'_, '_> {
 
     fn histogram(&mut self, name: &str, help: &str, counts: &DurationCounts) -> fmt::Result {
         let mut histogram = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        let count = counts.ranges.iter().map(|(_, count)| count).sum();
-        histogram.encode_histogram::<NoLabelSet>(counts.sum, count, &counts.ranges, None)
+        histogram.encode_histogram::<NoLabelSet>(counts.sum, total(counts), &counts.ranges, None)
     }
+}
+
+fn total(counts: &DurationCounts) -> u64 {
+    counts.ranges.iter().map(|(_, count)| count).sum()
 }
 
 fn labelled(name: &'static str, value: &str, count: u64) -> Labelled {
