@@ -165,6 +165,17 @@ pub(crate) struct Runtime {
     pub(crate) serve: pop3_serve::ServerRuntime,
 }
 
+impl Runtime {
+    /// Whether it is tokio.
+    #[allow(clippy::missing_const_for_fn, reason = "not without tokio")]
+    pub(crate) fn is_tokio(self) -> bool {
+        #[cfg(feature = "tokio")]
+        return self.serve == pop3_serve::ServerRuntime::Tokio;
+        #[cfg(not(feature = "tokio"))]
+        false
+    }
+}
+
 macro_rules! runtime {
     ($name:literal, $runtime:ident, $help:literal) => {{
         let (connect, serve) = (pop3_connect::ClientRuntime::$runtime, pop3_serve::ServerRuntime::$runtime);

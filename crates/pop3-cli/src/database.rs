@@ -77,7 +77,7 @@ impl From<SqlError> for Failure {
         } else {
             Exit::Usage
         };
-        Self::new(exit, pop3_text::reasons(&error))
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -25,6 +25,103 @@ use crate::users::{User, UserName};
 /// The futures are polled on the runtime that serves the connections. `tokio` has one for each processor, which ends with
 /// the server. A store that needs a runtime of its own, for example for the connections to a database, keeps a handle of
 /// it, and leaves the work to its tasks.
+///
+/// # Example
+///
+/// A store in memory:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::io::Cursor;
+/// use std::sync::{Arc, Mutex};
+///
+/// use pop3_serve::backend::Context;
+/// use pop3_serve::proto::dots::wire_size;
+/// use pop3_serve::proto::server::Extent;
+/// use pop3_serve::proto::{Deletions, MessageNumber, Snapshot, UniqueId};
+/// use pop3_serve::{
+///     BoxFuture, Committed, MaildropError, MaildropLogin, MaildropMessage, Maildrops, OpenMaildrop,
+///     OpenedMaildrop, ServeConfig, UserName,
+/// };
+///
+/// /// Of each user the messages with their unique-ids; `None` while a session has them.
+/// #[derive(Clone, Debug, Default)]
+/// struct Memory(Arc<Mutex<HashMap<UserName, Option<Messages>>>>);
+///
+/// type Messages = Vec<(String, Vec<u8>)>;
+///
+/// struct Session {
+///     store: Memory,
+///     user: UserName,
+///     messages: Messages,
+/// }
+///
+/// impl Maildrops for Memory {
+///     fn open<'a>(
+///         &'a self,
+///         login: MaildropLogin,
+///         _: &'a Context,
+///     ) -> BoxFuture<'a, Result<OpenedMaildrop, MaildropError>> {
+///         Box::pin(async move {
+///             let mut maildrops = self.0.lock().unwrap();
+///             let maildrop = maildrops.get_mut(&login.name).ok_or(MaildropError::Missing)?;
+///             let messages = maildrop.take().ok_or(MaildropError::InUse)?;
+///             let mut snapshot = Snapshot::new();
+///             for (id, message) in &messages {
+///                 let id = UniqueId::parse(id.as_bytes());
+///                 let id = id.map_err(|error| MaildropError::Permanent(error.to_string()))?;
+///                 snapshot.push(wire_size(message), id);
+///             }
+///             let session = Session { store: self.clone(), user: login.name, messages };
+///             Ok(OpenedMaildrop::new(snapshot, session))
+///         })
+///     }
+/// }
+///
+/// impl OpenMaildrop for Session {
+///     fn fetch<'a>(
+///         &'a mut self,
+///         number: MessageNumber,
+///         _: Extent,
+///         _: &'a Context,
+///     ) -> BoxFuture<'a, Result<MaildropMessage, MaildropError>> {
+///         Box::pin(async move {
+///             let (_, message) = self.messages.get(number.index()).ok_or(MaildropError::Vanished)?;
+///             Ok(MaildropMessage::new(Cursor::new(message.clone())))
+///         })
+///     }
+///
+///     fn commit<'a>(
+///         mut self: Box<Self>,
+///         deletions: &'a Deletions,
+///         _: &'a Context,
+///     ) -> BoxFuture<'a, Result<Committed, MaildropError>> {
+///         Box::pin(async move {
+///             let mut index = 0;
+///             self.messages.retain(|_| {
+///                 let number = MessageNumber::from_index(index);
+///                 index += 1;
+///                 !number.is_some_and(|number| deletions.contains(number))
+///             });
+///             Ok(Committed::new())
+///         })
+///     }
+/// }
+///
+/// impl Drop for Session {
+///     /// The lock is released, however the session ends.
+///     fn drop(&mut self) {
+///         let messages = std::mem::take(&mut self.messages);
+///         self.store.0.lock().unwrap().insert(self.user.clone(), Some(messages));
+///     }
+/// }
+///
+/// let config = ServeConfig::on(Arc::new(Memory::default())).listen("127.0.0.1:0".parse()?);
+/// # let users = Arc::new(pop3_serve::Table::parse(b"")?);
+/// # #[cfg(feature = "tokio")]
+/// let server = pop3_serve::Server::bind(config, users)?;
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub trait Maildrops: fmt::Debug + Send + Sync + 'static {
     /// Locks the maildrop of this user, and takes the snapshot for the session. Only one session at a time may have a
     /// maildrop open.

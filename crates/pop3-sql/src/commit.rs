@@ -106,13 +106,19 @@ impl Commit {
         if held.rows.is_empty() {
             // The lock may be this node's under a token of a statement whose answer was lost.
             self.lock.suspect();
-            return match outcome.first() {
-                Some(row) => Ok(SqlCommit { removed: row.count(0)?, expired: 0, looked_up: true }),
-                None => Err(SqlError::new(
+            let counted = self.lock.shared.store.engine().counted();
+            let Some(row) = outcome.first() else {
+                counted.lost_lock();
+                return Err(SqlError::new(
                     SqlErrorKind::LockLost,
                     "the maildrop was taken over while this node was not heard of; nothing was removed",
-                )),
+                ));
             };
+            counted.looked_up();
+            return Ok(SqlCommit { removed: row.count(0)?, expired: 0, looked_up: true });
+        }
+        if looked_up {
+            self.lock.shared.store.engine().counted().looked_up();
         }
         self.lock.hold = None;
         Ok(SqlCommit { removed: removed.changed, expired, looked_up })

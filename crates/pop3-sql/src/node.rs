@@ -248,6 +248,10 @@ async fn lock(shared: Arc<Shared>, hold: Hold, options: SqlOpenOptions) -> Resul
     match locked_row {
         Some(row) => {
             let (id, token) = (row.number(0)?, row.number(1)?);
+            if let Some(node) = row.maybe(2)? {
+                shared.store.engine().counted().took_over();
+                tracing::warn!(user, node, "the maildrop was taken over from a node that is gone");
+            }
             SqlMaildrop::new(shared, hold, (id, token), snapshot, options)
         }
         None => Err(refusal(hold.name(), why_not, options.login_delay)?),

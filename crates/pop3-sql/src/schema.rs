@@ -21,11 +21,13 @@ const STEPS: &[&[&str]] = &[&[
         user_name {name} NOT NULL REFERENCES pop3_users ON DELETE CASCADE,
         PRIMARY KEY (fingerprint, user_name))",
     "CREATE INDEX pop3_certificates_user ON pop3_certificates (user_name)",
-    // The lock is the incarnation of a node, and the token grows with each session that takes it.
+    // The lock is the incarnation of a node, and the token grows with each session that takes it. taken_from: the node
+    // that was gone and still had the lock when it was taken last.
     "CREATE TABLE pop3_maildrops (
         id {id},
         user_name {name} NOT NULL UNIQUE,
         lock_node bigint,
+        taken_from bigint,
         token bigint NOT NULL DEFAULT 0,
         last_login bigint,
         quota_messages bigint,

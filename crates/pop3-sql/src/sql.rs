@@ -55,11 +55,12 @@ statements! {
     /// With `$4` = 1, this is repeated because the answer was lost. With `$5` = 1, the login is not noted.
     LOCK = concat!(
         "UPDATE pop3_maildrops AS d SET lock_node = $2, token = d.token + 1, \
+            taken_from = CASE WHEN d.lock_node <> $2 THEN d.lock_node END, \
             last_login = CASE WHEN $5 = 1 THEN d.last_login ELSE {now} END \
             WHERE d.user_name = $1 AND (d.last_login IS NULL OR d.last_login + $3 <= {now} \
                 OR d.last_login > {now} OR ($4 = 1 AND d.lock_node = $2)) \
             AND (d.lock_node IS NULL OR d.lock_node = $2 OR NOT ", alive!(), ") \
-            RETURNING id, token");
+            RETURNING id, token, taken_from");
     /// Why user `$1` did not get the lock: whether another than `$2` has it, and how long ago the last login was.
     WHY_NOT = concat!(
         "SELECT CASE WHEN d.lock_node IS NOT NULL AND d.lock_node <> $2 AND ", alive!(), " THEN 1 ELSE 0 END, \

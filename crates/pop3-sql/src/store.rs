@@ -25,6 +25,7 @@ use crate::engine::Engine;
 use crate::error::SqlError;
 use crate::node::SqlNode;
 use crate::sql;
+use crate::stats::SqlStats;
 use crate::url::SqlUrl;
 
 /// The maildrops and users in one database. Clones share their connections.
@@ -59,6 +60,12 @@ impl SqlStore {
     pub async fn ping(&self) -> Result<(), SqlError> {
         let store = self.clone();
         self.run(async move { store.engine().read_one(sql::PING.with([])).await.map(drop) }).await
+    }
+
+    /// Returns what the store has done, in numbers. Waits for nothing.
+    #[must_use]
+    pub fn stats(&self) -> SqlStats {
+        self.engine().stats()
     }
 
     /// Returns the URL of the database.

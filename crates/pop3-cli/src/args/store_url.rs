@@ -92,6 +92,11 @@ impl fmt::Debug for StoreText {
 }
 
 impl StoreUrl {
+    /// Whether it is a database.
+    pub(crate) const fn is_database(&self) -> bool {
+        matches!(self, Self::Sqlite(_) | Self::Postgres(_))
+    }
+
     /// Reads the value of an option or a variable.
     fn read(name: &str, text: &OsStr) -> Result<Self, Failure> {
         let path = |scheme: &str| {
@@ -113,7 +118,7 @@ impl StoreUrl {
             Self::Maildir(path) | Self::Sqlite(path) if path.as_os_str().is_empty() => {
                 Err(bad("the path is missing"))
             }
-            _ => Ok(url),
+            Self::Maildir(_) | Self::Sqlite(_) | Self::Postgres(_) => Ok(url),
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::Backoff;
 use crate::config::SqlConfig;
 use crate::error::{SqlError, SqlErrorKind};
+use crate::stats::Counted;
 use crate::url::Address;
 
 /// Makes connections. After a failure, the next one is made after a while, so that a server that has just started is
@@ -24,6 +25,7 @@ pub(crate) struct Connector {
     config: tokio_postgres::Config,
     tls: Option<MakeRustlsConnect>,
     failures: Mutex<Failures>,
+    counted: Arc<Counted>,
 }
 
 struct Failures {
@@ -36,7 +38,11 @@ struct Failures {
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl Connector {
-    pub(crate) fn new(address: &Address, config: &SqlConfig) -> Result<Self, SqlError> {
+    pub(crate) fn new(
+        address: &Address,
+        config: &SqlConfig,
+        counted: Arc<Counted>,
+    ) -> Result<Self, SqlError> {
         let mut settings = address.config.clone();
         if settings.get_application_name().is_none() {
             settings.application_name("pop3");
@@ -56,7 +62,7 @@ impl Connector {
             _ => Some(MakeRustlsConnect::new(tls(address)?)),
         };
         let failures = Failures { backoff: Backoff::new(LONGEST_WAIT), until: None };
-        Ok(Self { config: settings, tls, failures: failures.into() })
+        Ok(Self { config: settings, tls, failures: failures.into(), counted })
     }
 
     /// Connects, after the wait that former failures ask for.
@@ -75,6 +81,7 @@ impl Connector {
                 client
             }),
         };
+        self.counted.connected(connected.is_ok());
         let mut failures = self.failures();
         match connected {
             Ok(client) => {

@@ -5,6 +5,8 @@ mod pipeline;
 mod values;
 
 use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolError, Status};
@@ -15,6 +17,7 @@ use super::connect::{Connector, failed};
 use crate::config::SqlConfig;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::statement::{Answer, Call};
+use crate::stats::{Counted, Trip};
 use crate::url::Address;
 
 /// A PostgreSQL database.
@@ -22,6 +25,7 @@ use crate::url::Address;
 pub(crate) struct Postgres {
     pool: Pool<Connector>,
     settings: Settings,
+    counted: Arc<Counted>,
 }
 
 /// What is said at the beginning of a transaction, and how long an answer is waited for.
@@ -66,19 +70,24 @@ pub(crate) struct Single {
 }
 
 impl Postgres {
-    pub(crate) fn new(address: &Address, config: &SqlConfig) -> Result<Self, SqlError> {
-        let pool = Pool::builder(Connector::new(address, config)?)
+    pub(crate) fn new(
+        address: &Address,
+        config: &SqlConfig,
+        counted: Arc<Counted>,
+    ) -> Result<Self, SqlError> {
+        let pool = Pool::builder(Connector::new(address, config, Arc::clone(&counted))?)
             .max_size(config.connections.max(1))
             .wait_timeout(Some(config.wait))
             .create_timeout(Some(config.connect_timeout + MARGIN))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| SqlError::unusable(error.to_string()))?;
-        Ok(Self { pool, settings: Settings::new(config) })
+        Ok(Self { pool, settings: Settings::new(config), counted })
     }
 
     async fn client(&self) -> Result<Object<Connector>, SqlError> {
-        self.pool.get().await.map_err(|error| match error {
+        let since = Instant::now();
+        let client = self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => SqlError::new(
                 SqlErrorKind::Busy,
@@ -89,7 +98,9 @@ impl Postgres {
             PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
                 SqlError::unreachable("the store is closed")
             }
-        })
+        });
+        self.counted.waited(since, &client);
+        client
     }
 
     pub(crate) async fn read(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
@@ -97,7 +108,10 @@ impl Postgres {
         loop {
             let client = self.client().await?;
             let sent: Vec<_> = calls.iter().map(Sent::Call).collect();
-            let error = match run(&client, &sent, self.settings.patience).await {
+            let trip = Trip::of(&calls);
+            let answers = run(&client, &sent, self.settings.patience).await;
+            self.counted.ended(&trip, &answers);
+            let error = match answers {
                 Ok(answers) => return Ok(answers),
                 Err((_, error)) => error,
             };
@@ -121,7 +135,10 @@ impl Postgres {
         let mut sent = vec![Sent::Text(&self.settings.begin)];
         sent.extend(calls.iter().map(Sent::Call));
         sent.push(Sent::Text("COMMIT"));
-        match run(&client, &sent, self.settings.patience).await {
+        let trip = Trip::of(&calls);
+        let answers = run(&client, &sent, self.settings.patience).await;
+        self.counted.ended(&trip, &answers);
+        match answers {
             Ok(mut answers) => {
                 answers.pop();
                 answers.remove(0);

@@ -7,6 +7,7 @@ use core::fmt;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleResult, Status, TimeoutType};
@@ -17,6 +18,7 @@ use self::file::{failed, open, run};
 use crate::config::SqlConfig;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::statement::{Answer, Call};
+use crate::stats::{Counted, Trip};
 
 /// An SQLite database.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(crate) struct Sqlite {
     pool: Pool<Opener>,
     turn: Arc<Semaphore>,
     wait: Duration,
+    counted: Arc<Counted>,
 }
 
 /// Opens connections.
@@ -39,11 +42,11 @@ struct Handle(Option<Connection>);
 /// A transaction that writes.
 pub(crate) struct Transaction {
     handle: Option<Object<Opener>>,
-    _turn: OwnedSemaphorePermit,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Sqlite {
-    pub(crate) fn new(file: &Path, config: &SqlConfig) -> Result<Self, SqlError> {
+    pub(crate) fn new(file: &Path, config: &SqlConfig, counted: Arc<Counted>) -> Result<Self, SqlError> {
         let opener = Opener { file: file.to_owned(), patience: config.statement_timeout };
         let pool = Pool::builder(opener)
             .max_size(config.connections.max(1))
@@ -51,10 +54,22 @@ impl Sqlite {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| SqlError::unusable(error.to_string()))?;
-        Ok(Self { pool, turn: Semaphore::new(1).into(), wait: config.wait })
+        Ok(Self { pool, turn: Semaphore::new(1).into(), wait: config.wait, counted })
     }
 
-    async fn handle(&self) -> Result<Object<Opener>, SqlError> {
+    /// A connection, and the turn to write if the call writes.
+    async fn handle(&self, writes: bool) -> Result<(Object<Opener>, Option<OwnedSemaphorePermit>), SqlError> {
+        let since = Instant::now();
+        let got = async {
+            let turn = if writes { Some(self.turn().await?) } else { None };
+            Ok((self.connection().await?, turn))
+        };
+        let got = got.await;
+        self.counted.waited(since, &got);
+        got
+    }
+
+    async fn connection(&self) -> Result<Object<Opener>, SqlError> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => busy(),
@@ -73,31 +88,37 @@ impl Sqlite {
     }
 
     pub(crate) async fn read(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
-        let mut handle = self.handle().await?;
-        with(&mut handle, move |connection| calls.iter().map(|call| run(connection, call)).collect()).await
+        let (mut handle, _) = self.handle(false).await?;
+        let trip = Trip::of(&calls);
+        let answers =
+            with(&mut handle, move |connection| calls.iter().map(|call| run(connection, call)).collect())
+                .await;
+        self.counted.ended(&trip, &answers);
+        answers
     }
 
     pub(crate) async fn write(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
-        let _turn = self.turn().await?;
-        let mut handle = self.handle().await?;
-        with(&mut handle, move |connection| {
+        let (mut handle, _turn) = self.handle(true).await?;
+        let trip = Trip::of(&calls);
+        let answers = with(&mut handle, move |connection| {
             let transaction = connection.transaction_with_behavior(IMMEDIATE).map_err(failed)?;
             let answers = calls.iter().map(|call| run(&transaction, call)).collect::<Result<_, _>>()?;
             transaction.commit().map_err(failed)?;
             Ok(answers)
         })
-        .await
+        .await;
+        self.counted.ended(&trip, &answers);
+        answers
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, SqlError> {
-        let turn = self.turn().await?;
-        let mut handle = self.handle().await?;
+        let (mut handle, turn) = self.handle(true).await?;
         with(&mut handle, |connection| connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)).await?;
         Ok(Transaction { handle: Some(handle), _turn: turn })
     }
 
     pub(crate) async fn define(&self, texts: Vec<String>) -> Result<(), SqlError> {
-        let mut handle = self.handle().await?;
+        let (mut handle, _) = self.handle(false).await?;
         with(&mut handle, move |connection| {
             let transaction = connection.transaction_with_behavior(IMMEDIATE).map_err(failed)?;
             texts.iter().try_for_each(|text| transaction.execute_batch(text).map_err(failed))?;

@@ -41,7 +41,8 @@ impl Presence {
         let url: &SqlUrl = store.config().node_url.as_ref().unwrap_or_else(|| store.url());
         let lock = match &url.0 {
             Place::Postgres(address) => {
-                let connector = Connector::new(address, store.config())?.into();
+                let counted = Arc::clone(store.engine().counted());
+                let connector = Connector::new(address, store.config(), counted)?.into();
                 Lock::Session { connector, single: None, taken: false }
             }
             Place::Sqlite(file) => Lock::File { _lock: take_file(file, incarnation).await? },
