@@ -49,7 +49,7 @@ class Store:
     def add(self, user):
         self.pop3("user", "add", "--form", "scram-sha-256", "--iterations", "4096", user, octets=f"{PASSWORD}\n".encode())
 
-    def serve(self, name, *words):
+    def serve(self, name="one", *words):
         """Starts a node."""
         most = [word for what in ("", "-per-user", "-per-ip") for word in (f"--max-connections{what}", "15000")]
         command = [self.houses.program, "serve", "--allow-root", "--store", self.url, "--node", name, "--listen", f"{HOST}:0", "--log", "off", *most, *words]
