@@ -4,13 +4,18 @@ mod account;
 #[cfg(feature = "tokio")]
 mod bench;
 mod conformance;
+mod deliver;
 mod fetch;
 mod generate;
 mod help;
+#[cfg(feature = "tokio")]
+mod lmtp;
 mod named;
 mod passwd;
 mod serve;
 mod store;
+pub(crate) mod store_at;
+pub(crate) mod store_url;
 mod user;
 
 use core::time::Duration;
@@ -26,12 +31,20 @@ pub(crate) use account::Account;
 #[cfg(feature = "tokio")]
 pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
+pub(crate) use deliver::Deliver;
 pub(crate) use fetch::{Check, Fetch};
 pub(crate) use generate::Generate;
+#[cfg(feature = "tokio")]
+pub(crate) use lmtp::{ListenAt, Lmtp};
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
-pub(crate) use store::{Import, Store, StoreCommand};
-pub(crate) use user::{Action, Change, File, User};
+#[cfg(feature = "tokio")]
+pub(crate) use store::{CheckStore, Init};
+pub(crate) use store::{Export, Import, ImportSource, Store, StoreCommand};
+pub(crate) use store_at::StoreAt;
+pub(crate) use user::{Action, Change, File, User, UsersAt};
+#[cfg(feature = "tokio")]
+pub(crate) use user::{Del, QuotaOptions};
 
 #[cfg(feature = "tokio")]
 use self::account::read_url;
@@ -62,7 +75,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve Maildirs to mail clients
     Serve(Box<Serve>),
-    /// Import mail of other servers
+    /// Deliver a message on standard input into a maildrop, for the pipe transports of mail servers
+    Deliver(Box<Deliver>),
+    /// Receive mail from a mail server with LMTP, and deliver it into maildrops
+    #[cfg(feature = "tokio")]
+    Lmtp(Box<Lmtp>),
+    /// Create and check stores of maildrops, and move mail between them and Maildirs
     Store(Store),
     /// Download mail into files, a Maildir or an mbox
     Fetch(Box<Fetch>),
@@ -79,7 +97,7 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Print lines for the users file; asks for the password, or reads it from standard input
     Passwd(Passwd),
-    /// Edit the users file: add users, change passwords, remove users, list them
+    /// Edit the users file or the users of a database: add users, change passwords, remove users, list them
     User(User),
     /// Write the manual pages and the completions for shells into a directory such as /usr/local/share
     Generate(Generate),
@@ -149,6 +167,17 @@ pub(crate) struct Lint {
 pub(crate) struct Runtime {
     pub(crate) connect: pop3_connect::ClientRuntime,
     pub(crate) serve: pop3_serve::ServerRuntime,
+}
+
+impl Runtime {
+    /// Whether it is tokio.
+    #[allow(clippy::missing_const_for_fn, reason = "not without tokio")]
+    pub(crate) fn is_tokio(self) -> bool {
+        #[cfg(feature = "tokio")]
+        return self.serve == pop3_serve::ServerRuntime::Tokio;
+        #[cfg(not(feature = "tokio"))]
+        false
+    }
 }
 
 macro_rules! runtime {

@@ -19,6 +19,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches as _};
 use pop3_text::Printable;
 
+use crate::args::store_url::{STORE_VARIABLE, shown};
 use crate::args::{Cli, Command, definition};
 
 pub(crate) use print::annotated;
@@ -30,12 +31,27 @@ const SERVE: &str = "serve";
 const COMMAND_LINE_ONLY: [&str; 5] = ["config", "check-config", "print-config", "help", "version"];
 
 /// Options that change only when the server begins. All others take effect when the server reads its settings again.
-pub(crate) const NEEDS_RESTART: [&str; 7] =
-    ["listen", "listen-tls", "runtime", "log-format", "run-as", "allow-root", "metrics"];
+pub(crate) const NEEDS_RESTART: [&str; 11] = [
+    "listen",
+    "listen-tls",
+    "runtime",
+    "log-format",
+    "run-as",
+    "allow-root",
+    "metrics",
+    "store",
+    "node",
+    "store-connections",
+    "node-store",
+];
 
 /// The command line of the program, which can be read again and again, with the configuration file that it names.
-#[derive(Clone, Debug)]
-pub(crate) struct CommandLine(Vec<OsString>);
+#[derive(Clone)]
+pub(crate) struct CommandLine {
+    words: Vec<OsString>,
+    /// The store that the environment names.
+    store: Option<OsString>,
+}
 
 /// What the command line and the file say.
 #[derive(Debug)]
@@ -97,16 +113,17 @@ impl Mistake {
 impl CommandLine {
     /// That of this process.
     pub(crate) fn of_process() -> Self {
-        Self::new(env::args_os())
+        let store = env::var_os(STORE_VARIABLE).filter(|store| !store.is_empty());
+        Self { store, ..Self::new(env::args_os()) }
     }
 
-    fn new(line: impl IntoIterator<Item = OsString>) -> Self {
-        Self(line.into_iter().collect())
+    fn new(words: impl IntoIterator<Item = OsString>) -> Self {
+        Self { words: words.into_iter().collect(), store: None }
     }
 
     /// The words, of which the first is the name of the program.
     pub(crate) fn words(&self) -> &[OsString] {
-        &self.0
+        &self.words
     }
 
     /// Reads the options, and the file if one is named.
@@ -114,7 +131,7 @@ impl CommandLine {
     /// # Errors
     /// When one of them is not understood.
     pub(crate) fn read(&self) -> Result<Given, Refused> {
-        let (line, off) = without_switches(&self.0);
+        let (line, off) = without_switches(&self.words);
         // The first look only finds the file, and which options the file can't change.
         let seen = definition().ignore_errors(true).try_get_matches_from(&line)?;
         let Some((SERVE, seen)) = seen.subcommand() else { return given(&line, Settings::default()) };
@@ -122,15 +139,60 @@ impl CommandLine {
             // It needs no other option.
             return Ok(Given::PrintConfig);
         }
-        let Some(path) = seen.get_one::<PathBuf>("config") else { return given(&line, Settings::default()) };
-        let mut on_line = on_line(seen);
-        on_line.extend(off);
-        let file = file::read(path, &on_line).map_err(Refused::File)?;
-        let settings = Settings { file: Some(path.clone()), lines: file.lines, ..Settings::default() };
         let at = line.iter().position(|word| word == SERVE).map_or(line.len(), |at| at + 1);
         let (before, behind) = line.split_at(at);
-        let whole = [before, &file.options, behind].concat();
-        given(&whole, settings).map_err(|refused| file::explain(refused, path))
+        let line = Line { before, behind, store: self.store.as_ref().filter(|_| !names_store(seen)) };
+        let Some(path) = seen.get_one::<PathBuf>("config") else {
+            return given(&line.with(&[]), Settings::default());
+        };
+        let mut on_line = on_line(seen);
+        on_line.extend(off);
+        let file = file::read(path, &on_line, &line).map_err(Refused::File)?;
+        let settings = Settings { file: Some(path.clone()), lines: file.lines, ..Settings::default() };
+        given(&line.with(&file.options), settings).map_err(|refused| file::explain(refused, path))
+    }
+}
+
+impl fmt::Debug for CommandLine {
+    /// Without the store of the environment, which may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandLine").field("words", &self.words.len()).finish_non_exhaustive()
+    }
+}
+
+/// The options that say where the maildrops are.
+const STORES: [&str; 2] = ["store", "maildrops"];
+
+/// Whether the command line says where the maildrops are.
+fn names_store(seen: &ArgMatches) -> bool {
+    STORES.iter().any(|id| is_set(seen, id))
+}
+
+/// A command line that the options of a file go into.
+struct Line<'a> {
+    before: &'a [OsString],
+    behind: &'a [OsString],
+    /// The store of the environment, if the command line has none.
+    store: Option<&'a OsString>,
+}
+
+impl Line<'_> {
+    /// All words, with those of a file. The store of the environment is used if nothing else says where the maildrops
+    /// are.
+    fn with(&self, file: &[OsString]) -> Vec<OsString> {
+        let is_named = |word: &OsString| {
+            let text = word.to_string_lossy();
+            STORES
+                .iter()
+                .any(|id| text.strip_prefix("--").is_some_and(|text| text.starts_with(&format!("{id}="))))
+        };
+        let store = self.store.filter(|_| !file.iter().any(is_named)).map(|store| {
+            let mut word = OsString::from("--store=");
+            word.push(store);
+            word
+        });
+        let store = Vec::from_iter(store);
+        [self.before, &store, file, self.behind].concat()
     }
 }
 
@@ -168,9 +230,14 @@ impl Settings {
     }
 
     /// The value of an option, as people write it.
+    /// A store is shown without a password.
     pub(crate) fn value(&self, option: &str) -> String {
         let values = self.values.get(option).map(Vec::as_slice).unwrap_or_default();
-        values.iter().map(|value| value.to_string_lossy()).collect::<Vec<_>>().join(", ")
+        let show = |value: &OsString| match option {
+            "store" | "node-store" => shown(value),
+            _ => value.to_string_lossy().into_owned(),
+        };
+        values.iter().map(show).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -24,6 +24,12 @@ pub(crate) enum Exit {
     TryLater = 6,
     /// Another process fetches the same account into the same target.
     Running = 7,
+    /// EX_NOUSER of sysexits.h, as mail servers have it: there is no such user. Only `pop3 deliver` uses these three.
+    NoUser = 67,
+    /// EX_TEMPFAIL: try again later.
+    TempFail = 75,
+    /// EX_NOPERM: the maildrop is full.
+    NoPermission = 77,
     /// SIGHUP came. These three are 128 and the number of the signal, as shells have it.
     HungUp = 129,
     /// SIGINT came.

@@ -10,6 +10,9 @@ mod bench;
 mod check;
 mod config;
 mod conformance;
+#[cfg(feature = "tokio")]
+mod database;
+mod deliver;
 mod demo;
 mod dialogue;
 mod exit;
@@ -17,6 +20,8 @@ mod fetch;
 mod generate;
 mod interrupt;
 mod lint;
+#[cfg(feature = "tokio")]
+mod lmtp;
 mod logging;
 mod passwd;
 mod password;
@@ -62,6 +67,9 @@ fn run(command: &Command, line: CommandLine, settings: Settings) -> Result<Exit,
         Command::Passwd(options) => passwd::run(options),
         Command::User(options) => user::run(options),
         Command::Serve(options) => serve::run(options, line, settings),
+        Command::Deliver(options) => Ok(deliver::run(options)),
+        #[cfg(feature = "tokio")]
+        Command::Lmtp(options) => lmtp::run(options),
         Command::Store(options) => store::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),

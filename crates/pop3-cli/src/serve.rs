@@ -1,8 +1,11 @@
-//! `pop3 serve`: Maildirs for mail clients.
+//! `pop3 serve`: maildrops for mail clients.
 
 mod certificates;
+#[cfg_attr(not(feature = "tokio"), path = "serve/no_database.rs")]
+mod database;
+mod maildrops;
 mod metrics;
-mod notify;
+pub(crate) mod notify;
 mod prepare;
 mod privileges;
 mod reload;
@@ -17,8 +20,9 @@ use pop3_serve::{Heartbeat, Listeners, Server, Stop};
 use tracing::{info, warn};
 
 use self::certificates::InUse;
+use self::database::Database;
 use self::metrics::{Figures, Watched};
-use self::prepare::{Fault, Prepared, Purpose, SelfSigned, explain, prepare};
+use self::prepare::{Fault, Kept, Prepared, Purpose, explain, prepare};
 use self::reload::Reloader;
 use crate::args::Serve;
 use crate::config::{CommandLine, Settings};
@@ -28,7 +32,7 @@ use crate::tell::{hand_out, tell};
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Result<Exit, Failure> {
     if options.check_config {
-        return match prepare(options, &mut None, Purpose::Check) {
+        return match prepare(options, &mut Kept::default(), Purpose::Check) {
             Ok(_) => hand_out("ok\n").map(|()| Exit::Done),
             Err(faults) => Ok(report(&settings, &faults)),
         };
@@ -38,7 +42,7 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
     let listeners = match sockets::open(options) {
         Ok(listeners) => listeners,
         // Whatever is wrong with the settings says more than a socket that can't be bound.
-        Err(failure) => match prepare(options, &mut None, Purpose::Check) {
+        Err(failure) => match prepare(options, &mut Kept::default(), Purpose::Check) {
             Ok(_) => return Err(failure),
             Err(faults) => return Ok(report(&settings, &faults)),
         },
@@ -47,8 +51,8 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
     rights.apply()?;
     check_readable(&settings).map_err(|failure| privileges::explain(&options.privileges, failure))?;
     let _log = crate::logging::init(&options.log)?;
-    let mut made = None;
-    let prepared = match prepare(options, &mut made, Purpose::Serve) {
+    let mut kept = Kept::default();
+    let prepared = match prepare(options, &mut kept, Purpose::Serve) {
         Ok(prepared) => prepared,
         Err(faults) => {
             let faults = faults
@@ -60,7 +64,7 @@ pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Res
     for warning in prepared.warnings() {
         warn!("{warning}");
     }
-    let reloading = Reloading { line, settings, made };
+    let reloading = Reloading { line, settings, kept };
     serve(options, prepared, listeners, metrics, reloading)
         .map_err(|failure| privileges::explain(&options.privileges, failure))?;
     info!("stopped");
@@ -79,7 +83,7 @@ fn check_readable(settings: &Settings) -> Result<(), Failure> {
 struct Reloading {
     line: CommandLine,
     settings: Settings,
-    made: Option<SelfSigned>,
+    kept: Kept,
 }
 
 /// Serves on these sockets.
@@ -88,21 +92,29 @@ fn serve(
     prepared: Prepared,
     listeners: Listeners,
     metrics: Option<TcpListener>,
-    Reloading { line, settings, made }: Reloading,
+    Reloading { line, settings, kept }: Reloading,
 ) -> Result<(), Failure> {
     pop3_serve::raise_open_files();
     let certificate = InUse::new(prepared.config.certificate.clone());
     let server = Server::on(listeners, prepared.config, prepared.users).map_err(explain)?;
     let stop = Stop::with_grace(signals::GRACE);
-    let server = watched(server, metrics, &certificate, &stop)?;
+    let database = prepared.source.database;
+    let server = watched(server, metrics, &certificate, database.as_ref(), &stop)?;
     certificates::watch(&certificate)?;
     let status = notify::status(&server);
     let (handle, started) = (server.handle(), settings.clone());
-    let reloader = Reloader { line, handle, started, current: settings, made, certificate };
+    let reloader = Reloader { line, handle, started, current: settings, kept, certificate };
     signals::watch(&stop, reloader, status.clone())?;
     announce(&server)?;
+    if let Some(database) = &database {
+        database.share_failures(server.handle());
+    }
     notify::ready(&status);
-    Ok(server.run(options.runtime.serve, &stop)?)
+    let served = server.run(options.runtime.serve, &stop);
+    if let Some(database) = &database {
+        database.leave();
+    }
+    Ok(served?)
 }
 
 /// Tells all faults.
@@ -129,6 +141,7 @@ fn watched(
     server: Server,
     metrics: Option<TcpListener>,
     certificate: &InUse,
+    database: Option<&Database>,
     stop: &Stop,
 ) -> Result<Server, Failure> {
     let timeout = notify::watchdog();
@@ -141,8 +154,10 @@ fn watched(
         notify::watch(timeout, heartbeat.clone());
     }
     if let Some(listener) = metrics {
-        let figures = Figures::new(server.counters(), certificate.clone());
-        metrics::serve(listener, Watched { figures, heartbeat: heartbeat.clone(), stop: stop.clone() })?;
+        let database = database.cloned();
+        let figures = Figures::new(server.counters(), certificate.clone(), database.clone());
+        let (heartbeat, stop) = (heartbeat.clone(), stop.clone());
+        metrics::serve(listener, Watched { figures, heartbeat, stop, database })?;
     }
     Ok(server.with_heartbeat(heartbeat))
 }

@@ -6,6 +6,7 @@ use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::{definition, read};
+use crate::deliver;
 use crate::exit::{Exit, Failure, first_line};
 use crate::tell::tell;
 
@@ -18,8 +19,12 @@ pub(crate) fn report(error: &Error, words: &[OsString]) -> Exit {
         let _ = error.print();
         return if error.use_stderr() { Exit::Usage } else { Exit::Done };
     }
-    tell(Failure::usage(line(error, words)));
-    Exit::Usage
+    let failure = Failure::usage(line(error, words));
+    if words.get(1).is_some_and(|word| word == "deliver") {
+        return deliver::refuse(&failure);
+    }
+    tell(&failure);
+    failure.exit()
 }
 
 /// What is wrong, what was probably meant, and where the help is, in one line.

@@ -1,17 +1,19 @@
-//! Importing an mbox: its messages, with their unique-ids, into a Maildir.
+//! Importing messages with their unique-ids into a Maildir: those of an mbox, and in [`messages`], those of another store.
 //!
-//! Each message has a name that is made of its content. It is written under that name beside the directories of the
+//! Each message of an mbox has a name that is made of its content. It is written under that name beside the directories of the
 //! Maildir, then it gets its line in `dovecot-uidlist`, and then it is moved to where it is seen. So whatever ends the
 //! import, the next one knows: without a line, the message is not imported, and its file may be torn. With a line and such
 //! a file, it only has to be moved. With a line alone, it is imported, and may have been deleted since.
 
 mod envelope;
 mod mbox;
+mod messages;
+mod target;
 
 use core::fmt;
 use core::time::Duration;
 use std::collections::HashMap;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -19,19 +21,15 @@ use std::time::UNIX_EPOCH;
 use pop3_disk::{Disk, File, LockedMbox, Open, Spot};
 use sha2::{Digest as _, Sha256};
 
-use crate::folders::{Folders, Root, or_make};
 use crate::found::Found;
-use crate::lock::Lock;
 use crate::name::MaildirFolder;
-use crate::unique;
 use crate::unique_ids::{UidlFormat, Values, Wanted, dovecot};
 use mbox::{Message, Visit};
+pub use messages::{ImportedMessage, MaildirImport};
+use target::{Staged, Target, Writing};
 
 /// What precedes the name of a message that is not moved to its place yet.
 const STAGED: &[u8] = b"pop3-import-";
-
-/// Octets written at once.
-const PIECE: usize = 64 * 1024;
 
 /// How to import an mbox.
 #[derive(Clone, Debug, Default)]
@@ -82,8 +80,7 @@ impl MboxImport {
     pub fn run(&self, disk: &Arc<dyn Disk>, from: &Path, to: &Path) -> Result<ImportReport, ImportError> {
         let into = |action| move |source| ImportError { action, path: to.to_path_buf(), source };
         let out_of = |action| move |source| ImportError { action, path: from.to_path_buf(), source };
-        let root = Root::open(disk, to, true).map_err(into("open the Maildir"))?;
-        let maildir = Maildir::open(root).map_err(into("open the Maildir"))?;
+        let maildir = Target::open(disk, to).map_err(into("open the Maildir"))?;
         let spot = Spot::at(&**disk, from).map_err(out_of("open the mbox"))?;
         let candidate = spot.beside(&format!(".pop3-import-{}", std::process::id()));
         let how = Open::reading_and_writing();
@@ -97,13 +94,13 @@ impl MboxImport {
         let found: Vec<_> =
             listed.iter().map(|listed| Found::new(MaildirFolder::New, &listed.name[..], 0, None)).collect();
         let wanted = Wanted::new(&found);
-        let known = dovecot::known(&maildir.root, &wanted).map_err(into("read the list of"))?;
+        let known = dovecot::known(maildir.root(), &wanted).map_err(into("read the list of"))?;
         let mut staging = Staging { maildir: &maildir, listed: &listed, known: &known, place: 0, file: None };
         read(mbox.file(), &mut staging).map_err(into("write to the Maildir"))?;
-        maildir.root.directory().sync().map_err(into("write to the Maildir"))?;
+        maildir.sync().map_err(into("write to the Maildir"))?;
         let chosen = |place: usize| self.unique_id(&listed[place].message);
-        dovecot::add(&maildir.root, &self.format, &wanted, &chosen).map_err(into("add to the list of"))?;
-        maildir.publish(&listed).map_err(into("write to the Maildir"))?;
+        dovecot::add(maildir.root(), &self.format, &wanted, &chosen).map_err(into("add to the list of"))?;
+        maildir.publish(listed.iter().map(Listed::staged)).map_err(into("write to the Maildir"))?;
         if self.remove {
             empty(mbox.file(), len).map_err(out_of("empty the mbox"))?;
         }
@@ -150,21 +147,23 @@ struct Listed {
 
 impl Listed {
     /// The name under which it waits.
-    fn staged(&self) -> Vec<u8> {
+    fn waiting(&self) -> Vec<u8> {
         [STAGED, &self.name].concat()
     }
 
-    /// Where it belongs, and under which name.
-    fn place(&self) -> (MaildirFolder, Vec<u8>) {
+    /// Where it waits, where it belongs, and under which name.
+    fn staged(&self) -> Staged {
+        let waiting = self.waiting();
         let status = &self.message.status;
         if status.is_empty() {
-            return (MaildirFolder::New, self.name.clone());
+            return Staged { waiting, folder: MaildirFolder::New, name: self.name.clone() };
         }
         // In the order of the alphabet: draft, flagged, replied, seen, trashed.
         let flags = [(b'T', b'D'), (b'F', b'F'), (b'A', b'R'), (b'R', b'S'), (b'D', b'T')];
         let flags: Vec<u8> =
             flags.iter().filter(|(letter, _)| status.contains(letter)).map(|&(_, flag)| flag).collect();
-        (MaildirFolder::Cur, [&self.name, &b":2,"[..], &flags].concat())
+        let name = [&self.name, &b":2,"[..], &flags].concat();
+        Staged { waiting, folder: MaildirFolder::Cur, name }
     }
 }
 
@@ -202,11 +201,11 @@ impl Visit for Survey {
 
 /// The second reading: writes the messages that are new.
 struct Staging<'a> {
-    maildir: &'a Maildir,
+    maildir: &'a Target,
     listed: &'a [Listed],
     known: &'a [bool],
     place: usize,
-    file: Option<BufWriter<Box<dyn File>>>,
+    file: Option<Writing>,
 }
 
 impl Visit for Staging<'_> {
@@ -216,7 +215,7 @@ impl Visit for Staging<'_> {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(self.maildir.stage(&self.listed[self.place])?),
+            none => none.insert(self.maildir.stage(&self.listed[self.place].waiting())?),
         };
         file.write_all(octets)
     }
@@ -230,72 +229,12 @@ impl Visit for Staging<'_> {
         if self.known.get(self.place) == Some(&false) {
             let file = match file {
                 Some(file) => file,
-                None => self.maildir.stage(&self.listed[self.place])?,
+                None => self.maildir.stage(&self.listed[self.place].waiting())?,
             };
-            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            // The time is for people. Not every file system can have it.
-            file.set_modified(UNIX_EPOCH + Duration::from_secs(message.time)).ok();
-            file.sync()?;
+            target::complete(file, UNIX_EPOCH + Duration::from_secs(message.time))?;
         }
         self.place += 1;
         Ok(())
-    }
-}
-
-/// A locked Maildir.
-struct Maildir {
-    root: Root,
-    _lock: Lock,
-}
-
-impl Maildir {
-    fn open(root: Root) -> io::Result<Self> {
-        root.folders(true)?;
-        let directory = root.directory();
-        or_make(directory.open_folder(b"tmp"), directory, b"tmp")?;
-        let in_use =
-            || io::Error::new(io::ErrorKind::WouldBlock, "another session is using it; try again later");
-        let lock = Lock::take(directory, || Ok(()))?.ok_or_else(in_use)?;
-        Ok(Self { root, _lock: lock })
-    }
-
-    /// Makes the file of a message that is not seen yet.
-    fn stage(&self, listed: &Listed) -> io::Result<BufWriter<Box<dyn File>>> {
-        let (directory, name) = (self.root.directory(), listed.staged());
-        match directory.unlink(&name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = directory.open(&name, Open::writing().make_new(0o600))?;
-        if let Ok(owner) = directory.ownership() {
-            // Only root can give it to the owner of the Maildir, and only root has to.
-            file.set_ownership(pop3_disk::Ownership { mode: 0o600, ..owner }).ok();
-        }
-        Ok(BufWriter::with_capacity(PIECE, file))
-    }
-
-    /// Moves the messages that wait to where they are seen.
-    fn publish(&self, listed: &[Listed]) -> io::Result<()> {
-        let directory = self.root.directory();
-        let folders: Folders<'_> = self.root.folders(true)?;
-        for listed in listed {
-            let staged = listed.staged();
-            if directory.stat(&staged)?.is_none() {
-                continue;
-            }
-            let (folder, name) = listed.place();
-            match unique::rename(directory, &staged, folders.folder(folder), &name) {
-                // On a file system without moves that replace nothing, a link was made, and its end was missed.
-                Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
-                    directory.unlink(&staged)?
-                }
-                moved => moved?,
-            }
-        }
-        for folder in MaildirFolder::BOTH {
-            folders.folder(folder).sync()?;
-        }
-        directory.sync()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store of a server session: a locked Maildir and its snapshot.
 
+mod attributes;
 mod opening;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use crate::record::Tail;
 use crate::scan::{Skipped, SkippedFiles};
 use crate::sizes;
 use crate::snapshot::Scan;
+pub use attributes::MessageAttributes;
 
 /// A locked Maildir with a snapshot of its messages.
 ///

@@ -9,6 +9,7 @@ use core::time::Duration;
 use std::sync::{Arc, PoisonError};
 
 use crate::machine::{Machine, Stopwatch};
+use crate::source::Source;
 use crate::sync::{Mutex, MutexGuard};
 use crate::throttle::{Throttle, TooMany};
 
@@ -56,6 +57,20 @@ impl Brake {
         Attempt { brake: self, address, wait, suspect, settled: false }
     }
 
+    /// The failures of each address since the last call, for other servers.
+    pub(super) fn take_failures(&self) -> Vec<(Source, u32)> {
+        self.throttle().take_failures()
+    }
+
+    /// Counts failures that other servers have seen.
+    pub(super) fn add_failures(&self, failures: impl IntoIterator<Item = (IpAddr, u32)>) {
+        let now = self.clock.now();
+        for (address, failures) in failures {
+            // One at a time: logins need not wait for all of them.
+            self.throttle().add_failures(address, failures, now);
+        }
+    }
+
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,6 +80,24 @@ impl Attempt<'_> {
     /// Whether a login from there has failed lately.
     pub(super) const fn is_suspect(&self) -> bool {
         self.suspect
+    }
+
+    /// Nothing is checked for now, and that is not the client's doing: the try costs nothing, and whoever gives it up has
+    /// learned nothing. [`resume`](Self::resume) it before anything is checked.
+    pub(super) fn pause(&mut self) {
+        self.settled = true;
+        self.brake.throttle().pause(self.address);
+    }
+
+    /// Something is about to be checked after a [`pause`](Self::pause).
+    ///
+    /// # Errors
+    /// When too many tries of this address wait already; nothing is to be checked then.
+    pub(super) fn resume(&mut self) -> Result<(), TooMany> {
+        let now = self.brake.clock.now();
+        self.wait = self.brake.throttle().resume(self.address, now)?;
+        self.settled = false;
+        Ok(())
     }
 
     /// The credentials were right.
@@ -124,7 +157,16 @@ mod tests {
             panic!("within a check");
         }));
         assert!(panic.is_err());
+        // Nothing was checked while it paused.
+        let mut attempt = brake.attempt(address).unwrap();
+        attempt.pause();
+        drop(attempt);
         // After three failures.
         assert_eq!(brake.resumed(address).failed().as_secs(), 8);
+        let mut attempt = brake.attempt(address).unwrap();
+        attempt.pause();
+        attempt.resume().unwrap();
+        drop(attempt);
+        assert_eq!(brake.take_failures(), [(address.into(), 5)]);
     }
 }

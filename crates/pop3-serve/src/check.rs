@@ -22,7 +22,7 @@ pub struct BadSetting {
 }
 
 impl ServeConfig {
-    /// Checks the settings without binding a listener or changing anything: the directory of the maildrops exists, each
+    /// Checks the settings without binding a listener or changing anything: the directory of the Maildirs exists, each
     /// mechanism can be checked, no address is there twice, and listeners for TLS have a certificate.
     ///
     /// Returns all faults. [`Server::bind`](crate::Server::bind) and [`ServerHandle::reload`](crate::ServerHandle::reload)
@@ -31,9 +31,11 @@ impl ServeConfig {
     pub fn check(&self) -> Vec<BadSetting> {
         let unusable = |setting, text: String| BadSetting { setting, error: ServeError::unusable(text) };
         let mut bad = Vec::new();
-        bad.extend(
-            check_maildrops(&self.maildrops).err().map(|error| BadSetting { setting: "maildrops", error }),
-        );
+        if self.store.is_none()
+            && let Err(error) = check_maildrops(&self.maildrops)
+        {
+            bad.push(BadSetting { setting: "maildrops", error });
+        }
         let is_implicit = |(entrance, _): &(Entrance, _)| *entrance == Entrance::Implicit;
         if self.certificate.is_none() && self.listeners.iter().any(is_implicit) {
             bad.push(unusable("listen_tls", "a listener for TLS needs a certificate".to_owned()));

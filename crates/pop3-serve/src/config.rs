@@ -13,6 +13,7 @@ use pop3_sasl::Mechanism;
 
 use crate::certificate::ReloadableCertificate;
 use crate::checks::ExternalCheck;
+use crate::maildrops::Maildrops;
 use crate::users::{DecoyKey, MaildropPath};
 
 /// The settings of a [`Server`](crate::Server). All fields are public: create the settings with [`ServeConfig::new`]
@@ -22,7 +23,12 @@ use crate::users::{DecoyKey, MaildropPath};
 pub struct ServeConfig {
     /// The directory of the maildrops. A user's maildrop is the Maildir that [`maildrop_path`](Self::maildrop_path)
     /// names in it.
+    ///
+    /// Not used if there is a [`store`](Self::store). Then [`maildrop_path`](Self::maildrop_path),
+    /// [`unique_ids`](Self::unique_ids) and [`info_separator`](Self::info_separator) are not used, either.
     pub maildrops: PathBuf,
+    /// The maildrops, if they are not Maildirs. Default: none.
+    pub store: Option<Arc<dyn Maildrops>>,
     /// Where in that directory the maildrop of a user is. Default: it has the user's name.
     pub maildrop_path: MaildropPath,
     /// The addresses to listen on, and whether TLS starts immediately. For port 0, the system chooses a free port. A
@@ -102,6 +108,7 @@ impl ServeConfig {
         let limits = server::Limits::default();
         Self {
             maildrops: maildrops.into(),
+            store: None,
             maildrop_path: MaildropPath::default(),
             listeners: Vec::new(),
             certificate: None,
@@ -126,6 +133,11 @@ impl ServeConfig {
             login_timeout: limits.login_timeout,
             limits: ConnectionLimits::default(),
         }
+    }
+
+    /// Creates the default settings for maildrops that are not Maildirs.
+    pub fn on(store: Arc<dyn Maildrops>) -> Self {
+        Self { store: Some(store), ..Self::new(PathBuf::new()) }
     }
 
     /// Adds a listener for connections in clear text. They can use STLS if there is a

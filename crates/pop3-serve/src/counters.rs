@@ -1,5 +1,7 @@
 //! What the server has done, in numbers.
 
+mod durations;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
@@ -7,6 +9,8 @@ use std::sync::Arc;
 use pop3_driver::server::SessionReport;
 use pop3_proto::server::Close;
 use pop3_sasl::Mechanism;
+
+pub use self::durations::{DurationCounter, DurationCounts};
 
 /// Counts what a [`Server`](crate::Server) does, for metrics.
 ///
@@ -17,7 +21,7 @@ use pop3_sasl::Mechanism;
 #[derive(Clone, Debug, Default)]
 pub struct Counters(Arc<Cells>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Cells {
     accepted: AtomicU64,
     ended: AtomicU64,
@@ -33,8 +37,8 @@ struct Cells {
     not_removed: AtomicU64,
     listed: AtomicU64,
     measured: AtomicU64,
-    sessions: Durations<{ SESSION_BOUNDS.len() }>,
-    checks: Durations<{ LOGIN_BOUNDS.len() }>,
+    sessions: DurationCounter<{ SESSION_BOUNDS.len() }>,
+    checks: DurationCounter<{ LOGIN_BOUNDS.len() }>,
 }
 
 /// The numbers of a server at one time. All of them only grow until the server ends.
@@ -74,17 +78,6 @@ pub struct CounterValues {
     pub session_seconds: DurationCounts,
     /// How long logins took, from the credentials to the open maildrop or the refusal.
     pub login_seconds: DurationCounts,
-}
-
-/// Durations, counted in ranges.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct DurationCounts {
-    /// The sum of all durations, in seconds.
-    pub sum: f64,
-    /// For each range its largest duration in seconds, and how many durations are in it. The last range has no largest
-    /// duration, but infinity.
-    pub ranges: Vec<(f64, u64)>,
 }
 
 /// What became of a login.
@@ -160,37 +153,26 @@ const SESSION_BOUNDS: [u64; 8] =
     [10_000, 100_000, 1_000_000, 5_000_000, 30_000_000, 120_000_000, 600_000_000, 3_600_000_000];
 const LOGIN_BOUNDS: [u64; 8] = [500, 2_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000, 30_000_000];
 
-/// Durations that are counted; those that are longer than all bounds are counted in `longer`.
-#[derive(Debug)]
-struct Durations<const N: usize> {
-    within: [AtomicU64; N],
-    longer: AtomicU64,
-    microseconds: AtomicU64,
-}
-
-impl<const N: usize> Default for Durations<N> {
+impl Default for Cells {
     fn default() -> Self {
         Self {
-            within: [const { AtomicU64::new(0) }; N],
-            longer: AtomicU64::new(0),
-            microseconds: AtomicU64::new(0),
+            accepted: AtomicU64::default(),
+            ended: AtomicU64::default(),
+            panicked: AtomicU64::default(),
+            logins: Default::default(),
+            limits: Default::default(),
+            commands: AtomicU64::default(),
+            retrieved: AtomicU64::default(),
+            retrieved_octets: AtomicU64::default(),
+            topped: AtomicU64::default(),
+            topped_octets: AtomicU64::default(),
+            removed: AtomicU64::default(),
+            not_removed: AtomicU64::default(),
+            listed: AtomicU64::default(),
+            measured: AtomicU64::default(),
+            sessions: DurationCounter::new(SESSION_BOUNDS),
+            checks: DurationCounter::new(LOGIN_BOUNDS),
         }
-    }
-}
-
-impl<const N: usize> Durations<N> {
-    fn count(&self, bounds: &[u64; N], duration: Duration) {
-        let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let range = bounds.iter().position(|&bound| microseconds <= bound);
-        add(range.and_then(|range| self.within.get(range)).unwrap_or(&self.longer), 1);
-        add(&self.microseconds, microseconds);
-    }
-
-    fn read(&self, bounds: &[u64; N]) -> DurationCounts {
-        let seconds = |microseconds: u64| Duration::from_micros(microseconds).as_secs_f64();
-        let within = bounds.iter().zip(&self.within).map(|(&bound, count)| (seconds(bound), get(count)));
-        let ranges = within.chain([(f64::INFINITY, get(&self.longer))]).collect();
-        DurationCounts { sum: seconds(get(&self.microseconds)), ranges }
     }
 }
 
@@ -231,8 +213,8 @@ impl Counters {
             not_removed: get(&cells.not_removed),
             listed: get(&cells.listed),
             measured: get(&cells.measured),
-            session_seconds: cells.sessions.read(&SESSION_BOUNDS),
-            login_seconds: cells.checks.read(&LOGIN_BOUNDS),
+            session_seconds: cells.sessions.read(),
+            login_seconds: cells.checks.read(),
         }
     }
 
@@ -258,7 +240,7 @@ impl Counters {
             add(&counts[outcome as usize], 1);
         }
         if let Some(took) = took {
-            self.0.checks.count(&LOGIN_BOUNDS, took);
+            self.0.checks.count(took);
         }
     }
 
@@ -266,7 +248,7 @@ impl Counters {
         let (cells, totals) = (&*self.0, report.totals);
         add(&cells.ended, 1);
         add(&cells.panicked, u64::from(report.panicked));
-        cells.sessions.count(&SESSION_BOUNDS, report.duration);
+        cells.sessions.count(report.duration);
         if report.close == Close::Evicted {
             self.limit(LimitHit::Replaced);
         }
@@ -312,14 +294,5 @@ mod tests {
         assert_eq!(values.logins[1..], expected);
         assert_eq!(values.login_seconds.ranges[..3], [(0.0005, 0), (0.002, 4), (0.01, 0)]);
         assert!((values.login_seconds.sum - 0.002_004).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_duration_beyond_all_ranges_is_counted() {
-        let durations = Durations::<8>::default();
-        durations.count(&SESSION_BOUNDS, Duration::from_secs(3_600));
-        durations.count(&SESSION_BOUNDS, Duration::from_secs(3_601));
-        let counts = durations.read(&SESSION_BOUNDS);
-        assert_eq!(counts.ranges[7..], [(3_600.0, 1), (f64::INFINITY, 1)]);
     }
 }

@@ -5,12 +5,13 @@
 //! name; but not of users who name certificates themselves. Names are taken whole and as they are.
 
 use std::io;
+use std::sync::Arc;
 
 use pop3_certificates::Fingerprint;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::users::{UserName, Users};
+use crate::users::{AsyncUsers, Found, UserName, Users};
 
 /// The user whom this certificate stands for. `wanted` is the name that the client gave, which may be
 /// empty where there is only one.
@@ -37,6 +38,30 @@ pub(super) fn user(
         owners.dedup();
     }
     Ok(choose(owners, wanted, users))
+}
+
+/// Looks up in advance whom [`user`] asks about, and the user himself.
+///
+/// # Errors
+/// When the users could not be looked up.
+pub(super) async fn look_up(
+    certificate: &[u8],
+    wanted: &[u8],
+    users: &Arc<dyn Users>,
+    awaited: &dyn AsyncUsers,
+) -> io::Result<Found> {
+    let owners = awaited.owners(&Fingerprint::of(certificate)).await?;
+    let asked: Vec<UserName> = if owners.is_empty() {
+        let names = names(certificate).unwrap_or_default();
+        names.iter().filter_map(|name| users.name(name)).collect()
+    } else {
+        choose(owners.clone(), wanted, &**users).into_iter().collect()
+    };
+    let mut found = Found::new(users).with_owners(owners);
+    for name in asked {
+        found.add(awaited.find(&name).await?, name);
+    }
+    Ok(found)
 }
 
 /// The one whom the client has named, or the only one.
@@ -76,8 +101,13 @@ fn names(certificate: &[u8]) -> Option<Vec<Vec<u8>>> {
 mod tests {
     use rcgen::{CertificateParams, DnType, KeyPair, SanType};
 
+    use core::future::ready;
+
+    use pop3_driver::wait;
+
     use super::*;
-    use crate::users::Table;
+    use crate::BoxFuture;
+    use crate::users::{Table, User};
 
     fn certificate(addresses: &[&str], common: &[&str]) -> Vec<u8> {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -120,6 +150,39 @@ mod tests {
             assert_eq!(user(&nobody, "alice"), None);
         }
         assert_eq!(user(b"no certificate", "alice"), None);
+    }
+
+    /// A table whose users are awaited.
+    #[derive(Debug)]
+    struct Awaited(Table);
+
+    impl AsyncUsers for Awaited {
+        fn find<'a>(&'a self, name: &'a UserName) -> BoxFuture<'a, io::Result<Option<Arc<User>>>> {
+            Box::pin(ready(self.0.find(name)))
+        }
+
+        fn owners<'a>(&'a self, certificate: &'a Fingerprint) -> BoxFuture<'a, io::Result<Vec<UserName>>> {
+            Box::pin(ready(self.0.owners(certificate)))
+        }
+    }
+
+    #[test]
+    fn awaited_look_ups_find_the_same() {
+        let own = certificate(&[], &["carol"]);
+        let fingerprint = Fingerprint::of(&own).to_string().replace("sha256:", "");
+        let text = format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x");
+        let (awaited, users) = (Awaited(table(&text)), Arc::new(table(&text)) as Arc<dyn Users>);
+        for shown in
+            [own, certificate(&["carol", "bob"], &[]), certificate(&[], &["alice"]), b"none".to_vec()]
+        {
+            for wanted in ["", "alice", "bob", "carol", "dave"] {
+                let found = wait(look_up(&shown, wanted.as_bytes(), &users, &awaited)).unwrap();
+                let asked = user(&shown, wanted.as_bytes(), &found).unwrap();
+                assert_eq!(asked, user(&shown, wanted.as_bytes(), &*users).unwrap(), "{wanted}");
+                // What is known of the user was looked up, too.
+                assert!(asked.is_err() || asked.is_ok_and(|name| found.find(&name).is_ok()), "{wanted}");
+            }
+        }
     }
 
     #[test]

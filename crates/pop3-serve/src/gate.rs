@@ -1,5 +1,8 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
+#[cfg(test)]
+mod awaited_tests;
+mod look_ups;
 mod outside;
 mod replies;
 #[cfg(test)]
@@ -7,7 +10,6 @@ mod tests;
 mod threads;
 
 use core::net::{IpAddr, Ipv4Addr};
-use std::io;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -15,18 +17,17 @@ use pop3_driver::backend::{LoginAttempt, Proof};
 use pop3_driver::server::Peer;
 use pop3_proto::Rejection;
 use pop3_sasl::scram::{Hash, Keys};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 pub(super) use self::replies::is_of_limit;
-use self::replies::{cant_check, not_tried};
+use self::replies::{cant_check, not_tried, too_many};
 use self::threads::{PASSWORDS, TOKENS, hashes, start};
 use super::brake::{Attempt, Brake};
 use super::checks::{ExternalCheck, Kind};
-use super::external;
 use super::workers::{Client, Undone, Workers};
 use crate::error::ServeError;
 use crate::machine::{Machine, ThisMachine};
-use crate::throttle::{LONGEST_WAIT, TooMany};
+use crate::throttle::TooMany;
 use crate::users::{DecoyKey, LoggedIn, Users, check};
 
 /// Checks all kinds of credentials, slows down guessing, and logs refused logins.
@@ -64,6 +65,8 @@ enum Refused {
     Fault,
     /// Their turn to be checked did not come.
     Undone(Undone),
+    /// Too many of this address wait already.
+    TooMany,
 }
 
 impl From<Undone> for Refused {
@@ -172,6 +175,19 @@ impl Gatekeeper {
         Arc::clone(&self.sources.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns the failed logins of each address since the last call, at most 10,000 addresses. Of an IPv6 /64 network,
+    /// it is the first address. Pass them to the [`add_failures`](Self::add_failures) of other servers.
+    #[must_use]
+    pub fn take_failures(&self) -> Vec<(IpAddr, u32)> {
+        self.brake.take_failures().into_iter().map(|(source, failures)| (source.into(), failures)).collect()
+    }
+
+    /// Counts failed logins that other servers have seen: the next failures from these addresses are answered later. They
+    /// cause no refusal, and displace nothing that this server has counted itself.
+    pub fn add_failures(&self, failures: impl IntoIterator<Item = (IpAddr, u32)>) {
+        self.brake.add_failures(failures);
+    }
+
     /// Starts no further checks, and refuses those that are waiting.
     pub fn close(&self) {
         self.hashes.close();
@@ -191,12 +207,23 @@ impl Gatekeeper {
         peer: &Peer,
         until: Instant,
     ) -> Result<LoggedIn, Rejection> {
+        self.check_known(attempt, peer, until, None).await
+    }
+
+    /// Does the same, with the user for whom [`scram_keys_of`](Self::scram_keys_of) has found keys.
+    pub(crate) async fn check_known(
+        &self,
+        attempt: &Arc<LoginAttempt>,
+        peer: &Peer,
+        until: Instant,
+        known: Option<LoggedIn>,
+    ) -> Result<LoggedIn, Rejection> {
         // The attempt was counted when the keys were requested.
         let counted = attempt.is_proved();
-        let guess = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
+        let mut guess = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
         // Do not sleep here, which would delay others. The reply is delayed instead.
-        let turn = Turn { client: client(peer, &guess), until };
-        let user = self.user(attempt, peer, turn).await;
+        let mut turn = Turn { client: client(peer, &guess), until, guess: &mut guess };
+        let user = self.user(attempt, peer, &mut turn, known).await;
         let user = user.and_then(|found| {
             let admitted = found.user.as_ref().map_or(Ok(()), |user| user.admit(ip(peer)));
             admitted.map(|()| found).map_err(Refused::Credentials)
@@ -221,6 +248,10 @@ impl Gatekeeper {
                 guess.left_open();
                 Err(not_tried(peer, undone))
             }
+            Err(Refused::TooMany) => {
+                guess.left_open();
+                Err(too_many(peer))
+            }
         }
     }
 
@@ -236,16 +267,32 @@ impl Gatekeeper {
         peer: &Peer,
         until: Instant,
     ) -> Result<Keys, Rejection> {
-        let guess = self.attempt(peer)?;
-        let turn = Turn { client: client(peer, &guess), until };
+        self.scram_keys_of(name, hash, peer, until).await.map(|(keys, _)| keys)
+    }
+
+    /// Does the same, and returns the user as well if that saves another look-up.
+    pub(crate) async fn scram_keys_of(
+        &self,
+        name: &str,
+        hash: Hash,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<(Keys, Option<LoggedIn>), Rejection> {
+        let mut guess = self.attempt(peer)?;
+        let mut turn = Turn { client: client(peer, &guess), until, guess: &mut guess };
         let sources = self.sources();
         let costly = sources.users.profile().makes_keys(hash);
-        let (name, decoy_key) = (name.to_owned(), Arc::clone(&sources.decoy_key));
-        let look_up = move |users: &dyn Users| check::scram_keys(users, name.as_bytes(), hash, &decoy_key);
-        let keys = self.ask(&sources.users, turn, costly, look_up).await;
+        let (octets, decoy_key) = (name.as_bytes().to_owned(), Arc::clone(&sources.decoy_key));
+        let is_async = sources.users.as_async().is_some();
+        let look_up = move |users: &dyn Users| {
+            let known = if is_async { check::name(users, &octets)? } else { None };
+            check::scram_keys(users, &octets, hash, &decoy_key).map(|keys| (keys, known))
+        };
+        let keys = self.ask_about(&sources.users, name.as_bytes(), &mut turn, costly, look_up).await;
         guess.left_open();
         keys.map_err(|refused| match refused {
             Refused::Undone(undone) => not_tried(peer, undone),
+            Refused::TooMany => too_many(peer),
             Refused::Credentials(_) | Refused::Fault => cant_check(),
         })
     }
@@ -259,16 +306,16 @@ impl Gatekeeper {
     }
 
     fn attempt(&self, peer: &Peer) -> Result<Attempt<'_>, Rejection> {
-        let address = ip(peer);
-        self.brake.attempt(address).map_err(|TooMany| {
-            warn!(session = %peer.session, peer = %address, "login not checked: too many from this address");
-            // Delay the reply. Otherwise one connection could cause any number of refusals, each with a log line.
-            let text = "too many logins from your address, try again later";
-            Rejection::temporary(text).with_delay(LONGEST_WAIT)
-        })
+        self.brake.attempt(ip(peer)).map_err(|TooMany| too_many(peer))
     }
 
-    async fn user(&self, attempt: &Arc<LoginAttempt>, peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
+    async fn user(
+        &self,
+        attempt: &Arc<LoginAttempt>,
+        peer: &Peer,
+        turn: &mut Turn<'_, '_>,
+        known: Option<LoggedIn>,
+    ) -> Result<LoggedIn, Refused> {
         if attempt.authorization.is_some() {
             return Err(Refused::Credentials("acting as another user is not allowed"));
         }
@@ -283,10 +330,13 @@ impl Gatekeeper {
                 let prove = move |users: &dyn Users| {
                     check::digest(users, &attempt.name, |secret| attempt.prove(secret))
                 };
-                self.ask(&self.users(), turn, false, prove).await?
+                self.ask_about(&self.users(), name, turn, false, prove).await?
             }
-            // The user may have been removed in the meantime.
-            Proof::Scram => self.find(name, turn).await?,
+            Proof::Scram => match known.filter(|user| self.users().name(name).as_ref() == Some(&user.name)) {
+                Some(user) => Some(user),
+                // The user may have been removed in the meantime.
+                None => self.find(name, turn).await?,
+            },
             Proof::Token(_) => {
                 let outside = self.outside(Kind::Token);
                 let outside = outside.ok_or(Refused::Credentials("tokens can't be checked"))?;
@@ -302,60 +352,6 @@ impl Gatekeeper {
         };
         user.ok_or(Refused::Credentials(WRONG))
     }
-
-    /// The user whose password this is.
-    async fn password(&self, attempt: &Arc<LoginAttempt>, turn: Turn) -> Result<Option<LoggedIn>, Refused> {
-        let attempt = Arc::clone(attempt);
-        let users = self.users();
-        let costly = users.profile().computes_hashes();
-        let verify = move |users: &dyn Users| {
-            let Proof::Password(password) = &attempt.proof else { return Ok(None) };
-            check::password(users, &attempt.name, password.expose())
-        };
-        self.ask(&users, turn, costly, verify).await
-    }
-
-    /// The user of this name, if there is one.
-    async fn find(&self, name: &[u8], turn: Turn) -> Result<Option<LoggedIn>, Refused> {
-        let name = name.to_owned();
-        self.ask(&self.users(), turn, false, move |users| check::name(users, &name)).await
-    }
-
-    async fn anonymous(&self, turn: Turn) -> Result<LoggedIn, Refused> {
-        let users = self.users();
-        let name = users.name(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
-        self.ask(&users, turn, false, |users| check::vouched(name, users)).await
-    }
-
-    async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
-        let shown = peer.tls.as_ref().and_then(|tls| tls.certificates.first());
-        let shown = shown.ok_or(Refused::Credentials("there is no certificate"))?;
-        let (shown, name) = (shown.clone(), name.to_owned());
-        let owner = move |users: &dyn Users| match external::user(&shown, &name, users)? {
-            Ok(name) => check::vouched(name, users).map(Ok),
-            Err(why) => Ok(Err(why)),
-        };
-        self.ask(&self.users(), turn, false, owner).await?.map_err(Refused::Credentials)
-    }
-
-    /// Has the users asked; by a worker, where that takes long.
-    async fn ask<T: Send + 'static>(
-        &self,
-        users: &Arc<dyn Users>,
-        turn: Turn,
-        costly: bool,
-        question: impl FnOnce(&dyn Users) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Refused> {
-        let may_block = users.may_block();
-        let users = Arc::clone(users);
-        let work = move || question(&*users);
-        let answer =
-            if costly || may_block { self.hashes.run(turn.client, turn.until, work).await? } else { work() };
-        answer.map_err(|error| {
-            error!(%error, "the users could not be looked up");
-            Refused::Fault
-        })
-    }
 }
 
 /// The address that logins are counted by, and that is logged. Peers without an address count as one.
@@ -363,11 +359,11 @@ pub(super) fn ip(peer: &Peer) -> IpAddr {
     peer.ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
-/// Whose turn a check is, and when it is too late for it.
-#[derive(Clone, Copy)]
-struct Turn {
+/// Whose turn a check is, when it is too late for it, and the try that it is.
+struct Turn<'t, 'g> {
     client: Client,
     until: Instant,
+    guess: &'t mut Attempt<'g>,
 }
 
 /// For whom a check is made.

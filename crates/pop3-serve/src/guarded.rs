@@ -1,15 +1,16 @@
-//! A session's store: credentials are checked by the gatekeeper, who awaits it; then the Maildir is opened
-//! where calls may block.
+//! A session's store: credentials are checked by the gatekeeper, who awaits it; then the maildrop is opened. A Maildir is
+//! opened where calls may block.
 
 use core::time::Duration;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt};
-use pop3_driver::server::Peer;
+use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt, StoredMessage};
+use pop3_driver::server::{Peer, SessionId};
 use pop3_driver::store::{BlockingPool, Chunks, Pooled};
 use pop3_driver::tls::TlsInfo;
-use pop3_proto::server::Extent;
+use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -17,15 +18,31 @@ use tracing::info;
 
 use super::counters::{LimitHit, LoginOutcome};
 use super::gate::{ip, is_of_limit, mechanism};
-use super::store::{MailStore, OpenMaildir};
+use super::maildrops::Outgoing;
+use super::store::{MailStore, OpenMaildir, OpenOther, StoreKind};
+use super::users::LoggedIn;
 
 /// The store of one session.
 #[derive(Debug)]
 pub(super) struct Guarded<P> {
     store: Arc<MailStore>,
-    maildrop: Pooled<OpenMaildir, P>,
+    maildrop: Opened<P>,
     /// Who is not logged in yet. After the login, nobody asks any more.
     guest: Option<Box<Guest>>,
+}
+
+/// The maildrop of the session, once it is open.
+#[derive(Debug)]
+enum Opened<P> {
+    Maildir(Pooled<OpenMaildir, P>),
+    Other(Option<Box<OpenOther>>),
+}
+
+/// A message that is being sent.
+#[derive(Debug)]
+pub(super) enum Message<P> {
+    Maildir(Chunks<OpenMaildir, P>),
+    Other(Box<Outgoing>),
 }
 
 /// A client before the login.
@@ -34,6 +51,8 @@ struct Guest {
     peer: Peer,
     /// When the client must have logged in.
     until: Instant,
+    /// For whom keys were found last, if that saves a look-up.
+    known: Option<LoggedIn>,
 }
 
 /// A login that has no limit has this one.
@@ -53,17 +72,53 @@ impl<P: BlockingPool> Guarded<P> {
     /// For a session with this peer, which begins now.
     pub(super) fn new(store: Arc<MailStore>, pool: P, peer: Peer, login_timeout: Duration) -> Self {
         let until = store.gatekeeper().machine().now() + login_timeout.min(LONG);
-        Self { store, maildrop: Pooled::new(pool), guest: Some(Box::new(Guest { peer, until })) }
-    }
-
-    /// The client before the login. The session does not ask about credentials after it.
-    fn guest(&self) -> Result<&Guest, Rejection> {
-        self.guest.as_deref().ok_or_else(|| Rejection::temporary("internal error"))
+        let maildrop = match store.kind() {
+            StoreKind::Maildirs(_) => Opened::Maildir(Pooled::new(pool)),
+            StoreKind::Others(_) => Opened::Other(None),
+        };
+        Self { store, maildrop, guest: Some(Box::new(Guest { peer, until, known: None })) }
     }
 }
 
+impl<P: BlockingPool> Opened<P> {
+    /// Opens the maildrop of a user whom the gatekeeper has let in.
+    async fn open(
+        &mut self,
+        store: &Arc<MailStore>,
+        user: LoggedIn,
+        attempt: Arc<LoginAttempt>,
+        session: SessionId,
+        context: &Context,
+    ) -> Result<Accepted, Rejection> {
+        match (self, store.kind()) {
+            (Self::Maildir(pooled), StoreKind::Maildirs(maildirs)) => {
+                if let Some((accepted, maildrop)) = store.try_open_maildir(maildirs, &user, &attempt, session)
+                {
+                    pooled.opened(maildrop);
+                    return Ok(accepted);
+                }
+                let (store, maildirs) = (Arc::clone(store), Arc::clone(maildirs));
+                pooled.open(move || store.open_maildir(&maildirs, &user, &attempt, session)).await
+            }
+            (Self::Other(open), StoreKind::Others(maildrops)) => {
+                let opened = store.open_other(&**maildrops, &user, &attempt, session, context).await;
+                opened.map(|(accepted, maildrop)| {
+                    *open = Some(Box::new(maildrop));
+                    accepted
+                })
+            }
+            _ => Err(fault()),
+        }
+    }
+}
+
+/// What only a fault of this program can cause.
+fn fault() -> Rejection {
+    Rejection::temporary("internal error")
+}
+
 impl<P: BlockingPool> Backend for Guarded<P> {
-    type Message = Chunks<OpenMaildir, P>;
+    type Message = Message<P>;
 
     fn secured(&mut self, tls: &Arc<TlsInfo>) {
         if let Some(guest) = &mut self.guest {
@@ -81,19 +136,19 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         hash: Hash,
         _context: &Context,
     ) -> Result<Option<Keys>, Rejection> {
-        let Guest { peer, until } = self.guest()?;
-        let keys = self.store.gatekeeper().scram_keys(name, hash, peer, *until).await;
-        keys.map(Some).inspect_err(|rejection| count_refusal(&self.store, "SCRAM", rejection, None))
+        let Guest { peer, until, known } = self.guest.as_deref_mut().ok_or_else(fault)?;
+        *known = None;
+        let keys = self.store.gatekeeper().scram_keys_of(name, hash, peer, *until).await;
+        let (keys, user) =
+            keys.inspect_err(|rejection| count_refusal(&self.store, "SCRAM", rejection, None))?;
+        *known = user;
+        Ok(Some(keys))
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
-        match self.guest() {
-            Ok(guest) => {
-                self.store.counters().login("SCRAM", LoginOutcome::Refused, None);
-                self.store.gatekeeper().scram_refused(name, &guest.peer)
-            }
-            Err(rejection) => rejection,
-        }
+        let Some(guest) = self.guest.as_deref() else { return fault() };
+        self.store.counters().login("SCRAM", LoginOutcome::Refused, None);
+        self.store.gatekeeper().scram_refused(name, &guest.peer)
     }
 
     fn may_act_for(&self, _user: &[u8], _other: &[u8]) -> bool {
@@ -104,7 +159,7 @@ impl<P: BlockingPool> Backend for Guarded<P> {
     async fn authenticate(
         &mut self,
         attempt: LoginAttempt,
-        _context: &Context,
+        context: &Context,
     ) -> Result<Admission, Rejection> {
         let attempt = Arc::new(attempt);
         let begun = Instant::now();
@@ -112,21 +167,15 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         let count = |store: &MailStore, outcome| {
             store.counters().login(method, outcome, Some(begun.elapsed()));
         };
-        let Guest { peer, until } = self.guest()?;
+        let Guest { peer, until, known } = self.guest.as_deref_mut().ok_or_else(fault)?;
         let session = peer.session;
-        let checked = self.store.gatekeeper().check(&attempt, peer, *until).await;
+        let checked = self.store.gatekeeper().check_known(&attempt, peer, *until, known.take()).await;
         let user = checked.inspect_err(|rejection| {
             count_refusal(&self.store, method, rejection, Some(begun.elapsed()));
         })?;
         let name = user.name.clone();
-        let accepted = if let Some((accepted, maildrop)) = self.store.try_open(&user, &attempt, session) {
-            self.maildrop.opened(maildrop);
-            accepted
-        } else {
-            let store = Arc::clone(&self.store);
-            let opened = self.maildrop.open(move || store.open(user, &attempt, session)).await;
-            opened.inspect_err(|_| count(&self.store, LoginOutcome::NotOpened))?
-        };
+        let opened = self.maildrop.open(&self.store, user, attempt, session, context).await;
+        let accepted = opened.inspect_err(|_| count(&self.store, LoginOutcome::NotOpened))?;
         count(&self.store, LoginOutcome::Accepted);
         if let Some(Guest { peer, .. }) = self.guest.take().as_deref() {
             let tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
@@ -141,11 +190,20 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         message: MessageNumber,
         extent: Extent,
     ) -> Option<Result<Self::Message, Rejection>> {
-        self.maildrop.try_fetch(message, extent)
+        match &mut self.maildrop {
+            Opened::Maildir(pooled) => {
+                pooled.try_fetch(message, extent).map(|tried| tried.map(Message::Maildir))
+            }
+            Opened::Other(open) => open.as_mut()?.try_fetch(message, extent).map(Message::of_other),
+        }
     }
 
     fn expect(&mut self, messages: &[MessageNumber]) {
-        self.maildrop.expect(messages);
+        match &mut self.maildrop {
+            Opened::Maildir(pooled) => pooled.expect(messages),
+            Opened::Other(Some(open)) => open.expect(messages),
+            Opened::Other(None) => {}
+        }
     }
 
     async fn fetch(
@@ -154,18 +212,51 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         extent: Extent,
         context: &Context,
     ) -> Result<Self::Message, Rejection> {
-        self.maildrop.fetch(message, extent, context).await
+        match &mut self.maildrop {
+            Opened::Maildir(pooled) => pooled.fetch(message, extent, context).await.map(Message::Maildir),
+            Opened::Other(open) => {
+                Message::of_other(open.as_mut().ok_or_else(fault)?.fetch(message, extent, context).await)
+            }
+        }
     }
 
     async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
-        self.maildrop.commit(deletions, context).await
+        match &mut self.maildrop {
+            Opened::Maildir(pooled) => pooled.commit(deletions, context).await,
+            Opened::Other(open) => match open.take() {
+                Some(open) => open.commit(&deletions, context).await,
+                None => deletions.len(),
+            },
+        }
+    }
+}
+
+impl<P> Message<P> {
+    fn of_other(opened: Result<Outgoing, Rejection>) -> Result<Self, Rejection> {
+        opened.map(|message| Self::Other(Box::new(message)))
+    }
+}
+
+impl<P: BlockingPool> StoredMessage for Message<P> {
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Maildir(message) => message.try_read(buffer),
+            Self::Other(message) => message.try_read(buffer),
+        }
+    }
+
+    async fn chunk(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Maildir(message) => message.chunk().await,
+            Self::Other(message) => message.chunk().await,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
-    use std::{fs, io};
+    use std::fs;
 
     use pop3_disk::System;
     use pop3_driver::backend::Proof;
@@ -203,8 +294,8 @@ mod tests {
         let users = UsersFile::load(&users).unwrap();
         let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(ConnectionLimits::new(9, 9, 9));
-        let store =
-            Arc::new(MailStore::new(mail.clone(), gatekeeper.into(), MechanismOffer::default(), places));
+        let kind = StoreKind::maildirs(mail.clone());
+        let store = Arc::new(MailStore::new(kind, gatekeeper.into(), MechanismOffer::default(), places));
 
         // The time of the directories has ticks. Some systems can't open anything on the spot.
         let eager = MaildirConfig::new().with_settle_time(Duration::ZERO);

@@ -1,8 +1,9 @@
-//! A complete POP3 server over Maildirs, as a library.
+//! A complete POP3 server over Maildirs or a store of your own, as a library.
 //!
 //! Use this crate to run a POP3 server inside your own process, for example in a hosting panel. It has users and
-//! logins, TLS, limits, listeners and logging. For a mail store of your own instead of Maildirs, use `pop3-tokio`,
-//! `pop3-async-std` or `pop3-std`. For Maildirs in a server of your own, use `pop3-maildir`.
+//! logins, TLS, limits, listeners and logging. For a mail store of your own, implement [`Maildrops`]; for one in a
+//! database, see `pop3-sql`. To have logins, limits and listeners of your own as well, use `pop3-tokio`, `pop3-async-std`
+//! or `pop3-std`. For Maildirs in such a server, use `pop3-maildir`.
 //!
 //! # Example
 //!
@@ -55,7 +56,7 @@
 //! # Users
 //!
 //! [`Users`] is the source of the users: a [`UsersFile`], a [`Table`] in memory, or your own database, which only has
-//! to find a [`User`] by name. The [`Gatekeeper`] checks all kinds of credentials, computes password hashes on its
+//! to find a [`User`] by name, on a thread or awaited ([`AsyncUsers`]). The [`Gatekeeper`] checks all kinds of credentials, computes password hashes on its
 //! own threads, and slows down guessing.
 //!
 //! # The users file
@@ -89,7 +90,7 @@
 //! many connections, call [`raise_open_files`] first: [`Server::bind`] computes from the limit how many connections
 //! it can serve.
 //!
-//! See `pop3-maildir` for the promises about messages, and `pop3-driver` for those about connections.
+//! See `pop3-maildir` for the promises about messages in Maildirs, and `pop3-driver` for those about connections.
 //!
 //! # RFCs
 //!
@@ -107,6 +108,7 @@
 )]
 
 mod announced;
+mod boxed;
 mod brake;
 mod certificate;
 mod check;
@@ -125,6 +127,7 @@ mod listeners;
 #[cfg(feature = "log")]
 pub mod log;
 mod machine;
+mod maildrops;
 mod offer;
 mod places;
 mod policy;
@@ -138,11 +141,12 @@ mod users;
 mod workers;
 mod written;
 
+pub use boxed::BoxFuture;
 pub use certificate::{CertificateExpiry, ReloadableCertificate};
 pub use check::BadSetting;
 pub use checks::ExternalCheck;
 pub use config::{ConnectionLimits, ServeConfig};
-pub use counters::{CounterValues, Counters, DurationCounts, LimitHit, LoginOutcome};
+pub use counters::{CounterValues, Counters, DurationCounter, DurationCounts, LimitHit, LoginOutcome};
 pub use descriptors::raise as raise_open_files;
 pub use error::{ServeError, ServeErrorKind};
 pub use gate::Gatekeeper;
@@ -150,16 +154,20 @@ pub use heartbeat::Heartbeat;
 pub use hosted::HostedServer;
 pub use listeners::{Listeners, ServerRuntime};
 pub use machine::{Checkers, Machine};
+pub use maildrops::{
+    Committed, MaildropError, MaildropLogin, MaildropMessage, Maildrops, OpenMaildrop, OpenedMaildrop,
+};
 pub use offer::MechanismOffer;
-pub use pop3_driver::Stop;
-pub use pop3_driver::server::Entrance;
+pub use pop3_driver::server::{Entrance, SessionId};
+pub use pop3_driver::{Stop, backend};
 pub use pop3_maildir::{InfoSeparator, UniqueIds};
+pub use pop3_proto as proto;
 pub use reload::{NotChanged, ServerHandle};
 pub use server::Server;
 pub use users::{
-    AnyUser, BadForm, BadMaildropPath, BadPassword, DecoyKey, LoggedIn, MaildropPath, NameRule, PasswordForm,
-    Profile, Table, TableError, User, UserName, Users, UsersEdit, UsersFile, UsersFormat, parse_days,
-    password_schemes,
+    AnyUser, AsyncUsers, BadForm, BadMaildropPath, BadPassword, DecoyKey, LoggedIn, MaildropPath, NameRule,
+    PasswordForm, Profile, Table, TableError, User, UserName, Users, UsersEdit, UsersFile, UsersFormat,
+    parse_days, password_schemes,
 };
 pub use written::{
     parse_host, parse_implementation, parse_mechanisms, parse_network, parse_unique_ids, this_host,

@@ -294,7 +294,12 @@ mod tests {
         let (users, key) = (Arc::new(Table::parse(b"").unwrap()), DecoyKey::random().unwrap().into());
         let gatekeeper = Gatekeeper::new(users, key, None).unwrap();
         let offer = MechanismOffer::default();
-        let store = MailStore::new("mail".into(), gatekeeper.into(), offer, Arc::clone(&places));
+        let store = MailStore::new(
+            crate::store::StoreKind::maildirs("mail".into()),
+            gatekeeper.into(),
+            offer,
+            Arc::clone(&places),
+        );
         Policy {
             config: ServerConfig::default().into(),
             store: store.into(),

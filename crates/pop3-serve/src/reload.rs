@@ -1,7 +1,7 @@
 //! Replaces the settings of a server while it runs.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ use crate::machine::{Machine, ThisMachine};
 use crate::offer::MechanismOffer;
 use crate::places::Places;
 use crate::policy::{Current, Policy};
-use crate::store::{LastLogins, MailStore};
+use crate::store::{LastLogins, MailStore, Maildirs, StoreKind};
 use crate::users::{DecoyKey, Users};
 
 /// Replaces the settings of a [`Server`](crate::Server) while it runs. [`Server::handle`](crate::Server::handle) returns
@@ -111,6 +111,17 @@ impl ServerHandle {
     /// certificate, and [`Stopping`](ServeErrorKind::Stopping) after the switch of the server was stopped.
     pub fn reload(&self, config: ServeConfig, users: Arc<dyn Users>) -> Result<Vec<NotChanged>, ServeError> {
         self.0.reload(config, users)
+    }
+
+    /// Returns the failed logins of each address since the last call, see [`Gatekeeper::take_failures`].
+    #[must_use]
+    pub fn take_failures(&self) -> Vec<(IpAddr, u32)> {
+        self.0.gatekeeper.take_failures()
+    }
+
+    /// Counts failed logins that other servers have seen, see [`Gatekeeper::add_failures`].
+    pub fn add_failures(&self, failures: impl IntoIterator<Item = (IpAddr, u32)>) {
+        self.0.gatekeeper.add_failures(failures);
     }
 
     /// Returns the mechanisms that AUTH offers to new connections.
@@ -280,6 +291,7 @@ fn policy(
 ) -> Policy {
     let ServeConfig {
         maildrops,
+        store,
         maildrop_path,
         listeners: _,
         certificate: _,
@@ -321,11 +333,17 @@ fn policy(
         session.languages.push(Language::german());
     }
     let announced = Announced { login_delay, expire };
-    let store = MailStore::new(maildrops, Arc::clone(gatekeeper), offer, Arc::clone(places))
+    let kind = match store {
+        Some(store) => StoreKind::Others(store),
+        None => StoreKind::Maildirs(Arc::new(
+            Maildirs::new(maildrops, &**gatekeeper.machine())
+                .with_path(maildrop_path)
+                .with_unique_ids(unique_ids, info_separator),
+        )),
+    };
+    let store = MailStore::new(kind, Arc::clone(gatekeeper), offer, Arc::clone(places))
         .with_announced(announced, enforce_expiry)
-        .with_path(maildrop_path)
         .with_utf8(utf8)
-        .with_unique_ids(unique_ids, info_separator)
         .with_last_logins(Arc::clone(logins));
     Policy {
         config: session.into(),

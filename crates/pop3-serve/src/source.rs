@@ -1,6 +1,6 @@
 //! Where a connection comes from, as far as limits are concerned.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An IPv4 address, or the /64 of an IPv6 address: one customer has at least that many, and could
 /// take another one for each try. An IPv4 address in IPv6 form is the IPv4 address.
@@ -23,6 +23,20 @@ impl From<IpAddr> for Source {
     }
 }
 
+impl From<Source> for IpAddr {
+    /// The address, or the first one of the /64.
+    fn from(source: Source) -> Self {
+        match source {
+            Source::V4(address) => Self::V4(address),
+            Source::V6(network) => {
+                let mut octets = [0; 16];
+                octets[..8].copy_from_slice(&network);
+                Self::V6(Ipv6Addr::from(octets))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +48,8 @@ mod tests {
         assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
         assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
         assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+        for text in ["2001:db8:1:2::", "192.0.2.1"] {
+            assert_eq!(IpAddr::from(source(text)).to_string(), text);
+        }
     }
 }

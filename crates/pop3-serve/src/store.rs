@@ -1,39 +1,34 @@
-//! The users' Maildirs as a store.
+//! The users' maildrops as a store: what holds for all kinds of them.
+
+mod maildirs;
+mod others;
 
 use core::time::Duration;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use pop3_disk::Disk;
-use pop3_driver::backend::{Context, LoginAttempt};
+use pop3_driver::backend::{LoginAttempt, Proof};
 use pop3_driver::server::SessionId;
-use pop3_driver::store::Maildrop;
-use pop3_maildir::{
-    EightBitHeaders, InfoSeparator, Maildir, MaildirConfig, MessageFile, OpenError, UniqueIds,
-};
-use pop3_proto::server::{Accepted, Extent, ServerConfig};
-use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_proto::server::{Accepted, ServerConfig};
+use pop3_proto::{Deletions, MessageNumber, Rejection, Snapshot};
 use pop3_sasl::Mechanism;
-use pop3_surrogate::surrogate;
 use tracing::{debug, error, info, warn};
 
+pub(super) use self::maildirs::{Maildirs, OpenMaildir};
+pub(super) use self::others::OpenOther;
 use super::announced::Announced;
 use super::counters::{Counters, LimitHit};
 use super::delays::LoginDelays;
-use super::descriptors;
 use super::gate::Gatekeeper;
+use super::maildrops::{Committed, MaildropLogin, Maildrops, too_soon};
 use super::offer::MechanismOffer;
 use crate::machine::{Machine, Stopwatch};
 use crate::places::{Places, UserGuard};
-use crate::users::{LoggedIn, MaildropPath, User, UserName};
+use crate::users::LoggedIn;
 
-/// The directory of the Maildirs, and who may open which.
+/// The maildrops, and who may open which.
 #[derive(Debug)]
 pub(super) struct MailStore {
-    folder: PathBuf,
-    path: MaildropPath,
+    kind: StoreKind,
     gatekeeper: Arc<Gatekeeper>,
     places: Arc<Places>,
     offer: MechanismOffer,
@@ -42,12 +37,16 @@ pub(super) struct MailStore {
     enforce_expiry: bool,
     /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
     utf8: bool,
-    unique_ids: UniqueIds,
-    separator: InfoSeparator,
     logins: Arc<LastLogins>,
     /// The settings of the last session.
     config: Mutex<Option<Arc<ServerConfig>>>,
-    disk: Arc<dyn Disk>,
+}
+
+/// Where the maildrops are.
+#[derive(Debug)]
+pub(super) enum StoreKind {
+    Maildirs(Arc<Maildirs>),
+    Others(Arc<dyn Maildrops>),
 }
 
 /// When each user has logged in last, by one clock. It outlives a reload of the settings.
@@ -63,50 +62,41 @@ impl LastLogins {
     }
 }
 
-/// A user's Maildir, open.
-#[derive(Debug)]
-pub(super) struct OpenMaildir {
-    session: SessionId,
-    maildir: Maildir,
-    disk: Arc<dyn Disk>,
-    /// Messages that were read and left alone for so many days are removed at QUIT.
-    expire: Option<u32>,
-    read_only: bool,
+/// A user who may open the maildrop, and the place of the session.
+struct Admitted {
+    login: MaildropLogin,
     place: UserGuard,
 }
 
-/// The place of a session of the user, and after how many days messages expire.
-type Admitted = (UserGuard, Option<u32>);
+/// What an open maildrop of any kind has.
+#[derive(Debug)]
+pub(super) struct Held {
+    session: SessionId,
+    read_only: bool,
+    place: UserGuard,
+}
 
 /// How long a refusal behind right credentials is held back. It is counted nowhere, and a client that tries
 /// again at once would have its password checked as often as the machine can.
 const BUSY_DELAY: Duration = Duration::from_secs(1);
 
-/// One day.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 impl MailStore {
     /// Announces nothing, and removes what clients delete only.
     pub(super) fn new(
-        folder: PathBuf,
+        kind: StoreKind,
         gatekeeper: Arc<Gatekeeper>,
         offer: MechanismOffer,
         places: Arc<Places>,
     ) -> Self {
-        let machine = gatekeeper.machine();
         Self {
-            folder,
-            path: MaildropPath::default(),
-            logins: LastLogins::new(machine).into(),
-            disk: machine.disk(),
+            kind,
+            logins: LastLogins::new(gatekeeper.machine()).into(),
             gatekeeper,
             places,
             offer,
             announced: Announced::default(),
             enforce_expiry: false,
             utf8: false,
-            unique_ids: UniqueIds::Maildir,
-            separator: InfoSeparator::Colon,
             config: Mutex::default(),
         }
     }
@@ -121,19 +111,9 @@ impl MailStore {
         Self { announced, enforce_expiry, ..self }
     }
 
-    /// Sets where in the directory the Maildir of a user is.
-    pub(super) fn with_path(self, path: MaildropPath) -> Self {
-        Self { path, ..self }
-    }
-
     /// Sets whether UTF8 is offered.
     pub(super) fn with_utf8(self, utf8: bool) -> Self {
         Self { utf8, ..self }
-    }
-
-    /// Sets where unique-ids come from, and what begins the flags of a file.
-    pub(super) fn with_unique_ids(self, unique_ids: UniqueIds, separator: InfoSeparator) -> Self {
-        Self { unique_ids, separator, ..self }
     }
 
     /// The settings of a session that begins now. All sessions share them until the users change.
@@ -150,13 +130,9 @@ impl MailStore {
         Arc::clone(shared)
     }
 
-    /// Refuses who comes too soon after his last login.
-    fn check_delay(&self, user: &UserName, own: Option<&User>) -> Result<(), Rejection> {
-        let delay = self.announced.login_delay_of(own);
-        match self.logins.delays.wait(user, delay, self.logins.clock.now()) {
-            Some(wait) => Err(too_soon(wait)),
-            None => Ok(()),
-        }
+    /// Where the maildrops are.
+    pub(super) const fn kind(&self) -> &StoreKind {
+        &self.kind
     }
 
     /// What is counted.
@@ -179,211 +155,108 @@ impl MailStore {
         self.offer.mechanisms(&self.gatekeeper.users().profile())
     }
 
-    /// Opens the Maildir of a user who is who he says: the gatekeeper has let him in.
-    ///
-    /// # Errors
-    /// What the client is told.
-    pub(super) fn open(
+    /// A place for a session of a user who is who he says: the gatekeeper has let him in. Refuses who comes too soon
+    /// after his last login.
+    fn admit(
         &self,
-        user: LoggedIn,
+        LoggedIn { name, user, .. }: &LoggedIn,
         attempt: &LoginAttempt,
         session: SessionId,
-    ) -> Result<(Accepted, OpenMaildir), Rejection> {
-        let name = user.name.clone();
-        self.open_of(user, attempt, session).map_err(|rejection| {
-            warn!(%session, user = name.as_str(), why = rejection.text(), "maildrop not opened");
-            rejection.with_delay(BUSY_DELAY)
-        })
-    }
-
-    fn open_of(
-        &self,
-        LoggedIn { name: user, user: own, home }: LoggedIn,
-        attempt: &LoginAttempt,
-        session: SessionId,
-    ) -> Result<(Accepted, OpenMaildir), Rejection> {
-        let own = own.as_deref();
-        let path = self.path.of(&self.folder, &user, home.as_deref()).map_err(|why| {
-            error!(%session, user = user.as_str(), why, "a user has no maildrop");
-            Rejection::permanent("there is no maildrop")
-        })?;
-        let admitted = self.admit(&user, own, || self.counters().limit(LimitHit::User))?;
-        let maildir = Maildir::open_on(&self.disk, path, &self.maildir_config(admitted.1, attempt))
-            .map_err(|error| refuse(&user, session, error))?;
-        self.opened(maildir, user, own, attempt, admitted, session)
-    }
-
-    /// Does the same as [`open`](Self::open) without waiting for the disk, if that is possible. Otherwise, nothing has
-    /// happened: `open` tells why not.
-    pub(super) fn try_open(
-        &self,
-        LoggedIn { name: user, user: own, home }: &LoggedIn,
-        attempt: &LoginAttempt,
-        session: SessionId,
-    ) -> Option<(Accepted, OpenMaildir)> {
-        let own = own.as_deref();
-        let path = self.path.of(&self.folder, user, home.as_deref()).ok()?;
-        let admitted = self.admit(user, own, || ()).ok()?;
-        let maildir = Maildir::try_open_on(&self.disk, path, &self.maildir_config(admitted.1, attempt))?;
-        self.opened(maildir, user.clone(), own, attempt, admitted, session).ok()
-    }
-
-    /// A place for a session of this user, and after how many days messages expire.
-    fn admit(&self, user: &UserName, own: Option<&User>, full: impl FnOnce()) -> Result<Admitted, Rejection> {
-        self.check_delay(user, own)?;
-        let place = self.places.log_in(user).map_err(|refusal| {
+        full: impl FnOnce(),
+    ) -> Result<Admitted, Rejection> {
+        let own = user.as_deref();
+        let login_delay = self.announced.login_delay_of(own);
+        if let Some(wait) = self.logins.delays.wait(name, login_delay, self.logins.clock.now()) {
+            return Err(too_soon(wait));
+        }
+        let place = self.places.log_in(name).map_err(|refusal| {
             full();
             Rejection::temporary(refusal.to_string())
         })?;
-        Ok((place, self.announced.expire_of(own).filter(|_| self.enforce_expiry)))
+        let login = MaildropLogin {
+            name: name.clone(),
+            user: user.clone(),
+            session,
+            login_delay,
+            expire: self.announced.expire_of(own).filter(|_| self.enforce_expiry),
+            ascii_headers: self.utf8 && !attempt.utf8,
+            read_only: matches!(attempt.proof, Proof::Anonymous { .. }),
+        };
+        Ok(Admitted { login, place })
     }
 
-    fn maildir_config(&self, expire: Option<u32>, attempt: &LoginAttempt) -> MaildirConfig {
-        // Messages that were read must be recognisable as read later on.
-        let config = MaildirConfig::new()
-            .with_seen_flag(expire.is_some_and(|days| days > 0))
-            .with_unique_ids(self.unique_ids.clone())
-            .with_info_separator(self.separator)
-            .with_on_shortage(descriptors::short);
-        if self.utf8 && !attempt.utf8 {
-            return config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
-        }
-        config
+    /// Counts a user who has reached the limit.
+    fn count_full(&self) {
+        self.counters().limit(LimitHit::User);
     }
 
     /// Notes that the user is in, unless another login of the user was faster and this one comes too soon after it.
-    fn opened(
-        &self,
-        mut maildir: Maildir,
-        user: UserName,
-        own: Option<&User>,
-        attempt: &LoginAttempt,
-        (place, expire): Admitted,
-        session: SessionId,
-    ) -> Result<(Accepted, OpenMaildir), Rejection> {
-        let delay = self.announced.login_delay_of(own);
+    /// `measured` messages had to be read to learn their size.
+    fn note_login(&self, login: &MaildropLogin, messages: usize, measured: usize) -> Result<(), Rejection> {
         let LastLogins { delays, clock } = &*self.logins;
-        delays.log_in(&user, delay, clock.now()).map_err(too_soon)?;
-        let summary = maildir.summary();
-        self.counters().opened(summary.messages, summary.measured);
-        debug!(
-            %session,
-            user = user.as_str(),
-            messages = summary.messages,
-            measured = summary.measured,
-            "maildrop opened"
-        );
-        for skipped in maildir.skipped() {
-            let file = Path::new(skipped.folder.name()).join(&skipped.name);
-            let (file, why) = (file.to_string_lossy(), skipped.reason);
-            warn!(%session, user = user.as_str(), file = &*file, %why, "skipped a file");
-        }
-        if let Some(error) = maildir.cache_error() {
-            let user = user.as_str();
-            warn!(%session, user, %error, "the sizes could not be remembered for the next login");
-        }
-        if let Some(error) = maildir.unrecorded() {
-            let user = user.as_str();
-            error!(%session, user, %error, "the unique-ids of new messages can't be recorded, so they are not shown");
-        }
-        let mut accepted = Accepted::from(maildir.take_snapshot());
-        accepted.user = Some(user.as_str().into());
+        delays.log_in(&login.name, login.login_delay, clock.now()).map_err(too_soon)?;
+        self.counters().opened(messages, measured);
+        let (session, user) = (login.session, login.name.as_str());
+        debug!(%session, user, messages, measured, "maildrop opened");
+        Ok(())
+    }
+
+    /// What the session is told of an open maildrop, and what is kept with it.
+    fn accept(&self, Admitted { login, place }: Admitted, snapshot: Snapshot) -> (Accepted, Held) {
+        let mut accepted = Accepted::from(snapshot);
+        accepted.user = Some(login.name.as_str().into());
         (accepted.login_delay, accepted.expire) =
-            self.announced.after_login(own, &self.gatekeeper.users().profile());
-        let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
-        let disk = Arc::clone(&self.disk);
-        Ok((accepted, OpenMaildir { session, maildir, disk, expire, read_only, place }))
+            self.announced.after_login(login.user.as_deref(), &self.gatekeeper.users().profile());
+        (accepted, Held { session: login.session, read_only: login.read_only, place })
     }
 }
 
-/// Refuses a login that comes too soon.
-fn too_soon(wait: Duration) -> Rejection {
-    let seconds = wait.as_millis().div_ceil(1_000);
-    Rejection::login_delay().with_text(format!("too soon after the last login, wait {seconds} seconds"))
+/// Logs that the maildrop of a user who is who he says is not open, and holds the refusal back.
+fn not_opened(user: &str, session: SessionId, rejection: Rejection) -> Rejection {
+    warn!(%session, user, why = rejection.text(), "maildrop not opened");
+    rejection.with_delay(BUSY_DELAY)
 }
 
-/// Logs why the Maildir can't be opened; the client is told less.
-fn refuse(user: &UserName, session: SessionId, error: OpenError) -> Rejection {
-    if !matches!(error, OpenError::Locked { .. }) {
-        error!(%session, user = user.as_str(), error = pop3_text::reasons(&error), "a Maildir can't be opened");
-    }
-    error.into()
-}
-
-impl OpenMaildir {
-    /// What has expired and is to be removed, though the client did not say so.
-    fn expired(&self, deletions: &Deletions) -> Vec<MessageNumber> {
-        let mut expired = match self.expire {
-            None => Vec::new(),
-            Some(0) => deletions.retrieved().collect(),
-            Some(days) => {
-                let before = self.disk.now().checked_sub(DAY * days).unwrap_or(SystemTime::UNIX_EPOCH);
-                self.maildir.expired(before, deletions.retrieved())
-            }
-        };
-        expired.retain(|&message| !deletions.contains(message));
-        expired
-    }
-}
-
-impl Maildrop for OpenMaildir {
-    type Message = MessageFile;
-
-    fn try_fetch(
-        &mut self,
-        message: MessageNumber,
-        _extent: Extent,
-    ) -> Option<Result<MessageFile, Rejection>> {
-        self.maildir.try_message(message).map(Ok)
+impl Held {
+    /// Whose session it is.
+    fn user(&self) -> &str {
+        self.place.user().as_str()
     }
 
-    fn try_read(message: &mut MessageFile, buffer: &mut [u8]) -> io::Result<usize> {
-        message.try_read(buffer)
+    /// Logs why a message can't be sent; the client is told less.
+    fn log_unsent(&self, message: MessageNumber, error: &str) {
+        let (session, user) = (self.session, self.user());
+        warn!(%session, user, number = %message, error, "a message can't be sent");
     }
 
-    fn fetch(
-        &mut self,
-        message: MessageNumber,
-        _extent: Extent,
-        _context: &Context,
-    ) -> Result<MessageFile, Rejection> {
-        self.maildir.message(message).map_err(|error| {
-            let (user, error_text) = (self.place.user().as_str(), pop3_text::reasons(&error));
-            warn!(session = %self.session, user, number = %message, error = error_text, "a message can't be sent");
-            error.into()
-        })
-    }
-
-    fn commits_on_the_spot(&self, deletions: &Deletions) -> bool {
-        // What has expired is removed, too.
-        deletions.is_empty() && self.expire.is_none() && self.maildir.releases_on_the_spot()
-    }
-
-    fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
-        let (session, user) = (self.session, self.place.user().as_str());
-        if self.read_only {
-            if !deletions.is_empty() {
-                warn!(%session, user, "not removed: ANONYMOUS logins are read-only");
-            }
-            return deletions.len();
+    /// Whether the session may remove nothing. Logs it if it wanted to.
+    fn refuses(&self, deletions: &Deletions) -> bool {
+        if self.read_only && !deletions.is_empty() {
+            let (session, user) = (self.session, self.user());
+            warn!(%session, user, "not removed: ANONYMOUS logins are read-only");
         }
-        let expired = self.expired(deletions);
-        if !expired.is_empty() {
-            info!(%session, user, messages = expired.len(), "expired messages are removed");
+        self.read_only
+    }
+
+    /// Logs what a commit has done. Returns how many of the messages that the client has deleted are not removed.
+    fn settle(&self, deletions: &Deletions, committed: &Committed) -> usize {
+        let (session, user) = (self.session, self.user());
+        if committed.expired > 0 {
+            info!(%session, user, messages = committed.expired, "expired messages are removed");
         }
-        let report = self.maildir.remove(deletions.iter().chain(expired), deletions.retrieved());
-        for failure in report.failures() {
-            error!(%session, user, number = %failure.number, why = %failure.reason, "a message was not removed");
+        for (number, why) in &committed.failures {
+            error!(%session, user, %number, why, "a message was not removed");
         }
         // What the client did not ask for, it need not know of.
-        let failed = report.failures().iter().filter(|failure| deletions.contains(failure.number)).count();
-        match report.unsynced() {
-            Some(error) => {
-                error!(%session, user, %error, "the removals may not survive a power failure");
-                failed.max(usize::from(!deletions.is_empty()))
-            }
-            None => failed,
-        }
+        committed.failures.iter().filter(|(number, _)| deletions.contains(*number)).count()
+    }
+}
+
+#[cfg(test)]
+impl StoreKind {
+    /// The Maildirs in this directory of this machine.
+    pub(super) fn maildirs(folder: std::path::PathBuf) -> Self {
+        Self::Maildirs(Maildirs::new(folder, &crate::machine::ThisMachine).into())
     }
 }
 
@@ -397,7 +270,7 @@ mod tests {
 
     use super::*;
     use crate::ConnectionLimits;
-    use crate::users::{DecoyKey, UsersFile};
+    use crate::users::{DecoyKey, UserName, UsersFile};
 
     // SEC-02
     #[test]
@@ -411,15 +284,17 @@ mod tests {
         let users = UsersFile::load(&users).unwrap();
         let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(ConnectionLimits::new(9, 9, 9));
-        let store =
-            MailStore::new(folder.path().join("mail"), gatekeeper.into(), MechanismOffer::default(), places);
+        let kind = StoreKind::maildirs(folder.path().join("mail"));
+        let StoreKind::Maildirs(maildirs) = &kind else { panic!("{kind:?}") };
+        let maildirs = Arc::clone(maildirs);
+        let store = MailStore::new(kind, gatekeeper.into(), MechanismOffer::default(), places);
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
             let user = UserName::parse(name.as_bytes()).unwrap();
             let user =
                 LoggedIn { user: store.gatekeeper.users().find(&user).unwrap(), name: user, home: None };
             let attempt = LoginAttempt::new(name.as_bytes().to_vec(), password);
-            store.open(user, &attempt, Peer::without_address().session)
+            store.open_maildir(&maildirs, &user, &attempt, Peer::without_address().session)
         };
         let _open = open("alice").unwrap();
         for (name, code) in [("alice", ResponseCode::InUse), ("bob", ResponseCode::SysPerm)] {

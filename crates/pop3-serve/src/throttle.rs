@@ -28,6 +28,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(8);
 /// After so long, one failure is forgotten.
 const DECAY: Duration = Duration::from_secs(15);
 
+/// The most failures of one address that other servers report and that count here: they are forgotten within an hour.
+const MOST_REPORTED: u32 = 240;
+
 /// How many addresses are remembered.
 const CAPACITY: usize = 10_000;
 
@@ -45,6 +48,8 @@ struct Tries {
     failures: u32,
     /// When the failures were last counted.
     counted: Instant,
+    /// The failures that other servers have not been told of.
+    untold: u32,
 }
 
 /// Too many tries of this address wait already.
@@ -85,6 +90,7 @@ impl Throttle {
     pub(crate) fn failed(&mut self, address: IpAddr, now: Instant) -> Duration {
         let tries = self.tries(address, now);
         tries.failures = tries.failures.saturating_add(1);
+        tries.untold = tries.untold.saturating_add(1);
         FIRST_DELAY.saturating_mul(1 << (tries.failures - 1).min(10)).min(LONGEST_DELAY)
     }
 
@@ -102,13 +108,53 @@ impl Throttle {
         }
     }
 
+    /// The try waits for something that is not the client's doing, and costs the address nothing meanwhile.
+    pub(crate) fn pause(&mut self, address: IpAddr) {
+        self.succeeded(address);
+    }
+
+    /// The try goes on after a [`pause`](Self::pause): how long it would have to wait. It was let through before, so an
+    /// address without failures is not turned away.
+    ///
+    /// # Errors
+    /// When it would take too long; nothing is checked then, and no outcome is to be told.
+    pub(crate) fn resume(&mut self, address: IpAddr, now: Instant) -> Result<Duration, TooMany> {
+        if self.has_failed(address, now) {
+            return self.attempt(address, now);
+        }
+        let tries = self.tries(address, now);
+        let paid = tries.paid.max(now);
+        tries.paid = Instant::new(paid.since(Instant::EPOCH) + INTERVAL);
+        Ok(paid.since(now).saturating_sub(INTERVAL * (BURST - 1)))
+    }
+
+    /// The failures of each address since the last call, for other servers.
+    pub(crate) fn take_failures(&mut self) -> Vec<(Source, u32)> {
+        let tries = self.sources.iter_mut();
+        tries
+            .map(|(&source, tries)| (source, core::mem::take(&mut tries.untold)))
+            .filter(|&(_, failures)| failures > 0)
+            .collect()
+    }
+
+    /// Counts failures of an address that another server has seen. They displace nothing that is known here.
+    pub(crate) fn add_failures(&mut self, address: IpAddr, failures: u32, now: Instant) {
+        let is_known = self.sources.contains_key(&address.into());
+        if !is_known && self.sources.len() >= self.capacity {
+            return;
+        }
+        let tries = self.tries(address, now);
+        let most = MOST_REPORTED.max(tries.failures);
+        tries.failures = tries.failures.saturating_add(failures).min(most);
+    }
+
     fn tries(&mut self, address: IpAddr, now: Instant) -> &mut Tries {
         let source = Source::from(address);
         if !self.sources.contains_key(&source) && self.sources.len() >= self.capacity {
             self.make_room(now);
         }
-        let tries =
-            self.sources.entry(source).or_insert(Tries { paid: Instant::EPOCH, failures: 0, counted: now });
+        let none = Tries { paid: Instant::EPOCH, failures: 0, counted: now, untold: 0 };
+        let tries = self.sources.entry(source).or_insert(none);
         tries.decay(now);
         tries
     }
@@ -212,6 +258,50 @@ mod tests {
             assert_eq!(throttle.attempt(ip(OWNER), at(5)), Ok(Duration::ZERO));
             throttle.succeeded(ip(OWNER));
         }
+    }
+
+    #[test]
+    fn a_try_that_waits_for_a_look_up_costs_nothing_meanwhile() {
+        let mut throttle = Throttle::new();
+        let begin = |throttle: &mut Throttle| {
+            let begun = throttle.attempt(ip(OWNER), at(0)).is_ok();
+            throttle.pause(ip(OWNER));
+            begun
+        };
+        // As many as there may be connections, and each of them goes on.
+        assert!((0..100).all(|_| begin(&mut throttle)));
+        let waits: Vec<_> = (0..100).map(|_| throttle.resume(ip(OWNER), at(3_000)).unwrap()).collect();
+        assert_eq!((waits[0], waits[99]), (Duration::ZERO, INTERVAL * 96));
+        // They are paid for then: who fails can't go on at once.
+        throttle.failed(ip(OWNER), at(3_000));
+        assert_eq!(throttle.attempt(ip(OWNER), at(3_000)), Err(TooMany));
+        assert_eq!(throttle.resume(ip(OWNER), at(3_000)), Err(TooMany));
+        assert!(throttle.resume(ip(OWNER), at(8_000)).is_ok());
+    }
+
+    // SEC-02
+    #[test]
+    fn failures_that_another_server_has_seen_count_and_displace_nothing() {
+        let mut throttle = Throttle::with_capacity(2);
+        throttle.failed(ip(GUESSER), at(0));
+        throttle.failed(ip(GUESSER), at(0));
+        assert_eq!(throttle.take_failures(), [(ip(GUESSER).into(), 2)]);
+        assert_eq!(throttle.take_failures(), []);
+        let mut other = Throttle::with_capacity(2);
+        other.add_failures(ip(GUESSER), 2, at(0));
+        assert_eq!(other.take_failures(), [], "they are not told again");
+        assert!(other.has_failed(ip(GUESSER), at(0)));
+        assert_eq!(other.failed(ip(GUESSER), at(0)), Duration::from_secs(4));
+        assert_eq!(other.attempt(ip(GUESSER), at(0)), Ok(Duration::ZERO), "it is not refused");
+        // They are forgotten within an hour, however many there are.
+        other.add_failures(ip(OWNER), u32::MAX, at(0));
+        assert!(other.has_failed(ip(OWNER), at(3_599_000)) && !other.has_failed(ip(OWNER), at(3_600_000)));
+        // What this server knows itself is more.
+        let mut full = Throttle::with_capacity(1);
+        full.failed(ip(OWNER), at(0));
+        full.add_failures(ip(GUESSER), 1, at(0));
+        assert!(full.has_failed(ip(OWNER), at(0)));
+        assert_eq!(full.sources.len(), 1);
     }
 
     #[test]

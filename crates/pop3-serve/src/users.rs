@@ -7,8 +7,10 @@ mod edit;
 mod encoding;
 mod file;
 mod form;
+mod found;
 mod hash;
 mod home;
+mod kind;
 mod maildrop_path;
 mod make;
 mod name;
@@ -31,6 +33,7 @@ pub use edit::UsersEdit;
 pub use file::UsersFile;
 pub use form::parse_days;
 pub use form::scheme::password_schemes;
+pub(crate) use found::Found;
 pub(crate) use home::parse_home;
 pub use maildrop_path::{BadMaildropPath, MaildropPath};
 pub use make::{BadPassword, PasswordForm};
@@ -40,6 +43,8 @@ pub(crate) use profile::soonest;
 pub use rule::NameRule;
 pub use table::{Table, TableError, UsersFormat};
 pub use user::{BadForm, User};
+
+use crate::boxed::BoxFuture;
 
 /// A user who has logged in.
 #[derive(Clone, Debug)]
@@ -96,5 +101,29 @@ pub trait Users: fmt::Debug + Send + Sync + 'static {
     /// such thread for each processor, so slow look-ups delay other logins. Default: yes.
     fn may_block(&self) -> bool {
         true
+    }
+
+    /// Returns the look-ups that are awaited, if there are some. They are then used instead of [`find`](Self::find) and
+    /// [`owners`](Self::owners), and wait on no thread. Default: `None`.
+    fn as_async(&self) -> Option<&dyn AsyncUsers> {
+        None
+    }
+}
+
+/// Look-ups of [`Users`] that are awaited, for example from a database.
+///
+/// A user is looked up once for each login. With SCRAM, that is before the client proves that it knows the password, so a
+/// user who is removed or locked during the exchange can still complete it.
+///
+/// While a look-up takes its time, nothing is checked and no thread is busy. A look-up that fails, or that the client does
+/// not wait for, counts as no failed login.
+pub trait AsyncUsers: Send + Sync {
+    /// Does the same as [`Users::find`]. A look-up of a name without user must take the same time.
+    fn find<'a>(&'a self, name: &'a UserName) -> BoxFuture<'a, io::Result<Option<Arc<User>>>>;
+
+    /// Does the same as [`Users::owners`]. The default implementation returns no user.
+    fn owners<'a>(&'a self, certificate: &'a Fingerprint) -> BoxFuture<'a, io::Result<Vec<UserName>>> {
+        let _ = certificate;
+        Box::pin(core::future::ready(Ok(Vec::new())))
     }
 }

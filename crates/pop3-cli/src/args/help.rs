@@ -67,6 +67,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     --listen 0.0.0.0:110 --listen '[::]:110' --listen-tls 0.0.0.0:995 --listen-tls '[::]:995'",
     ),
     (
+        "deliver",
+        "  pop3 deliver --store maildir:/var/lib/pop3 alice < message
+  pop3 deliver --store maildir:/var/lib/pop3 --return-path bob@example.org --delivered-to alice@example.org alice",
+    ),
+    (
         "fetch",
         "  pop3 fetch pop3s://alice@mail.example.org --to maildir:inbox
   pop3 fetch pop3s://alice@mail.example.org --to mbox:inbox --delete --max-size 10M
@@ -84,6 +89,12 @@ const EXAMPLES: &[(&str, &str)] = &[
         "  pop3 conformance pop3s://alice@mail.example.org --only TLS,1939-5.28
   pop3 conformance --client --listen 127.0.0.1:1110
   pop3 conformance --list",
+    ),
+    #[cfg(feature = "tokio")]
+    (
+        "lmtp",
+        "  pop3 lmtp --listen unix:/var/spool/postfix/private/pop3 --store maildir:/var/lib/pop3 --strip-domain
+  pop3 lmtp --listen 127.0.0.1:24 --store sqlite:/var/lib/pop3/mail.db",
     ),
     ("lint", "  pop3 lint session.txt\n  tcpdump -w - port 110 | pop3 lint - --quiet"),
     ("passwd", "  pop3 passwd alice >> users\n  pop3 passwd alice --form argon2id < password"),

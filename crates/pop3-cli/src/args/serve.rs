@@ -1,6 +1,7 @@
 //! The options of `pop3 serve`.
 
 mod checks;
+mod database;
 mod monitoring;
 mod privileges;
 mod unique_ids;
@@ -16,12 +17,15 @@ use pop3_sasl::Mechanism;
 use pop3_serve::{parse_days, parse_host, parse_implementation, parse_mechanisms, parse_network};
 
 pub(crate) use self::checks::Checks;
+pub(crate) use self::database::DatabaseOptions;
 pub(crate) use self::monitoring::Monitoring;
 pub(crate) use self::privileges::{Privileges, RunAs};
 use self::unique_ids::UniqueIdOptions;
 pub(crate) use self::users::{USERS_FORMATS, Users, name_rule};
 use super::named::named;
+use super::store_url::StoreUrl;
 use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
+use crate::exit::Failure;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
@@ -36,9 +40,12 @@ pub(crate) struct Serve {
     /// Print a configuration file with all options and their defaults, and exit
     #[arg(long)]
     pub(crate) print_config: bool,
-    /// The directory of the maildrops: DIR/USER is the Maildir of USER, unless --maildrop-path says otherwise
-    #[arg(long, value_name = "DIR")]
-    pub(crate) maildrops: PathBuf,
+    /// The directory of the maildrops: DIR/USER is the Maildir of USER, unless --maildrop-path says otherwise; the
+    /// same as --store maildir:DIR
+    #[arg(long, value_name = "DIR", required_unless_present = "store")]
+    pub(crate) maildrops: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
     #[command(flatten)]
     pub(crate) users: Users,
     /// Where to listen for POP3, with STLS if there is a certificate; may be repeated; port 0 selects a
@@ -60,7 +67,7 @@ pub(crate) struct Serve {
     pub(crate) tls_self_signed: bool,
     /// Ask clients for a certificate of these authorities, and let those that have one log in with
     /// EXTERNAL; others are served as usual
-    #[arg(long, value_name = "PEM", requires = "users")]
+    #[arg(long, value_name = "PEM")]
     pub(crate) tls_client_ca: Option<PathBuf>,
     /// Expect a PROXY header (version 1 or 2), which names the client, on each connection from this network
     /// (192.0.2.0/24, or one address): for proxies such as HAProxy and nginx; may be repeated
@@ -140,6 +147,22 @@ pub(crate) struct Serve {
 // Names, as clap takes an `Option` or a `Vec` that it sees for itself.
 type Mechanisms = Vec<Mechanism>;
 type Expiry = Option<u32>;
+
+impl Serve {
+    /// Where the maildrops are.
+    ///
+    /// # Errors
+    /// When `--store` is not understood.
+    pub(crate) fn store(&self) -> Result<StoreUrl, Failure> {
+        match (&self.database.store, &self.maildrops) {
+            (Some(store), _) => store.url(),
+            (None, Some(folder)) => Ok(StoreUrl::Maildir(folder.clone())),
+            (None, None) => {
+                Err(Failure::usage("there are no maildrops: give --maildrops DIR or --store URL"))
+            }
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

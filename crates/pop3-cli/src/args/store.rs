@@ -6,11 +6,14 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use pop3_maildir::UidlFormat;
+use pop3_serve::UniqueIds;
 
 use super::EXIT_CODES;
+use super::store_at::StoreAt;
+use super::store_url::StoreOption;
 
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Store {
     #[command(subcommand)]
     pub(crate) command: StoreCommand,
@@ -18,24 +21,51 @@ pub(crate) struct Store {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Import an mbox, such as a spool in /var/mail, into a Maildir, with the unique-ids that clients have
-    /// seen; serve it with --unique-ids dovecot
-    Import(Import),
+    /// Create the tables of a database, or bring them to the version of this program
+    Init(Init),
+    /// Look for what is wrong in a database, without changing anything
+    Check(CheckStore),
+    /// Import mail with its unique-ids, from Maildirs into a store or another Maildir, or from an mbox into a
+    /// Maildir; serve Maildirs that are made with --unique-ids dovecot
+    Import(Box<Import>),
+    /// Export mail with its unique-ids into Maildirs, one for each user; serve them with --unique-ids dovecot
+    Export(Box<Export>),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct CheckStore {
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Import {
-    /// What to import: mbox:FILE
-    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(mbox))]
-    pub(crate) from: PathBuf,
-    /// Where to: maildir:DIR, which is created if it does not exist; run as its owner
+    /// The users who get the mail, each that of the Maildir DIR/USER [default: all in DIR]; for maildir:DIR, one
+    #[arg(value_name = "USER", conflicts_with = "to")]
+    pub(crate) user: Vec<String>,
+    /// What to import: DIR, with a Maildir for each user; maildir:DIR, one Maildir; or mbox:FILE, with --to
+    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(source))]
+    pub(crate) from: ImportSource,
+    /// Import into maildir:DIR, one Maildir and no store; it is created if it does not exist; run as its owner
     #[arg(long, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(maildir))]
-    pub(crate) to: PathBuf,
-    /// The unique-ids that clients have seen: dovecot, or dovecot: and its pop3_uidl_format for this mbox
-    #[arg(long, value_name = "WAY", default_value = "dovecot", value_parser = format)]
-    pub(crate) unique_ids: UidlFormat,
-    /// The field X-UIDL of a message is its unique-id, as with qpopper and with Dovecot's pop3_reuse_xuidl
+    pub(crate) to: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) at: StoreAt,
+    /// The unique-ids that clients have seen: for an mbox, dovecot, or dovecot: and its pop3_uidl_format [default:
+    /// dovecot]; for Maildirs, as with pop3 serve [default: maildir]
+    #[arg(long, value_name = "WAY")]
+    pub(crate) unique_ids: Option<String>,
+    /// The field X-UIDL of a message in an mbox is its unique-id, as with qpopper and with Dovecot's
+    /// pop3_reuse_xuidl
     #[arg(long)]
     pub(crate) x_uidl: bool,
     /// Empty the mbox when all its messages are stored safely
@@ -43,8 +73,42 @@ pub(crate) struct Import {
     pub(crate) remove: bool,
 }
 
-fn mbox(text: OsString) -> Result<PathBuf, &'static str> {
-    behind(text, b"mbox:").ok_or("expected mbox:FILE")
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Export {
+    /// The users whose mail to export [default: all]
+    #[arg(value_name = "USER")]
+    pub(crate) user: Vec<String>,
+    #[command(flatten)]
+    pub(crate) at: StoreAt,
+    /// Where to: the mail of each user becomes the Maildir DIR/USER
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Where the unique-ids of Maildirs come from, as with pop3 serve; for a store of Maildirs
+    #[arg(long, value_name = "WAY", default_value = "maildir", value_parser = pop3_serve::parse_unique_ids)]
+    pub(crate) unique_ids: UniqueIds,
+}
+
+/// What is imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ImportSource {
+    Mbox(PathBuf),
+    /// One Maildir.
+    Maildir(PathBuf),
+    /// A directory with a Maildir for each user.
+    Maildirs(PathBuf),
+}
+
+fn source(text: OsString) -> Result<ImportSource, &'static str> {
+    const EXPECTED: &str = "expected DIR, maildir:DIR or mbox:FILE";
+
+    if text.as_encoded_bytes().starts_with(b"mbox:") {
+        return behind(text, b"mbox:").map(ImportSource::Mbox).ok_or(EXPECTED);
+    }
+    if text.as_encoded_bytes().starts_with(b"maildir:") {
+        return behind(text, b"maildir:").map(ImportSource::Maildir).ok_or(EXPECTED);
+    }
+    if text.is_empty() { Err(EXPECTED) } else { Ok(ImportSource::Maildirs(text.into())) }
 }
 
 fn maildir(text: OsString) -> Result<PathBuf, &'static str> {
@@ -57,14 +121,6 @@ fn behind(text: OsString, scheme: &[u8]) -> Option<PathBuf> {
     Some(OsString::from_vec(path.to_vec()).into())
 }
 
-fn format(text: &str) -> Result<UidlFormat, String> {
-    match text.split_once(':') {
-        None if text == "dovecot" => Ok(UidlFormat::default()),
-        Some(("dovecot", format)) => UidlFormat::for_mbox(format).map_err(|error| error.to_string()),
-        _ => Err("expected dovecot, or dovecot: and a format".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -72,24 +128,37 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
 
-    fn import(line: &[&str]) -> Option<Import> {
-        let line = ["pop3", "store", "import"].iter().chain(line);
+    fn read(line: &str) -> Option<StoreCommand> {
+        let line = ["pop3", "store"].into_iter().chain(line.split_whitespace());
         let Command::Store(store) = Cli::try_parse_from(line).ok()?.command else { panic!("not store") };
-        let StoreCommand::Import(import) = store.command;
-        Some(import)
+        Some(store.command)
     }
 
     #[test]
-    fn sources_targets_and_formats() {
-        let one = import(&["--from", "mbox:a:b", "--to", "maildir:c"]).unwrap();
-        assert_eq!((one.from, one.to), ("a:b".into(), "c".into()));
-        assert_eq!((one.unique_ids, one.x_uidl, one.remove), (UidlFormat::default(), false, false));
-        let other = ["--from", "mbox:a", "--to", "maildir:c", "--unique-ids"];
-        assert!(import(&[&other[..], &["dovecot:%m"]].concat()).is_some());
-        for bad in ["dovecot:%f", "courier", ""] {
-            assert!(import(&[&other[..], &[bad]].concat()).is_none(), "{bad}");
+    fn sources_and_targets() {
+        for (from, expected) in [
+            ("mbox:a:b", ImportSource::Mbox("a:b".into())),
+            ("maildir:c", ImportSource::Maildir("c".into())),
+            ("/d", ImportSource::Maildirs("/d".into())),
+        ] {
+            let Some(StoreCommand::Import(import)) = read(&format!("import --from {from} --to maildir:e"))
+            else {
+                panic!("{from}")
+            };
+            assert_eq!((import.from, import.to), (expected, Some("e".into())));
+            assert!(import.user.is_empty() && !import.x_uidl && !import.remove);
         }
-        assert!(import(&["--from", "maildir:a", "--to", "maildir:b"]).is_none());
-        assert!(import(&["--from", "mbox:", "--to", "maildir:b"]).is_none());
+        assert!(read("import --from a --store sqlite:b alice bob").is_some());
+        assert!(read("export --store sqlite:b --to a alice bob").is_some());
+        for bad in [
+            "import --from mbox: --to maildir:b",
+            "import --from a --to b",
+            "import --from a --to maildir:b alice",
+            "import --store sqlite:b",
+            "export --store sqlite:b",
+            "export --store maildir:b --to a --unique-ids x",
+        ] {
+            assert!(read(bad).is_none(), "{bad}");
+        }
     }
 }

@@ -12,8 +12,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use toml::de::{DeTable, DeValue};
 
 use super::kind::{Kind, is_list};
-use super::{COMMAND_LINE_ONLY, Mistake, Refused, SERVE, exclude, serve};
+use super::{COMMAND_LINE_ONLY, Line, Mistake, Refused, SERVE, exclude, serve};
 use crate::args::definition;
+use crate::args::store_url::in_folder;
 use crate::exit::first_line;
 
 /// A longer file is not read.
@@ -28,13 +29,17 @@ pub(super) struct Options {
     pub(super) lines: BTreeMap<String, usize>,
 }
 
-/// Reads a file. The options that are `on_line` do not count.
+/// Reads a file. The options that are `on_line` do not count. `line` is the whole command line.
 ///
 /// # Errors
 /// All mistakes in it.
-pub(super) fn read(path: &Path, on_line: &BTreeSet<String>) -> Result<Options, Vec<Mistake>> {
+pub(super) fn read(
+    path: &Path,
+    on_line: &BTreeSet<String>,
+    line: &Line<'_>,
+) -> Result<Options, Vec<Mistake>> {
     let text = text(path).map_err(|what| vec![Mistake::new(path, None, what)])?;
-    parse(path, &text, on_line)
+    parse(path, &text, on_line, line)
 }
 
 /// The text of a file.
@@ -54,7 +59,12 @@ fn text(path: &Path) -> Result<String, String> {
 }
 
 /// Reads the text of a file.
-pub(super) fn parse(path: &Path, text: &str, on_line: &BTreeSet<String>) -> Result<Options, Vec<Mistake>> {
+pub(super) fn parse(
+    path: &Path,
+    text: &str,
+    on_line: &BTreeSet<String>,
+    line: &Line<'_>,
+) -> Result<Options, Vec<Mistake>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let folder = path::absolute(path).ok().and_then(|path| Some(path.parent()?.to_owned()));
     let mut reader = Reader {
@@ -78,7 +88,7 @@ pub(super) fn parse(path: &Path, text: &str, on_line: &BTreeSet<String>) -> Resu
     }
     reader.found.sort_by_key(|entry| entry.line);
     if errors.is_empty() {
-        reader.compare(on_line);
+        reader.compare(on_line, line);
     }
     if !reader.mistakes.is_empty() {
         return Err(reader.mistakes.into_iter().collect());
@@ -184,6 +194,7 @@ impl Reader<'_> {
             Kind::Path => value.as_str().map(|text| self.folder_path(text)),
             Kind::Text => text(),
             Kind::Form => number().or_else(text),
+            Kind::Store => value.as_str().map(|text| in_folder(text, &self.folder)),
         };
         let Some(given) = given else {
             let (wanted, is) = (kind.wanted(), name(value));
@@ -220,7 +231,7 @@ impl Reader<'_> {
     }
 
     /// Finds options that exclude each other, and options without those that they need.
-    fn compare(&mut self, on_line: &BTreeSet<String>) {
+    fn compare(&mut self, on_line: &BTreeSet<String>, line: &Line<'_>) {
         let found: Vec<(Arg, usize, OsString)> = self
             .found
             .iter()
@@ -256,7 +267,12 @@ impl Reader<'_> {
         }
         let what =
             |long: &String| format!("`{long}` is missing; add it here, or --{long} on the command line");
-        let absent = always.iter().filter(|needed| !has(needed) && !self.is_mentioned(needed));
+        // One option can make up for another.
+        let words: Vec<_> = self.found.iter().filter(|entry| !on_line.contains(&entry.long)).collect();
+        let words: Vec<_> = words.iter().flat_map(|entry| entry.words.iter().cloned()).collect();
+        let missing = missing(self.parser.of_line(&line.with(&words)).as_ref());
+        let is_missing = |long: &String| missing.contains(long);
+        let absent = always.iter().filter(|needed| is_missing(needed) && !self.is_mentioned(needed));
         let absent: Vec<_> = absent.map(|needed| Mistake::new(self.path, None, what(needed))).collect();
         self.mistakes.extend(absent);
         self.mistakes.extend(noted.into_iter().map(|(line, what)| Mistake::new(self.path, line, what)));
@@ -283,6 +299,11 @@ impl Parser {
     fn parse(&mut self, word: Option<&OsString>) -> Option<clap::Error> {
         let line = [OsString::from("pop3"), SERVE.into()];
         self.0.try_get_matches_from_mut(line.iter().chain(word)).err()
+    }
+
+    /// What it says of a whole command line.
+    fn of_line(&mut self, line: &[OsString]) -> Option<clap::Error> {
+        self.0.try_get_matches_from_mut(line).err()
     }
 
     /// Why it does not take an option, whatever others there are.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction};
 
+use crate::args::store_url::StoreText;
+
 /// What a value of an option is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -19,6 +21,8 @@ pub(super) enum Kind {
     Path,
     /// Any text.
     Text,
+    /// A store, which may have a path in it.
+    Store,
     /// A text of some form, which the parser of the option knows.
     Form,
 }
@@ -32,6 +36,8 @@ impl Kind {
         let is = |types: &[TypeId]| types.iter().any(|one| id == *one);
         if is(&[TypeId::of::<PathBuf>()]) {
             Self::Path
+        } else if is(&[TypeId::of::<StoreText>()]) {
+            Self::Store
         } else if is(&[TypeId::of::<String>()]) {
             Self::Text
         } else if is(&[TypeId::of::<Duration>()]) {
@@ -51,7 +57,7 @@ impl Kind {
             Self::Switch => "true or false, without quotation marks",
             Self::Number => "a whole number, without quotation marks",
             Self::Time => "a whole number of seconds, or a string with a unit such as \"10m\"",
-            Self::Path | Self::Text | Self::Form => "a string in quotation marks",
+            Self::Path | Self::Text | Self::Store | Self::Form => "a string in quotation marks",
         }
     }
 }

@@ -70,7 +70,7 @@ fn keys_are_options() {
     assert_eq!(settings.value("token-command"), "--rm -rf \"$HOME\" a; b");
     assert_eq!(serve.implementation.as_deref(), Some("v 1"));
     // Relative paths begin at the directory of the file.
-    assert_eq!(serve.maildrops, house.path("mail"));
+    assert_eq!(serve.maildrops, Some(house.path("mail")));
     assert_eq!((serve.tls_cert, serve.tls_key), (vec!["/etc/cert".into()], vec![house.path("key")]));
     assert_eq!(settings.value("listen"), "127.0.0.1:0, [::1]:0");
     assert_eq!(settings.mistake("apop", "x").unwrap().to_string().rsplit(':').nth(2), Some("5"));
@@ -87,7 +87,7 @@ fn the_command_line_wins() {
     );
     assert_eq!(serve.listen, ["127.0.0.1:3".parse().unwrap()]);
     assert_eq!((serve.max_connections, serve.apop, serve.utf8), (6, false, true));
-    assert_eq!((serve.users.file, serve.maildrops), (Some("u".into()), house.path("mail")));
+    assert_eq!((serve.users.file, serve.maildrops), (Some("u".into()), Some(house.path("mail"))));
     // What it excludes does not count either.
     assert_eq!((serve.tls_cert, serve.tls_key, serve.tls_self_signed), (Vec::new(), Vec::new(), true));
     assert_eq!(settings.mistake("max-connections", "x"), None);
@@ -112,6 +112,56 @@ fn what_one_place_lacks_the_other_can_have() {
     );
     let other = House::new("expire = 5\n");
     assert!(other.serve("--users u --maildrops m --expire-enforce").0.expire_enforce);
+}
+
+/// With a store in the environment.
+fn with_store(house: &House, options: &str) -> Result<Given, Refused> {
+    let words = ["pop3", "serve"].into_iter().chain(options.split_whitespace()).map(OsString::from);
+    let config = ["--config".into(), house.path("pop3.toml").into_os_string()];
+    CommandLine { store: Some("sqlite:env.db".into()), ..CommandLine::new(words.chain(config)) }.read()
+}
+
+#[test]
+fn a_store_is_named_once() {
+    let url = |given: Result<Given, Refused>| match given {
+        Ok(Given::Run(Command::Serve(serve), settings)) => {
+            (serve.maildrops.clone(), settings.value("store"), serve.users.file.is_some())
+        }
+        other => panic!("{other:?}"),
+    };
+    // The path in a file begins at its directory. Users are in the store.
+    let store = format!("sqlite:{}", House::new("").path("mail.db").display());
+    assert!(store.contains("/mail.db"));
+    let house = House::new("store = 'sqlite:mail.db'\n");
+    let path = format!("sqlite:{}", house.path("mail.db").display());
+    assert_eq!(url(house.read("")), (None, path.clone(), false));
+    // The command line wins over the file, and the file over the environment.
+    assert_eq!(url(house.read("--store maildir:m --users u")).1, "maildir:m");
+    assert_eq!(url(house.read("--maildrops m --users u")), (Some("m".into()), String::new(), true));
+    assert_eq!(url(with_store(&house, "")).1, path);
+    let empty = House::new("apop = true\n");
+    assert_eq!(url(with_store(&empty, "")), (None, "sqlite:env.db".to_owned(), false));
+    assert_eq!(url(with_store(&empty, "--maildrops m --users u")), (Some("m".into()), String::new(), true));
+    let maildirs = House::new("maildrops = '/m'\nusers = 'u'\n");
+    assert_eq!(url(with_store(&maildirs, "")), (Some("/m".into()), String::new(), true));
+    // One that is not named, or named twice.
+    assert_eq!(
+        empty.mistakes(""),
+        [
+            "pop3.toml: `maildrops` is missing; add it here, or --maildrops on the command line",
+            "pop3.toml: `users` is missing; add it here, or --users on the command line",
+        ]
+    );
+    assert_eq!(
+        House::new("store = 'sqlite:mail.db'\nmaildrops = 'm'\n").mistakes(""),
+        ["pop3.toml:2: `maildrops` and `store` (line 1) exclude each other; remove one"]
+    );
+    // No password is shown.
+    let secret = House::new("store = 'postgres://u:pw@h/d'\n");
+    assert_eq!(url(secret.read("")).1, "postgres://h/d");
+    // A check makes up for a users file, wherever it is named.
+    assert!(House::new("maildrops = 'm'\ncheck-command = 'c'\n").read("").is_ok());
+    assert!(House::new("maildrops = 'm'\n").read("--check-command c").is_ok());
 }
 
 #[test]
@@ -287,7 +337,8 @@ proptest! {
         let cut: String = text.chars().take(cut.index(text.chars().count() + 1)).collect();
         for text in [text, cut] {
             let lines = text.split('\n').count();
-            if let Err(mistakes) = file::parse(Path::new("f"), &text, &BTreeSet::new()) {
+            let line = Line { before: &["pop3".into(), "serve".into()], behind: &[], store: None };
+            if let Err(mistakes) = file::parse(Path::new("f"), &text, &BTreeSet::new(), &line) {
                 prop_assert!(!mistakes.is_empty());
                 for mistake in mistakes {
                     prop_assert!(mistake.line.is_none_or(|line| (1..=lines).contains(&line)));

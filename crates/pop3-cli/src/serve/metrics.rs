@@ -10,8 +10,9 @@ use std::sync::Arc;
 use pop3_serve::{Heartbeat, Stop};
 use tracing::info;
 
-pub(super) use self::encode::Figures;
+pub(super) use self::encode::{Figure, Figures, Metric};
 use self::http::{Request, Response};
+use super::database::Database;
 use crate::args::Monitoring;
 use crate::exit::{Exit, Failure};
 
@@ -24,6 +25,8 @@ pub(super) struct Watched {
     pub(super) figures: Figures,
     pub(super) heartbeat: Heartbeat,
     pub(super) stop: Stop,
+    /// Where the maildrops are, if that is a database.
+    pub(super) database: Option<Database>,
 }
 
 /// Binds the address, if there is one.
@@ -56,6 +59,9 @@ impl Watched {
             },
             "/healthz" => self.health(),
             "/readyz" if self.stop.is_stopped() => Response::new(503, "stopping\n"),
+            "/readyz" if self.database.as_ref().is_some_and(|database| !database.is_ready()) => {
+                Response::new(503, "the database does not answer\n")
+            }
             "/readyz" => self.health(),
             _ => Response::new(404, "there are /metrics, /healthz and /readyz\n"),
         }
@@ -80,7 +86,8 @@ mod tests {
     #[test]
     fn who_stops_is_healthy_but_not_ready() {
         let watched = Watched {
-            figures: Figures::new(Counters::default(), InUse::new(None)),
+            figures: Figures::new(Counters::default(), InUse::new(None), None),
+            database: None,
             heartbeat: Heartbeat::new(Duration::from_secs(1)),
             stop: Stop::new(),
         };

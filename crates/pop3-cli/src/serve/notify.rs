@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::sockets::scheme;
 
 /// The server accepts connections, or has read its files again.
-pub(super) fn ready(status: &str) {
+pub(crate) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
@@ -23,7 +23,7 @@ pub(super) fn reloading() {
 }
 
 /// The server ends.
-pub(super) fn stopping() {
+pub(crate) fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("waiting for busy sessions to end")]);
 }
 

@@ -4,31 +4,40 @@ use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    AnyUser, ConnectionLimits, DecoyKey, NameRule, ReloadableCertificate, ServeConfig, ServeError,
-    ServeErrorKind, Users, UsersFile, this_host,
+    ConnectionLimits, DecoyKey, NameRule, ReloadableCertificate, ServeConfig, ServeError, ServeErrorKind,
+    Users, UsersFile, this_host,
 };
 use tracing::{info, warn};
 
 use super::certificates::pairs;
+use super::maildrops::Source;
 use crate::args::Serve;
+use crate::args::store_url::STORE_VARIABLE;
 use crate::exit::Failure;
 use crate::password::VARIABLE;
+
+/// The variables of the environment that other programs do not get.
+const SECRETS: [&str; 3] = [VARIABLE, STORE_VARIABLE, "PGPASSWORD"];
 
 /// What a server needs.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) config: ServeConfig,
     pub(super) users: Arc<dyn Users>,
-    /// The same users, unless other programs say who is one.
+    /// The users file, if there is one.
     pub(super) file: Option<Arc<UsersFile>>,
+    pub(super) source: Source,
 }
 
 impl Prepared {
     /// What is unwise about the users, a line each.
     pub(super) fn warnings(&self) -> Vec<String> {
         let Some(file) = &self.file else { return Vec::new() };
-        let maildrops = file.maildrop_warnings(&self.config.maildrops, &self.config.maildrop_path);
-        file.warnings().into_iter().chain(maildrops).collect()
+        let mut warnings = file.warnings();
+        if let Some(folder) = self.source.maildirs() {
+            warnings.extend(file.maildrop_warnings(folder, &self.config.maildrop_path));
+        }
+        warnings
     }
 }
 
@@ -46,6 +55,14 @@ pub(super) struct SelfSigned {
     certificate: ReloadableCertificate,
 }
 
+/// What a server keeps when it reads its options again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) certificate: Option<SelfSigned>,
+    /// Where its maildrops are, once it serves.
+    pub(super) source: Option<Source>,
+}
+
 /// What is prepared, and whether files may be made for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -53,25 +70,23 @@ pub(super) enum Purpose {
     Check,
 }
 
-/// Reads all files. `made` is the self-signed certificate of the server that runs, if there is one.
+/// Reads all files. `kept` is what a server that runs has already, and gets what it is to keep.
 ///
 /// # Errors
 /// All that is wrong.
-pub(super) fn prepare(
-    options: &Serve,
-    made: &mut Option<SelfSigned>,
-    purpose: Purpose,
-) -> Result<Prepared, Vec<Fault>> {
+pub(super) fn prepare(options: &Serve, kept: &mut Kept, purpose: Purpose) -> Result<Prepared, Vec<Fault>> {
     let mut faults = Vec::new();
+    let source = Source::of(options, kept.source.as_ref(), purpose);
+    let source = source.map_err(|found| faults.extend(found)).ok();
     let mut note = |fault| faults.push(fault);
     let names = options.users.names().map_err(|failure| note(Fault::new("default-domain", failure)));
     let names = names.unwrap_or_default();
     let file = users_file(options, names.clone()).map_err(&mut note).unwrap_or_default();
     let host = options.hostname.clone().unwrap_or_else(this_host);
-    let certificate = certificate(options, &host, made);
+    let certificate = certificate(options, &host, &mut kept.certificate);
     let has_certificate = certificate.is_ok();
     let certificate = certificate.map_err(&mut note).ok().flatten();
-    let mut config = config(options, host, certificate);
+    let mut config = config(options, source.as_ref(), host, certificate);
     for bad in config.check() {
         let (option, without_certificate) = match bad.setting {
             "mechanisms" => ("auth-mechanisms", false),
@@ -84,22 +99,18 @@ pub(super) fn prepare(
     }
     // It is only made for a server that begins.
     let may_make = purpose == Purpose::Serve && faults.is_empty();
-    match decoy_key(options, may_make) {
-        Ok(key) => config.decoy_key = key.map(Arc::new),
+    match decoy_key(options, source.as_ref(), may_make) {
+        Ok(key) => config.decoy_key = key,
         Err(fault) => faults.push(fault),
     }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let users: Arc<dyn Users> = match &file {
-        Some(file) => Arc::clone(file) as _,
-        None => Arc::new(AnyUser::new(names)),
-    };
-    Ok(Prepared { config, users, file })
+    let Some(source) = source.filter(|_| faults.is_empty()) else { return Err(faults) };
+    let users = source.users(file.as_ref(), names);
+    kept.source = Some(source.clone());
+    Ok(Prepared { config, users, file, source })
 }
 
 impl Fault {
-    fn new(option: &'static str, failure: impl Into<Failure>) -> Self {
+    pub(super) fn new(option: &'static str, failure: impl Into<Failure>) -> Self {
         Self { option, failure: failure.into() }
     }
 
@@ -116,9 +127,14 @@ fn users_file(options: &Serve, names: NameRule) -> Result<Option<Arc<UsersFile>>
     file.map(|file| Some(file.into())).map_err(|error| Fault::new("users", error))
 }
 
-/// The settings that the options stand for.
-fn config(options: &Serve, host: String, certificate: Option<ReloadableCertificate>) -> ServeConfig {
-    let mut config = ServeConfig::new(&options.maildrops);
+/// The settings that the options stand for. Without a source, they are only checked.
+fn config(
+    options: &Serve,
+    source: Option<&Source>,
+    host: String,
+    certificate: Option<ReloadableCertificate>,
+) -> ServeConfig {
+    let mut config = source.map_or_else(|| ServeConfig::new("/"), Source::config);
     config.maildrop_path = options.users.maildrop_path.clone();
     config.certificate = certificate.map(Arc::new);
     config.host = Some(host);
@@ -133,8 +149,8 @@ fn config(options: &Serve, host: String, certificate: Option<ReloadableCertifica
     config.apop = options.apop;
     config.utf8 = options.utf8;
     config.insecure_auth = options.allow_insecure_auth;
-    config.passwords = options.checks.passwords(VARIABLE);
-    config.tokens = options.checks.tokens(VARIABLE);
+    config.passwords = options.checks.passwords(&SECRETS);
+    config.tokens = options.checks.tokens(&SECRETS);
     config.proxies.clone_from(&options.proxy_from);
     config.xclient_proxies.clone_from(&options.xclient_from);
     config.login_delay = options.login_delay;
@@ -153,21 +169,28 @@ fn config(options: &Serve, host: String, certificate: Option<ReloadableCertifica
     config
 }
 
-/// The key of salts, from its file, which may be made where there is none; `None` where that can't be.
-fn decoy_key(options: &Serve, may_make: bool) -> Result<Option<DecoyKey>, Fault> {
+/// The key of salts, from its file, which may be made where there is none; or else from the database. `None` where that
+/// can't be.
+fn decoy_key(
+    options: &Serve,
+    source: Option<&Source>,
+    may_make: bool,
+) -> Result<Option<Arc<DecoyKey>>, Fault> {
     let default = || options.users.file.as_deref().map(DecoyKey::default_path);
-    // Without users nobody has keys.
-    let Some(path) = options.decoy_key.clone().or_else(default) else { return Ok(None) };
+    let Some(path) = options.decoy_key.clone().or_else(default) else {
+        // Without users nobody has keys.
+        return Ok(source.and_then(Source::decoy_key));
+    };
     let fault = |error| Fault::new("decoy-key", error);
     if !may_make {
-        return DecoyKey::load(&path).map_err(fault);
+        return DecoyKey::load(&path).map(|key| key.map(Arc::new)).map_err(fault);
     }
     match DecoyKey::load_or_make(&path) {
         Err(error) if error.kind() == ServeErrorKind::NotMade => {
             warn!("{error}; choose another file with --decoy-key");
             Ok(None)
         }
-        key => key.map(Some).map_err(fault),
+        key => key.map(|key| Some(key.into())).map_err(fault),
     }
 }
 
@@ -230,7 +253,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let users = folder.path().join("users");
         std::fs::write(&users, "").unwrap();
-        let mut made = None;
+        let mut kept = Kept::default();
         let mut chain = |host: &str| {
             let line = ["pop3", "serve", "--tls-self-signed", "--hostname", host, "--maildrops"];
             let line = line.map(Into::into).into_iter().chain([folder.path().into(), "--users".into()]);
@@ -238,7 +261,7 @@ mod tests {
             let Ok(Cli { command: Command::Serve(serve) }) = Cli::try_parse_from(line) else {
                 panic!("not serve")
             };
-            let prepared = prepare(&serve, &mut made, Purpose::Check).unwrap();
+            let prepared = prepare(&serve, &mut kept, Purpose::Check).unwrap();
             prepared.config.certificate.unwrap().chain()
         };
         let first = chain("a.example");

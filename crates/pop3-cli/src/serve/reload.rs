@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 
 use super::certificates::InUse;
 use super::lines;
-use super::prepare::{Purpose, SelfSigned, explain, prepare};
+use super::prepare::{Kept, Purpose, explain, prepare};
 use crate::args::{Command, Serve};
 use crate::config::{CommandLine, Given, NEEDS_RESTART, Refused, Settings};
 use crate::exit::first_line;
@@ -20,7 +20,7 @@ pub(super) struct Reloader {
     pub(super) started: Settings,
     /// The options that were read last.
     pub(super) current: Settings,
-    pub(super) made: Option<SelfSigned>,
+    pub(super) kept: Kept,
     pub(super) certificate: InUse,
 }
 
@@ -39,16 +39,18 @@ impl Reloader {
     }
 
     fn replace(&mut self, options: &Serve, settings: Settings) -> Result<(), Vec<String>> {
-        let mut made = self.made.clone();
+        let mut kept = self.kept.clone();
         let prepared =
-            prepare(options, &mut made, Purpose::Serve).map_err(|faults| lines(&settings, &faults))?;
+            prepare(options, &mut kept, Purpose::Serve).map_err(|faults| lines(&settings, &faults))?;
         let certificate = prepared.config.certificate.clone();
         let (warnings, file) = (prepared.warnings(), prepared.file);
+        // Another directory of Maildirs needs no restart.
+        let has_store = options.store().is_ok_and(|store| store == prepared.source.store);
         let not_changed = self
             .handle
             .reload(prepared.config, prepared.users)
             .map_err(|error| vec![explain(error).message()])?;
-        self.made = made;
+        self.kept = kept;
         logging::set_level(options.log.level);
         if let Some(file) = file {
             info!("reloaded the users file: {} users", file.count());
@@ -70,8 +72,11 @@ impl Reloader {
         }
         // The listeners are told by the server, which knows what it listens on.
         let others = settings.differences(&self.started);
-        for option in others.filter(|option| NEEDS_RESTART.contains(option) && !option.starts_with("listen"))
-        {
+        let others = others.filter(|option| {
+            let is_told = option.starts_with("listen") || (*option == "store" && has_store);
+            NEEDS_RESTART.contains(option) && !is_told
+        });
+        for option in others {
             needs_restart(option, &self.started.value(option), &settings.value(option));
         }
         self.current = settings;

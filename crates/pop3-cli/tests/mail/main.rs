@@ -19,6 +19,7 @@ mod configuration_tls;
 mod conformance;
 mod crash;
 mod crowd;
+mod databases;
 mod descriptors;
 mod dialogues;
 mod disks;

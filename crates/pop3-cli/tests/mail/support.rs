@@ -15,7 +15,7 @@ pub(crate) const PASSWORD: &str = "secret with spaces ";
 
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pop3"));
-    command.stdin(Stdio::null()).env_remove("POP3_PASSWORD");
+    command.stdin(Stdio::null()).env_remove("POP3_PASSWORD").env_remove("POP3_STORE");
     command
 }
 

@@ -5,9 +5,11 @@
 //! `O<place in listings>`. In version 1, which is also that of `courierimapuiddb`, the first line is
 //! `1 <uidvalidity> <next uid>`, and the others are `<uid> <file name>`.
 
+mod entry;
+
 use core::time::Duration;
-use std::collections::HashMap;
-use std::io::{self, Write};
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -18,6 +20,7 @@ use super::lines::{self, Lines, is_shortage};
 use super::{Given, GivenIds, Taken, Wanted, permitted, positive};
 use crate::folders::Root;
 use crate::name;
+use entry::{Entry, UID_MAX};
 
 const NAME: &str = "dovecot-uidlist";
 
@@ -26,13 +29,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The highest UID that Dovecot accepts.
-const UID_MAX: u32 = u32::MAX - 1;
-
 /// Which of these messages are in the list.
 pub(crate) fn known(root: &Root, wanted: &Wanted<'_>) -> io::Result<Vec<bool>> {
     let list = List::read(root, &UidlFormat::default(), wanted)?;
     Ok(list.records.iter().map(Option::is_some).collect())
+}
+
+/// All unique-ids in the list, as they are shown, or `None` if there is no list.
+pub(crate) fn unique_ids(root: &Root, format: &UidlFormat) -> io::Result<Option<HashSet<Vec<u8>>>> {
+    let mut ids = HashSet::new();
+    let list = List::read_each(root, 0, |list, entry| {
+        ids.insert(list.id(entry, format));
+    })?;
+    Ok(list.exists.then_some(ids))
 }
 
 /// Adds those of these messages that are not in the list, with chosen unique-ids as far as they are not taken.
@@ -114,54 +123,18 @@ struct Record {
     is_exact: bool,
 }
 
-/// A line of the list.
-struct Entry<'l> {
-    uid: u32,
-    fields: &'l [u8],
-    file_name: &'l [u8],
-}
-
-impl<'l> Entry<'l> {
-    fn read(line: &'l [u8], version: u8) -> Result<Self, &'static str> {
-        let split = line.iter().position(|&octet| octet == b' ').ok_or("it has no space")?;
-        let (number, rest) = (&line[..split], line[split..].trim_ascii_start());
-        let uid =
-            positive(number).filter(|&uid| uid <= UID_MAX).ok_or("the UID is no number in its range")?;
-        let (fields, file_name) = if version == 1 {
-            (&rest[..0], rest)
-        } else {
-            // A file name may have spaces, so the colon that counts is the first one that begins a field.
-            let mut at = 0;
-            loop {
-                match rest.get(at) {
-                    None => return Err("it has no file name"),
-                    Some(b':') => break (&rest[..at], &rest[at + 1..]),
-                    Some(_) => {
-                        let end = rest[at..].iter().position(|&octet| octet == b' ');
-                        at = end.map_or(rest.len(), |end| at + end + 1);
-                    }
-                }
-            }
-        };
-        if file_name.is_empty() || file_name.contains(&b'/') {
-            return Err("no file can have this name");
-        }
-        Ok(Self { uid, fields, file_name })
-    }
-
-    /// The first field with this letter, without it.
-    fn field(&self, letter: u8) -> Option<&'l [u8]> {
-        self.fields().find_map(|field| field.strip_prefix(&[letter]))
-    }
-
-    fn fields(&self) -> impl Iterator<Item = &'l [u8]> + use<'l> {
-        self.fields.split(|&octet| octet == b' ').filter(|field| !field.is_empty())
-    }
-}
-
 impl List {
     fn read(root: &Root, format: &UidlFormat, wanted: &Wanted<'_>) -> io::Result<Self> {
-        let records = wanted.messages.iter().map(|_| None).collect();
+        Self::read_each(root, wanted.messages.len(), |list, entry| list.note(entry, format, wanted))
+    }
+
+    /// Reads the list, with room for so many records, and calls `each` for its lines.
+    fn read_each(
+        root: &Root,
+        records: usize,
+        mut each: impl FnMut(&mut Self, &Entry<'_>),
+    ) -> io::Result<Self> {
+        let records = core::iter::repeat_with(|| None).take(records).collect();
         let Some(mut lines) = Lines::open(root.directory(), NAME)? else {
             // As Dovecot does, so that the list that comes next is another one.
             let now = root.disk().now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -201,7 +174,7 @@ impl List {
                     Ok(entry) => {
                         last = entry.uid;
                         list.next = list.next.max(u64::from(last) + 1);
-                        list.note(&entry, format, wanted);
+                        each(&mut list, &entry);
                         continue;
                     }
                     Err(why) => why,
@@ -240,14 +213,19 @@ impl List {
         if self.records[place].as_ref().is_some_and(|record| record.is_exact && !is_exact) {
             return;
         }
+        let id = self.id(entry, format);
+        let order = entry.field(b'O').and_then(name::decimal).and_then(|order| u32::try_from(order).ok());
+        self.records[place] = Some(Record { uid: entry.uid, order, id, is_exact });
+    }
+
+    /// The unique-id of the message in this line, as it is shown.
+    fn id(&self, entry: &Entry<'_>, format: &UidlFormat) -> Vec<u8> {
         let file_name = name::base(entry.file_name);
-        let id = match entry.field(b'P') {
+        permitted(match entry.field(b'P') {
             Some(b"") => file_name.to_vec(),
             Some(id) => id.to_vec(),
             None => self.expand(format, entry.uid, file_name, entry.field(b'G')),
-        };
-        let order = entry.field(b'O').and_then(name::decimal).and_then(|order| u32::try_from(order).ok());
-        self.records[place] = Some(Record { uid: entry.uid, order, id: permitted(id), is_exact });
+        })
     }
 
     fn expand(&self, format: &UidlFormat, uid: u32, file_name: &[u8], guid: Option<&[u8]>) -> Vec<u8> {
@@ -340,14 +318,14 @@ impl Plan {
                             out.write_all(octets)?;
                             out.write_all(b"\n")?;
                         }
-                        id => write_line(out, &entry, id)?,
+                        id => entry.write(out, id)?,
                     }
                 }
             }
             for &place in &self.new {
                 if let Some(Record { uid, id, .. }) = &records[place] {
                     let entry = Entry { uid: *uid, fields: b"", file_name: wanted.base(place) };
-                    write_line(out, &entry, Some(id))?;
+                    entry.write(out, Some(id))?;
                 }
             }
             Ok(())
@@ -369,20 +347,4 @@ impl Plan {
         };
         GivenIds { ids: list.records.into_iter().enumerate().map(id).collect(), unrecorded }
     }
-}
-
-/// Writes a line, with this unique-id instead of another one.
-fn write_line(out: &mut dyn Write, entry: &Entry<'_>, id: Option<&Vec<u8>>) -> io::Result<()> {
-    write!(out, "{}", entry.uid)?;
-    if let Some(id) = id {
-        out.write_all(b" P")?;
-        out.write_all(id)?;
-    }
-    for field in entry.fields().filter(|field| id.is_none() || field[0] != b'P') {
-        out.write_all(b" ")?;
-        out.write_all(field)?;
-    }
-    out.write_all(b" :")?;
-    out.write_all(entry.file_name)?;
-    out.write_all(b"\n")
 }

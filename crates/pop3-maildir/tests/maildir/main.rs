@@ -23,6 +23,7 @@ mod hostile_lists;
 mod import;
 mod lock;
 mod model;
+mod moves;
 mod odd_files;
 mod on_the_spot;
 mod open;

@@ -35,7 +35,7 @@ impl Gatekeeper {
         outside: Outside<'_>,
         attempt: &Arc<LoginAttempt>,
         peer: &Peer,
-        turn: Turn,
+        turn: &mut Turn<'_, '_>,
     ) -> Result<LoggedIn, Refused> {
         let Outside { kind, check, workers } = outside;
         let users = self.users();

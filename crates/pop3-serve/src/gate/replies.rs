@@ -35,3 +35,10 @@ pub(super) fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
         Undone::Closed => Rejection::temporary("the server is shutting down"),
     }
 }
+
+/// What a client is told of whose address too many logins wait.
+pub(super) fn too_many(peer: &Peer) -> Rejection {
+    warn!(session = %peer.session, peer = %ip(peer), "login not checked: too many from this address");
+    // Delay the reply. Otherwise one connection could cause any number of refusals, each with a log line.
+    Rejection::temporary("too many logins from your address, try again later").with_delay(LONGEST_WAIT)
+}

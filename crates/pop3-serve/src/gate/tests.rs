@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::{fs, thread};
+use std::{fs, io, thread};
 
 use pop3_driver::wait;
 use pop3_proto::{ResponseCode, Secret, apop};
@@ -14,6 +14,7 @@ use tracing::subscriber::{Subscriber, with_default};
 use tracing::{Dispatch, Event, Metadata};
 
 use super::*;
+use crate::throttle::LONGEST_WAIT;
 use crate::users::UserName;
 use crate::{Profile, Table, User, UsersFile};
 

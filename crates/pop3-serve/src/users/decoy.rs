@@ -39,6 +39,12 @@ impl DecoyKey {
         Ok(Self(Secret::new(octets)))
     }
 
+    /// Creates a key from octets that are kept elsewhere, for example in a database that several servers share.
+    #[must_use]
+    pub fn from_octets(octets: [u8; 32]) -> Self {
+        Self(Secret::new(octets.to_vec()))
+    }
+
     /// Reads the key from a file, or creates the file. Only the owner may read the file. It is created atomically: if
     /// two programs create it at the same time, both use the first one.
     ///

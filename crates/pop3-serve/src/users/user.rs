@@ -127,8 +127,8 @@ impl User {
         self.home.as_deref()
     }
 
-    /// In a few words what the user has.
-    pub(super) fn summary(&self) -> String {
+    /// What the user has.
+    pub(super) fn words(&self) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
         for (has, word) in [
             (self.barred, "locked"),
@@ -140,7 +140,7 @@ impl User {
             words.extend(has.then(|| word.to_owned()));
         }
         words.extend(self.keys.iter().map(|keys| keys.hash().name().to_owned()));
-        words.join(" ")
+        words
     }
 
     /// Whether the user may log in from there.
@@ -195,6 +195,12 @@ impl fmt::Debug for User {
     /// Nothing of it is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("User").finish_non_exhaustive()
+    }
+}
+
+impl BadForm {
+    pub(super) const fn new(what: &'static str) -> Self {
+        Self(what)
     }
 }
 

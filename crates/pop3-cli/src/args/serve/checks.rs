@@ -34,13 +34,19 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// What checks passwords. A command does not get this variable of the environment.
-    pub(crate) fn passwords(&self, hidden: &str) -> Option<Arc<ExternalCheck>> {
+    /// Whether another program says who is a user.
+    pub(crate) const fn are_there(&self) -> bool {
+        let passwords = self.check_command.is_some() || self.check_socket.is_some();
+        passwords || self.token_command.is_some() || self.token_socket.is_some()
+    }
+
+    /// What checks passwords. A command does not get these variables of the environment.
+    pub(crate) fn passwords(&self, hidden: &[&str]) -> Option<Arc<ExternalCheck>> {
         check(self.check_command.as_deref(), self.check_socket.as_ref(), self.check_timeout, hidden)
     }
 
-    /// What checks tokens. A command does not get this variable of the environment.
-    pub(crate) fn tokens(&self, hidden: &str) -> Option<Arc<ExternalCheck>> {
+    /// What checks tokens. A command does not get these variables of the environment.
+    pub(crate) fn tokens(&self, hidden: &[&str]) -> Option<Arc<ExternalCheck>> {
         check(self.token_command.as_deref(), self.token_socket.as_ref(), self.token_timeout, hidden)
     }
 }
@@ -49,10 +55,13 @@ fn check(
     command: Option<&str>,
     socket: Option<&PathBuf>,
     timeout: Duration,
-    hidden: &str,
+    hidden: &[&str],
 ) -> Option<Arc<ExternalCheck>> {
     let check = match (command, socket) {
-        (Some(command), _) => ExternalCheck::command(command, timeout).hiding(hidden),
+        (Some(command), _) => {
+            let check = ExternalCheck::command(command, timeout);
+            hidden.iter().fold(check, |check, variable| check.hiding(*variable))
+        }
         (None, Some(path)) => ExternalCheck::socket(path, timeout),
         (None, None) => return None,
     };

@@ -11,8 +11,8 @@ use crate::exit::Failure;
 #[derive(Debug, Args)]
 pub(crate) struct Users {
     /// The users file, as written by pop3 user and pop3 passwd: lines of the form NAME:{PLAIN}PASSWORD,
-    /// NAME:HASH, NAME:SCRAM-KEYS and others; reloaded at SIGHUP; without it, everybody whom --check-command
-    /// and the like approve is a user
+    /// NAME:HASH, NAME:SCRAM-KEYS and others; reloaded at SIGHUP. Without it, the users are those in the database of
+    /// --store; without a database, everybody whom --check-command and the like approve
     #[arg(id = "users", long, value_name = "FILE", required_unless_present_any = CHECKS)]
     pub(crate) file: Option<PathBuf>,
     /// The format of the users file
@@ -32,7 +32,7 @@ pub(crate) struct Users {
 }
 
 /// The options without one of which there must be a users file.
-const CHECKS: [&str; 4] = ["check_command", "check_socket", "token_command", "token_socket"];
+const CHECKS: [&str; 5] = ["check_command", "check_socket", "token_command", "token_socket", "store"];
 
 /// The formats of users files.
 pub(crate) const USERS_FORMATS: &[(&str, UsersFormat, &str)] = &[

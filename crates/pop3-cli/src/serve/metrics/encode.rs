@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use crate::logging;
 use crate::serve::certificates::InUse;
+use crate::serve::database::Database;
 
 /// The type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -23,12 +24,13 @@ pub(in crate::serve) struct Figures(Registry);
 struct Sources {
     counters: Counters,
     certificate: InUse,
+    database: Option<Database>,
 }
 
 impl Figures {
-    pub(in crate::serve) fn new(counters: Counters, certificate: InUse) -> Self {
+    pub(in crate::serve) fn new(counters: Counters, certificate: InUse, database: Option<Database>) -> Self {
         let mut registry = Registry::with_prefix("pop3");
-        registry.register_collector(Box::new(Sources { counters, certificate }));
+        registry.register_collector(Box::new(Sources { counters, certificate, database }));
         Self(registry)
     }
 
@@ -36,6 +38,30 @@ impl Figures {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.0)?;
         Ok(text)
+    }
+}
+
+/// A metric of a database.
+#[derive(Debug)]
+pub(in crate::serve) struct Metric {
+    name: &'static str,
+    help: &'static str,
+    figure: Figure,
+}
+
+/// The value of a metric.
+#[derive(Debug)]
+pub(in crate::serve) enum Figure {
+    Counter(u64),
+    Gauge(u64),
+    Histogram(DurationCounts),
+    /// One for each value of a label.
+    Histograms(&'static str, Vec<(&'static str, DurationCounts)>),
+}
+
+impl Metric {
+    pub(in crate::serve) const fn new(name: &'static str, help: &'static str, figure: Figure) -> Self {
+        Self { name, help, figure }
     }
 }
 
@@ -49,7 +75,9 @@ impl Collector for Sources {
         out.sessions(&values)?;
         out.messages(&values)?;
         out.counter("log_lines_dropped", "Log lines that could not be written", logging::dropped())?;
-        self.certificates(&mut out)
+        self.certificates(&mut out)?;
+        let of_database = self.database.iter().flat_map(Database::metrics);
+        of_database.into_iter().try_for_each(|metric| out.metric(&metric))
     }
 }
 
@@ -73,13 +101,7 @@ impl Out<'_, '_> {
     fn sessions(&mut self, values: &CounterValues) -> fmt::Result {
         self.counter("sessions", "Connections that were accepted", values.accepted)?;
         let open = values.accepted.saturating_sub(values.ended);
-        let mut gauge = self.0.encode_descriptor(
-            "sessions_open",
-            "Connections that are open",
-            None,
-            MetricType::Gauge,
-        )?;
-        gauge.encode_gauge(&i64::try_from(open).unwrap_or(i64::MAX))?;
+        self.gauge("sessions_open", "Connections that are open", open)?;
         let help = "Sessions that ended because of a bug in this program";
         self.counter("session_panics", help, values.panicked)?;
         let logins = values.logins.iter().map(|&(method, outcome, count)| {
@@ -130,6 +152,28 @@ impl Out<'_, '_> {
         Ok(())
     }
 
+    fn metric(&mut self, Metric { name, help, figure }: &Metric) -> fmt::Result {
+        match figure {
+            Figure::Counter(value) => self.counter(name, help, *value),
+            Figure::Gauge(value) => self.gauge(name, help, *value),
+            Figure::Histogram(counts) => self.histogram(name, help, counts),
+            Figure::Histograms(label, counts) => {
+                let mut histograms = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+                for (value, counts) in counts {
+                    let (sum, count, labels) = (counts.sum, total(counts), [(*label, *value)]);
+                    let mut histogram = histograms.encode_family(&labels)?;
+                    histogram.encode_histogram::<NoLabelSet>(sum, count, &counts.ranges, None)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut gauge = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        gauge.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
     fn gauges(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = Labelled>) -> fmt::Result {
         let mut gauges = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in values {
@@ -140,9 +184,12 @@ impl Out<'_, '_> {
 
     fn histogram(&mut self, name: &str, help: &str, counts: &DurationCounts) -> fmt::Result {
         let mut histogram = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        let count = counts.ranges.iter().map(|(_, count)| count).sum();
-        histogram.encode_histogram::<NoLabelSet>(counts.sum, count, &counts.ranges, None)
+        histogram.encode_histogram::<NoLabelSet>(counts.sum, total(counts), &counts.ranges, None)
     }
+}
+
+fn total(counts: &DurationCounts) -> u64 {
+    counts.ranges.iter().map(|(_, count)| count).sum()
 }
 
 fn labelled(name: &'static str, value: &str, count: u64) -> Labelled {

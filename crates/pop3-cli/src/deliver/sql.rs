@@ -1,0 +1,62 @@
+//! Delivery into a database.
+
+use std::io::{Read, Write as _};
+use std::sync::Arc;
+
+use pop3_serve::UserName;
+use pop3_sql::{DeliveryOptions, Spool, SqlError, SqlErrorKind, SqlUrl};
+
+use super::{Message, Undelivered};
+use crate::database::{Database, NoStore};
+
+/// Stores the message. When this returns, it survives a power failure. Returns whether it was stored now, and not by an
+/// earlier attempt with the same id.
+///
+/// The message is read as a whole before the database is used, so that a slow sender holds up nobody.
+pub(crate) fn deliver(
+    url: &SqlUrl,
+    user: &UserName,
+    message: &mut Message<impl Read>,
+    id: Option<&str>,
+) -> Result<bool, Undelivered> {
+    let mut spool = Spool::new();
+    let kept = |error: std::io::Error| {
+        Undelivered::of_disk(
+            error.kind(),
+            format!("can't write to the directory of temporary files: {error}"),
+        )
+    };
+    super::copy(message, &mut |octets| spool.write_all(octets).map_err(kept))?;
+    let spooled = Arc::new(spool.finish().map_err(kept)?);
+    let key = id.map(|id| message.key(id));
+    let mut options = DeliveryOptions::new();
+    options.key = key.as_deref();
+    let database = Database::open(url)?;
+    let receipt = database.wait(database.store.deliver(user, &spooled, options))?;
+    Ok(receipt.stored)
+}
+
+impl From<SqlError> for Undelivered {
+    fn from(error: SqlError) -> Self {
+        let text = pop3_text::reasons(&error);
+        let kind = error.kind();
+        if matches!(kind, SqlErrorKind::NoMaildrop | SqlErrorKind::NoUser) {
+            Self::no_user(text)
+        } else if kind == SqlErrorKind::OverQuota {
+            Self::full(text)
+        } else if matches!(kind, SqlErrorKind::Unusable | SqlErrorKind::Schema | SqlErrorKind::Invalid) {
+            Self::settings(text)
+        } else {
+            Self::later(text)
+        }
+    }
+}
+
+impl From<NoStore> for Undelivered {
+    fn from(error: NoStore) -> Self {
+        match error {
+            NoStore::System(error) => Self::later(format!("a thread can't be started: {error}")),
+            NoStore::Sql(error) => error.into(),
+        }
+    }
+}

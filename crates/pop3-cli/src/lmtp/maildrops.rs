@@ -1,0 +1,167 @@
+//! The maildrops of a store, as the server of LMTP needs them.
+
+use std::io::{self, Seek as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pop3_lmtp::{Envelope, Mailboxes, Refusal};
+use pop3_serve::{NameRule, UserName};
+use pop3_sql::{DeliveryOptions, Spool, SpooledMessage, SqlStore};
+use tempfile::SpooledTempFile;
+use tokio::task::spawn_blocking;
+
+use crate::args::store_url::StoreUrl;
+use crate::args::{Lmtp, StoreAt};
+use crate::database;
+use crate::deliver::{Maildirs, Undelivered};
+use crate::exit::{Exit, Failure};
+
+/// Octets of a message in memory. Others are in a file.
+const IN_MEMORY: usize = 512 * 1024;
+
+/// The maildrops, and how their users are named in addresses.
+pub(super) struct Maildrops {
+    store: Store,
+    names: NameRule,
+    strip_domain: bool,
+    delimiter: Option<char>,
+}
+
+enum Store {
+    Maildirs(Arc<Maildirs>),
+    Sql(SqlStore),
+}
+
+/// A message while it is received.
+pub(super) enum Receiving {
+    File(SpooledTempFile),
+    Sql(Spool),
+}
+
+/// A message that was received.
+pub(super) enum Received {
+    File(Arc<Mutex<SpooledTempFile>>),
+    Sql(Arc<SpooledMessage>),
+}
+
+impl Maildrops {
+    /// Opens the store.
+    pub(super) async fn open(options: &Lmtp) -> Result<Self, Failure> {
+        let StoreAt { store, names, maildirs } = &options.at;
+        let url = store.required()?;
+        let store = if let StoreUrl::Maildir(folder) = url {
+            let (path, users) = (maildirs.maildrop_path.clone(), maildirs.users(names)?);
+            Store::Maildirs(Arc::new(Maildirs { folder, path, users }))
+        } else {
+            let url = database::url(&url)?.ok_or_else(|| Failure::usage(format!("{url} is no store")))?;
+            Store::Sql(SqlStore::open(&url, pop3_sql::SqlConfig::new()).await?)
+        };
+        let (strip_domain, delimiter) = (options.strip_domain, options.recipient_delimiter);
+        Ok(Self { store, names: names.rule()?, strip_domain, delimiter })
+    }
+
+    /// The user with this address.
+    fn user(&self, address: &str) -> Option<UserName> {
+        let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+        let local =
+            self.delimiter.map_or(local, |delimiter| local.split(delimiter).next().unwrap_or_default());
+        let name = if self.strip_domain || domain.is_empty() {
+            local.to_owned()
+        } else {
+            format!("{local}@{domain}")
+        };
+        self.names.apply(name.as_bytes())
+    }
+}
+
+impl Mailboxes for Maildrops {
+    type Mailbox = UserName;
+    type Spool = Receiving;
+    type Message = Received;
+
+    async fn find(&self, address: &str) -> Result<UserName, Refusal> {
+        let none = || Refusal::no_mailbox("no user has this address");
+        let user = self.user(address).ok_or_else(none)?;
+        match &self.store {
+            Store::Maildirs(maildirs) => {
+                let (maildirs, name) = (Arc::clone(maildirs), user.clone());
+                blocking(move || maildirs.open(&name).map(drop)).await?;
+            }
+            Store::Sql(store) => {
+                store.quota(&user).await.map_err(|error| refusal(&error.into()))?;
+            }
+        }
+        Ok(user)
+    }
+
+    fn spool(&self) -> Receiving {
+        match &self.store {
+            Store::Maildirs(_) => Receiving::File(SpooledTempFile::new(IN_MEMORY)),
+            Store::Sql(_) => Receiving::Sql(Spool::new()),
+        }
+    }
+
+    fn complete(&self, spool: Receiving) -> io::Result<Received> {
+        Ok(match spool {
+            Receiving::File(file) => Received::File(Arc::new(Mutex::new(file))),
+            Receiving::Sql(spool) => Received::Sql(Arc::new(spool.finish()?)),
+        })
+    }
+
+    async fn deliver(&self, user: &UserName, _: &Envelope, message: &Received) -> Result<(), Refusal> {
+        match (&self.store, message) {
+            (Store::Maildirs(maildirs), Received::File(file)) => {
+                let (maildirs, user, file) = (Arc::clone(maildirs), user.clone(), Arc::clone(file));
+                blocking(move || {
+                    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                    let unread = |error: io::Error| {
+                        Undelivered::later(format!("the message can't be read any more: {error}"))
+                    };
+                    file.rewind().map_err(unread)?;
+                    // Other programs expect LF in Maildirs.
+                    maildirs.store(&user, true, &mut *file)
+                })
+                .await
+            }
+            (Store::Sql(store), Received::Sql(message)) => {
+                let delivered = store.deliver(user, message, DeliveryOptions::new()).await;
+                delivered.map(drop).map_err(|error| refusal(&error.into()))
+            }
+            (Store::Maildirs(_), Received::Sql(_)) | (Store::Sql(_), Received::File(_)) => {
+                Err(Refusal::later("the message was received for another store"))
+            }
+        }
+    }
+}
+
+/// Does something on a thread where it may block.
+async fn blocking(work: impl FnOnce() -> Result<(), Undelivered> + Send + 'static) -> Result<(), Refusal> {
+    match spawn_blocking(work).await {
+        Ok(done) => done.map_err(|undelivered| refusal(&undelivered)),
+        Err(_) => Err(Refusal::later("the delivery has failed")),
+    }
+}
+
+/// What the client is told.
+fn refusal(undelivered: &Undelivered) -> Refusal {
+    let text = undelivered.text();
+    match (undelivered.exit(), undelivered.status()) {
+        (Exit::NoUser, _) => Refusal::no_mailbox(text),
+        (Exit::NoPermission, _) => Refusal::full(text),
+        (_, "4.3.1") => Refusal::disk_full(text),
+        (_, "4.3.5") => Refusal::settings(text),
+        _ => Refusal::later(text),
+    }
+}
+
+impl Write for Receiving {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(octets),
+            Self::Sql(spool) => spool.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

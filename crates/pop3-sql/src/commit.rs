@@ -1,0 +1,163 @@
+//! The commit at QUIT, and the release of the lock.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::engine::Backoff;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::maildrop::{Lock, SqlCommit};
+use crate::node::{Hold, Release, Shared};
+use crate::sql;
+use crate::statement::{Answer, Call};
+
+/// What is to be committed.
+pub(crate) struct Commit {
+    pub(crate) lock: Lock,
+    /// The messages that the client has marked.
+    pub(crate) removed: Vec<i64>,
+    /// Others that it has read, if messages expire.
+    pub(crate) retrieved: Vec<i64>,
+    pub(crate) expire: Option<u32>,
+}
+
+/// How long the outcome of a commit is looked up if there is no deadline.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a commit is repeated that certainly has not happened, such as while the database starts again.
+const TRYING: Duration = Duration::from_secs(30);
+
+/// One day in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+impl Commit {
+    /// Commits. The lock is released with it, or else in the background.
+    pub(crate) async fn run(mut self, deadline: Option<Instant>) -> Result<SqlCommit, SqlError> {
+        if self.expire == Some(0) {
+            // What was read is removed at once, though the client did not say so.
+            let (marked, read) = (self.removed.len() as u64, self.retrieved.len() as u64);
+            self.removed.append(&mut self.retrieved);
+            let mut done = self.commit(deadline).await?;
+            if !done.looked_up {
+                done.expired = done.removed.saturating_sub(marked).min(read);
+                done.removed -= done.expired;
+            }
+            return Ok(done);
+        }
+        if self.removed.is_empty() && self.expire.is_none() {
+            // Nothing can go wrong with nothing.
+            self.lock.release().await.ok();
+            return Ok(SqlCommit::default());
+        }
+        self.commit(deadline).await
+    }
+
+    async fn commit(self, deadline: Option<Instant>) -> Result<SqlCommit, SqlError> {
+        let begun = Instant::now();
+        let deadline = deadline.unwrap_or(begun + PATIENCE);
+        let mut backoff = Backoff::new(Duration::from_secs(2));
+        let mut unknown = false;
+        loop {
+            let error = match self.lock.shared.store.engine().write(self.calls()).await {
+                Ok(answers) => return self.judge(answers, unknown),
+                Err(error) => error,
+            };
+            unknown |= error.kind() == SqlErrorKind::UnknownOutcome;
+            let now = Instant::now();
+            let wait = backoff.next();
+            let until = if unknown { deadline } else { deadline.min(begun + TRYING) };
+            if now + wait >= until || !error.is_temporary() {
+                let kind = if unknown { SqlErrorKind::UnknownOutcome } else { error.kind() };
+                tracing::error!(%error, unknown, "a commit has failed");
+                return Err(error.of_kind(kind));
+            }
+            tracing::warn!(%error, "a commit is repeated");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn calls(&self) -> Vec<Call> {
+        let Lock { id, token, shared, .. } = &self.lock;
+        let (id, token, node) = (*id, *token, shared.incarnation);
+        let key = || [id.into(), token.into(), node.into()];
+        let [a, b, c] = key();
+        // A transaction that was cut off, but may still end, has the row: this waits for it.
+        let mut calls = vec![sql::HOLD.with(key()), sql::OUTCOME.with([a, b])];
+        calls.push(sql::NOTE.with([id.into(), token.into(), c, self.removed.clone().into()]));
+        let with = |ids: &Vec<i64>| [id.into(), token.into(), node.into(), ids.clone().into()];
+        calls.push(sql::REMOVE.with(with(&self.removed)));
+        if let Some(days) = self.expire.filter(|&days| days > 0) {
+            let age = DAY.saturating_mul(days.into());
+            let [a, b, c, ids] = with(&self.retrieved);
+            calls.push(sql::EXPIRE.with([a, b, c, age.into(), ids]));
+            calls.push(sql::SEEN.with(with(&self.retrieved)));
+        }
+        calls.push(sql::FREE.with(key()));
+        calls
+    }
+
+    /// What the answers say.
+    fn judge(mut self, answers: Vec<Answer>, looked_up: bool) -> Result<SqlCommit, SqlError> {
+        let with_expiry = answers.len() > 5;
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        let (held, outcome, _note, removed) = (next(), next(), next(), next());
+        let expired = if with_expiry { next().changed } else { 0 };
+        if held.rows.is_empty() {
+            // The lock may be this node's under a token of a statement whose answer was lost.
+            self.lock.suspect();
+            let counted = self.lock.shared.store.engine().counted();
+            let Some(row) = outcome.first() else {
+                counted.lost_lock();
+                return Err(SqlError::new(
+                    SqlErrorKind::LockLost,
+                    "the maildrop was taken over while this node was not heard of; nothing was removed",
+                ));
+            };
+            counted.looked_up();
+            return Ok(SqlCommit { removed: row.count(0)?, expired: 0, looked_up: true });
+        }
+        if looked_up {
+            self.lock.shared.store.engine().counted().looked_up();
+        }
+        self.lock.hold = None;
+        Ok(SqlCommit { removed: removed.changed, expired, looked_up })
+    }
+}
+
+impl Lock {
+    /// Releases the lock.
+    pub(crate) async fn release(mut self) -> Result<(), SqlError> {
+        let Some(hold) = self.hold.take() else { return Ok(()) };
+        release(Arc::clone(&self.shared), self.id, self.token, hold).await
+    }
+
+    /// The lock is not this session's any more. It may still be this node's.
+    fn suspect(&mut self) {
+        if let Some(hold) = self.hold.take() {
+            self.shared.releases.suspect(hold.name());
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let Some(hold) = self.hold.take() else { return };
+        let shared = Arc::clone(&self.shared);
+        self.shared.store.handle().spawn(release(shared, self.id, self.token, hold));
+    }
+}
+
+/// Releases a lock, now or later.
+async fn release(shared: Arc<Shared>, maildrop: i64, token: i64, hold: Hold) -> Result<(), SqlError> {
+    let call = sql::FREE.with([maildrop.into(), token.into(), shared.incarnation.into()]);
+    let freed = shared.store.engine().write(vec![call]).await;
+    match &freed {
+        Ok(answers) if answers.first().is_some_and(|answer| answer.changed == 0) => {
+            shared.releases.suspect(hold.name());
+        }
+        Ok(_) => {}
+        Err(_) => shared.releases.push(Release::Session { maildrop, token }),
+    }
+    freed.map(drop)
+}

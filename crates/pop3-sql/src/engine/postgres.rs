@@ -1,0 +1,247 @@
+//! PostgreSQL. Statements are sent with the types of their values and without a name, so that each takes one round
+//! trip, or shares one with others, and none leaves anything behind in the session: poolers in transaction mode work.
+
+mod pipeline;
+mod values;
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool, PoolError, Status};
+use tokio_postgres::Client;
+
+use self::pipeline::{Sent, run};
+use super::connect::{Connector, failed};
+use crate::config::SqlConfig;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::statement::{Answer, Call};
+use crate::stats::{Counted, Trip};
+use crate::url::Address;
+
+/// A PostgreSQL database.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    pool: Pool<Connector>,
+    settings: Settings,
+    counted: Arc<Counted>,
+}
+
+/// What is said at the beginning of a transaction, and how long an answer is waited for.
+#[derive(Clone, Debug)]
+struct Settings {
+    begin: String,
+    patience: Duration,
+}
+
+/// How long more than the database itself we wait for it.
+const MARGIN: Duration = Duration::from_secs(5);
+
+impl Settings {
+    fn new(config: &SqlConfig) -> Self {
+        let limit = config.statement_timeout.as_millis();
+        // Each statement sees what was committed before it, whatever the default of the database is. What is committed
+        // is on the disk, unless the default is stricter. A node that stops in the middle holds no row for long.
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; \
+            SELECT set_config('synchronous_commit', 'on', true) \
+                WHERE current_setting('synchronous_commit') = 'off'; \
+            SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}; \
+            SET LOCAL idle_in_transaction_session_timeout = {limit}"
+        );
+        Self { begin, patience: config.statement_timeout + MARGIN }
+    }
+}
+
+/// A transaction. A connection whose transaction may be open is not used again.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    client: Option<Object<Connector>>,
+    settings: Settings,
+    begun: bool,
+}
+
+/// A connection outside of the pool, for what belongs to a session of the database.
+#[derive(Debug)]
+pub(crate) struct Single {
+    client: Client,
+    patience: Duration,
+}
+
+impl Postgres {
+    pub(crate) fn new(
+        address: &Address,
+        config: &SqlConfig,
+        counted: Arc<Counted>,
+    ) -> Result<Self, SqlError> {
+        let pool = Pool::builder(Connector::new(address, config, Arc::clone(&counted))?)
+            .max_size(config.connections.max(1))
+            .wait_timeout(Some(config.wait))
+            .create_timeout(Some(config.connect_timeout + MARGIN))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| SqlError::unusable(error.to_string()))?;
+        Ok(Self { pool, settings: Settings::new(config), counted })
+    }
+
+    async fn client(&self) -> Result<Object<Connector>, SqlError> {
+        let since = Instant::now();
+        let client = self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error,
+            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => SqlError::new(
+                SqlErrorKind::Busy,
+                "no connection to the database became free in time; allow more connections, or look for what slows \
+                    down the database",
+            ),
+            PoolError::Timeout(_) => SqlError::unreachable("the database does not accept a connection in time"),
+            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                SqlError::unreachable("the store is closed")
+            }
+        });
+        self.counted.waited(since, &client);
+        client
+    }
+
+    pub(crate) async fn read(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
+        let mut repeated = false;
+        loop {
+            let client = self.client().await?;
+            let sent: Vec<_> = calls.iter().map(Sent::Call).collect();
+            let trip = Trip::of(&calls);
+            let answers = run(&client, &sent, self.settings.patience).await;
+            self.counted.ended(&trip, &answers);
+            let error = match answers {
+                Ok(answers) => return Ok(answers),
+                Err((_, error)) => error,
+            };
+            let lost = error.kind() == SqlErrorKind::UnknownOutcome;
+            if lost || error.kind() == SqlErrorKind::Unreachable {
+                drop(Object::take(client));
+            }
+            if !lost {
+                return Err(error);
+            }
+            if repeated {
+                // Nothing was to be changed, so nothing is unknown.
+                return Err(error.of_kind(SqlErrorKind::Unreachable));
+            }
+            repeated = true;
+        }
+    }
+
+    pub(crate) async fn write(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
+        let client = self.client().await?;
+        let mut sent = vec![Sent::Text(&self.settings.begin)];
+        sent.extend(calls.iter().map(Sent::Call));
+        sent.push(Sent::Text("COMMIT"));
+        let trip = Trip::of(&calls);
+        let answers = run(&client, &sent, self.settings.patience).await;
+        self.counted.ended(&trip, &answers);
+        match answers {
+            Ok(mut answers) => {
+                answers.pop();
+                answers.remove(0);
+                Ok(answers)
+            }
+            Err((index, error)) => {
+                let error = outcome(error, index + 1 == sent.len());
+                if !is_clean(&error) {
+                    drop(Object::take(client));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction, SqlError> {
+        let client = Some(self.client().await?);
+        Ok(Transaction { client, settings: self.settings.clone(), begun: false })
+    }
+
+    pub(crate) async fn define(&self, texts: Vec<String>) -> Result<(), SqlError> {
+        let client = self.client().await?;
+        let text = format!("BEGIN; {}; COMMIT", texts.join("; "));
+        let done = client.batch_execute(&text).await;
+        if done.is_err() {
+            drop(Object::take(client));
+        }
+        done.map_err(failed)
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.pool.status()
+    }
+}
+
+impl Transaction {
+    pub(crate) async fn run(&mut self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
+        let Some(client) = &self.client else { return Err(ended()) };
+        let mut sent: Vec<_> = (!self.begun).then(|| Sent::Text(&self.settings.begin)).into_iter().collect();
+        let first = sent.len();
+        sent.extend(calls.iter().map(Sent::Call));
+        let answers = run(client, &sent, self.settings.patience).await;
+        self.begun = true;
+        match answers {
+            Ok(mut answers) => Ok(answers.split_off(first)),
+            Err((_, error)) => {
+                self.client.take().map(Object::take);
+                // Nothing was committed.
+                Err(error.of_lost(SqlErrorKind::Unreachable))
+            }
+        }
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), SqlError> {
+        let Some(client) = self.client.take() else { return Err(ended()) };
+        match run(&client, &[Sent::Text("COMMIT")], self.settings.patience).await {
+            Ok(_) => Ok(()),
+            Err((_, error)) => {
+                drop(Object::take(client));
+                Err(outcome(error, true))
+            }
+        }
+    }
+
+    pub(crate) async fn roll_back(mut self) {
+        let Some(client) = self.client.take() else { return };
+        if self.begun && run(&client, &[Sent::Text("ROLLBACK")], self.settings.patience).await.is_err() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.client.take().map(Object::take);
+    }
+}
+
+impl Single {
+    pub(crate) async fn connect(connector: &Connector, config: &SqlConfig) -> Result<Self, SqlError> {
+        Ok(Self { client: connector.connect().await?, patience: config.statement_timeout })
+    }
+
+    /// Runs statements, each in a transaction of its own.
+    pub(crate) async fn run(&self, calls: &[Call]) -> Result<Vec<Answer>, SqlError> {
+        let sent: Vec<_> = calls.iter().map(Sent::Call).collect();
+        run(&self.client, &sent, self.patience).await.map_err(|(_, error)| error)
+    }
+}
+
+/// What an error says about a transaction whose statements were all sent, if the first one that failed was its last
+/// one or another.
+fn outcome(error: SqlError, was_commit: bool) -> SqlError {
+    // A server that stops may say so instead of the success.
+    let unknown = was_commit && error.kind() == SqlErrorKind::Unreachable;
+    if unknown { error.of_kind(SqlErrorKind::UnknownOutcome) } else { error }
+}
+
+/// Whether the connection can be used again after this error.
+const fn is_clean(error: &SqlError) -> bool {
+    !matches!(error.kind(), SqlErrorKind::UnknownOutcome | SqlErrorKind::Unreachable)
+}
+
+fn ended() -> SqlError {
+    SqlError::unreachable("the transaction has ended because of an earlier error")
+}
