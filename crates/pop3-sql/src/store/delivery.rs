@@ -56,7 +56,7 @@ struct Delivery {
     unique_id: String,
 }
 
-/// How often a delivery is tried whose answer is lost.
+/// How often a delivery is tried if the connection breaks.
 const TRIES: u32 = 5;
 
 /// The chunks that are sent at once.
@@ -94,22 +94,21 @@ impl SqlStore {
 impl Delivery {
     async fn run(&self) -> Result<DeliveryReceipt, SqlError> {
         let mut backoff = Backoff::new(Duration::from_secs(1));
-        let mut tries = 1;
+        let (mut tries, mut unknown) = (1, false);
         loop {
-            match self.attempt().await {
-                Err(error) if error.kind() == SqlErrorKind::UnknownOutcome && tries < TRIES => {
-                    tracing::warn!(user = self.user.as_str(), %error, "a delivery is repeated");
-                    tries += 1;
-                    tokio::time::sleep(backoff.next()).await;
-                }
-                // What was sent before may have been stored.
-                Err(error)
-                    if tries > 1 && error.is_temporary() && error.kind() != SqlErrorKind::OverQuota =>
-                {
-                    return Err(error.of_kind(SqlErrorKind::UnknownOutcome));
-                }
-                done => return done,
+            let error = match self.attempt().await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => error,
+            };
+            unknown |= error.kind() == SqlErrorKind::UnknownOutcome;
+            let lost = matches!(error.kind(), SqlErrorKind::UnknownOutcome | SqlErrorKind::Unreachable);
+            if !lost || tries == TRIES {
+                let certain = !unknown || error.kind() == SqlErrorKind::OverQuota;
+                return Err(if certain { error } else { error.of_kind(SqlErrorKind::UnknownOutcome) });
             }
+            tracing::warn!(user = self.user.as_str(), %error, "a delivery is repeated");
+            tries += 1;
+            tokio::time::sleep(backoff.next()).await;
         }
     }
 

@@ -162,3 +162,11 @@ pub(crate) async fn quit(maildrop: SqlMaildrop, deleted: &[u32]) -> Result<SqlCo
 pub(crate) fn kind<T: core::fmt::Debug>(result: Result<T, SqlError>) -> SqlErrorKind {
     result.unwrap_err().kind()
 }
+
+/// Polls a future once, and drops it: like a caller who leaves.
+pub(crate) async fn begin_and_drop<F: Future>(future: F) {
+    let mut future = Box::pin(future);
+    let polled =
+        core::future::poll_fn(|context| core::task::Poll::Ready(future.as_mut().poll(context))).await;
+    assert!(polled.is_pending());
+}
