@@ -38,9 +38,13 @@ pub(crate) use generate::Generate;
 pub(crate) use lmtp::{ListenAt, Lmtp};
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::{Monitoring, Privileges, RunAs, Serve};
-pub(crate) use store::{CheckStore, Export, Import, ImportSource, Init, Store, StoreCommand};
+#[cfg(feature = "tokio")]
+pub(crate) use store::{CheckStore, Init};
+pub(crate) use store::{Export, Import, ImportSource, Store, StoreCommand};
 pub(crate) use store_at::StoreAt;
-pub(crate) use user::{Action, Change, Del, File, QuotaOptions, User, UsersAt};
+pub(crate) use user::{Action, Change, File, User, UsersAt};
+#[cfg(feature = "tokio")]
+pub(crate) use user::{Del, QuotaOptions};
 
 #[cfg(feature = "tokio")]
 use self::account::read_url;

@@ -4,9 +4,11 @@
 //! whatever is not certain to be permanent, wrong options included, ends with EX_TEMPFAIL: the message waits.
 
 mod maildirs;
+#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "databases know ids"))]
 mod message;
 #[cfg(feature = "tokio")]
 mod sql;
+#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "databases have limits"))]
 mod undelivered;
 
 use core::panic::AssertUnwindSafe;

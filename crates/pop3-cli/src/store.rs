@@ -29,7 +29,9 @@ pub(crate) fn run(options: &Store) -> Result<Exit, Failure> {
         #[cfg(feature = "tokio")]
         StoreCommand::Check(options) => tables::check(options),
         #[cfg(not(feature = "tokio"))]
-        StoreCommand::Init(_) | StoreCommand::Check(_) => Err(without_databases()),
+        StoreCommand::Init(options) => Err(without_databases(&options.store.required()?)),
+        #[cfg(not(feature = "tokio"))]
+        StoreCommand::Check(options) => Err(without_databases(&options.store.required()?)),
         StoreCommand::Import(options) => import::run(options),
         StoreCommand::Export(options) => export::run(options),
     }
@@ -37,8 +39,8 @@ pub(crate) fn run(options: &Store) -> Result<Exit, Failure> {
 
 /// What to say where a store is a database, and the program has none.
 #[cfg(not(feature = "tokio"))]
-fn without_databases() -> Failure {
-    Failure::usage("this program was built without databases")
+pub(crate) fn without_databases(store: &StoreUrl) -> Failure {
+    Failure::usage(format!("{store}: this program was built without databases"))
 }
 
 /// The users with these names.

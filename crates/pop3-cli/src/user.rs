@@ -21,7 +21,7 @@ pub(crate) fn run(options: &User) -> Result<Exit, Failure> {
         #[cfg(feature = "tokio")]
         UsersAt::Database(store) => database::run(&options.action, &store)?,
         #[cfg(not(feature = "tokio"))]
-        UsersAt::Database(_) => return Err(Failure::usage("this program was built without databases")),
+        UsersAt::Database(store) => return Err(crate::store::without_databases(&store)),
     }
     Ok(Exit::Done)
 }

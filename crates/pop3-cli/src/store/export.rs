@@ -29,7 +29,7 @@ pub(super) fn run(options: &Export) -> Result<Exit, Failure> {
     #[cfg(feature = "tokio")]
     return from_database(options, &store);
     #[cfg(not(feature = "tokio"))]
-    Err(super::without_databases())
+    Err(super::without_databases(&store))
 }
 
 #[cfg(feature = "tokio")]

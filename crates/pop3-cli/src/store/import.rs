@@ -72,7 +72,7 @@ fn into_store(options: &Import) -> Result<Exit, Failure> {
         for_each(&users, DONE, |user| copy(user, &mut super::sql::IntoSql::new(&database, user.clone())))
     }
     #[cfg(not(feature = "tokio"))]
-    Err(super::without_databases())
+    Err(super::without_databases(&store))
 }
 
 /// Imports an mbox into a Maildir.

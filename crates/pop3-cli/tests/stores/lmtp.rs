@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 
-use crate::support::{House, code, contents, errors, program, run};
+use crate::support::{House, code, contents, databases, done, errors, program, run};
 
 /// A server that ends when the value is dropped.
 struct Server {
@@ -19,33 +19,25 @@ struct Server {
 
 impl Server {
     fn start(house: &House, options: &[&str]) -> Self {
+        Self::start_on(house, &house.maildirs(), options)
+    }
+
+    fn start_on(house: &House, store: &str, options: &[&str]) -> Self {
         let log = house.path("log");
-        let mut child = program()
-            .args([
-                "lmtp",
-                "--listen",
-                "127.0.0.1:0",
-                "--hostname",
-                "mail.example",
-                "--store",
-                &house.maildirs(),
-            ])
-            .args(options)
-            .stderr(fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut port = 0;
-        loop {
-            let line =
-                lines.next().unwrap_or_else(|| panic!("{}", fs::read_to_string(&log).unwrap())).unwrap();
-            if line == "ready" {
-                return Self { child, port, log };
-            }
-            if let Some(address) = line.strip_prefix("listening lmtp 127.0.0.1:") {
-                port = address.parse().unwrap();
+        let mut command = program();
+        command.args(["lmtp", "--listen", "127.0.0.1:0", "--hostname", "mail.example", "--store", store]);
+        command.args(options).stderr(fs::File::create(&log).unwrap());
+        let mut server = Self { child: command.spawn().unwrap(), port: 0, log };
+        let mut stdout = BufReader::new(server.child.stdout.take().unwrap());
+        let mut line = String::new();
+        while line != "ready\n" {
+            line.clear();
+            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{}", server.log());
+            if let Some(address) = line.trim_end().strip_prefix("listening lmtp 127.0.0.1:") {
+                server.port = address.parse().unwrap();
             }
         }
+        server
     }
 
     /// Says all of this, and returns all that is answered.
@@ -135,6 +127,74 @@ fn mail_for_several_users_arrives() {
     assert!(
         contents(&house.path("mail/carol/new")).iter().any(|message| message.ends_with(expected.as_bytes()))
     );
+}
+
+#[test]
+fn mail_arrives_in_databases() {
+    let house = House::new();
+    for url in databases(&house) {
+        for user in ["alice@x", "carol@x"] {
+            done(
+                &["user", "add", user, "--store", &url, "--form", "scram-sha-1", "--iterations", "4096"],
+                b"x\n",
+            );
+        }
+        done(&["user", "quota", "carol@x", "--store", &url, "--max-octets", "500k"], b"");
+        let server = Server::start_on(&house, &url, &[]);
+        let content = "Subject: x\r\n\r\n".to_owned() + &("x".repeat(998) + "\r\n").repeat(1000);
+        let all = server.talk(&session(&["alice@x", "nobody@x", "carol@x"], &content));
+        let replies = replies(&all);
+        let codes: Vec<_> = replies.iter().map(|reply| &reply[..9]).collect();
+        let expected = [
+            "220 mail.",
+            "250 2.1.0",
+            "250 2.1.5",
+            "550 5.1.1",
+            "250 2.1.5",
+            "354 go on",
+            "250 2.0.0",
+            "552 5.2.2",
+            "221 2.0.0",
+        ];
+        assert_eq!(codes, expected, "{all}");
+        let out = house.path("out");
+        fs::remove_dir_all(&out).ok();
+        done(&["store", "export", "--store", &url, "--to", out.to_str().unwrap()], b"");
+        let stored = contents(&out.join("alice@x/new"));
+        assert!(stored.len() == 1 && stored[0].ends_with(content.as_bytes()));
+        assert!(contents(&out.join("carol@x/new")).is_empty());
+    }
+}
+
+#[test]
+fn a_message_that_is_sent_again_can_be_recognised() {
+    let house = House::new();
+    for url in databases(&house) {
+        done(
+            &["user", "add", "alice", "--store", &url, "--form", "scram-sha-1", "--iterations", "4096"],
+            b"x\n",
+        );
+        for (options, copies) in
+            [(&["--strip-domain"][..], 2), (&["--strip-domain", "--recognise-retries"], 1)]
+        {
+            let server = Server::start_on(&house, &url, options);
+            for content in ["Subject: x\r\n", "Subject: x\r\n", "Subject: x\r\n\r\n"] {
+                assert!(server.talk(&session(&["alice@x"], content)).contains("\r\n250 2.0.0 "));
+            }
+            assert!(options.len() == 1 || server.log().contains("an earlier attempt had stored the message"));
+            let out = house.path("out");
+            fs::remove_dir_all(&out).ok();
+            done(&["store", "export", "--store", &url, "--to", out.to_str().unwrap()], b"");
+            let stored = contents(&out.join("alice/new"));
+            let same = stored.iter().filter(|message| message.ends_with(b"+0000\r\nSubject: x\r\n")).count();
+            // What the first server has stored is there, too.
+            assert_eq!((same, stored.len()), if copies == 2 { (2, 3) } else { (3, 5) });
+        }
+    }
+    let listen = ["lmtp", "--listen", "127.0.0.1:0", "--recognise-retries"];
+    let refused = run(&[&listen[..], &["--store", &house.maildirs()]].concat(), b"");
+    assert_eq!(code(&refused), 2);
+    assert!(errors(&refused).contains("does not work with Maildirs"), "{}", errors(&refused));
 }
 
 #[test]
