@@ -53,8 +53,7 @@ impl Maildrops {
         let StoreAt { store, names, maildirs } = &options.at;
         let url = store.required()?;
         let store = if let StoreUrl::Maildir(folder) = url {
-            let (path, users) = (maildirs.maildrop_path.clone(), maildirs.users(names)?);
-            Store::Maildirs(Arc::new(Maildirs { folder, path, users }))
+            Store::Maildirs(Arc::new(Maildirs::new(&folder, maildirs, names)?))
         } else {
             let url = database::url(&url)?.ok_or_else(|| Failure::usage(format!("{url} is no store")))?;
             Store::Sql(SqlStore::open(&url, pop3_sql::SqlConfig::new()).await?)
