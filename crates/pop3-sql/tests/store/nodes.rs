@@ -1,6 +1,6 @@
 //! Nodes come and go.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use pop3_sql::{SqlErrorKind, SqlOpenOptions, SqlStore};
 
