@@ -260,7 +260,11 @@ class Supervisor:
 
     def _answer(self) -> None:
         while True:
-            words = (self.tree / "run/supervisor.ask").read_text().split()
+            try:
+                words = (self.tree / "run/supervisor.ask").read_text().split()
+            except OSError:
+                # The tree is gone.
+                return
             try:
                 text, code = self.systemctl(words), 0
             except (Wrong, OSError, KeyError, subprocess.SubprocessError) as reason:

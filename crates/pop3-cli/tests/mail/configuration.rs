@@ -321,8 +321,14 @@ fn without_a_file_the_users_and_the_certificate_are_reloaded_together() {
 #[test]
 fn check_config_reports_each_mistake() {
     let house = House::new();
+    fs::set_permissions(house.path("users"), fs::Permissions::from_mode(0o600)).unwrap();
     let good = check(&house, BASE, &[]);
     assert_eq!((code(&good), good.stdout.as_slice(), errors(&good).as_str()), (0, &b"ok\n"[..], ""));
+    // What the server would only warn of is no mistake.
+    fs::write(house.path("more"), format!("alice:{{PLAIN}}{PASSWORD}\nbob:{{PLAIN}}x\n")).unwrap();
+    let warned = check(&house, &BASE.replace("'users'", "'more'"), &[]);
+    assert_eq!((code(&warned), warned.stdout.as_slice()), (0, &b"ok\n"[..]));
+    assert!(errors(&warned).contains("warning: bob has no maildrop: "), "{}", errors(&warned));
     assert!(!house.path("users.decoy-key").exists(), "it makes no files");
     // It binds nothing.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -321,7 +321,7 @@ impl core::error::Error for UidlFormatError {}
 mod tests {
     use super::*;
 
-    // MDR-10. The expected values are those of Dovecot 2.3.19.
+    // MDR-10. The expected values are those of Dovecot 2.3.19, and of 2.4.1 for its notation.
     #[test]
     fn formats_are_expanded_as_dovecot_does() {
         let expand = |format: &str, uid, validity, file_name: &str| {
