@@ -48,6 +48,19 @@ fn renamed_messages_are_found_and_gone_ones_count_as_removed() {
     assert_eq!(contents(&mut open(&folder)), [b"4\n", b"5\n"]);
 }
 
+#[test]
+fn of_many_renamed_messages_each_is_removed_that_was_marked() {
+    let folder = five();
+    let maildir = open(&folder);
+    for index in 1..=5 {
+        let [old, new] = [format!("new/{index}.a.h"), format!("cur/{index}.a.h:2,S")];
+        fs::rename(folder.path().join(old), folder.path().join(new)).unwrap();
+    }
+    let report = remove(maildir, &[1, 2, 4]);
+    assert_eq!((report.is_complete(), report.removed(), report.gone()), (true, 3, 0));
+    assert_eq!(contents(&mut open(&folder)), [b"3\n", b"5\n"]);
+}
+
 // 1939-6.11, 1939-6.12
 #[test]
 fn what_cannot_be_removed_is_told_and_the_rest_goes() {
