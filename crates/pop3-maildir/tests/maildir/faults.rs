@@ -198,6 +198,8 @@ fn a_removal_that_fails_is_reported_and_no_other_message_goes() {
             let is_reported = report.failures().iter().any(|failure| failure.number == number(index));
             assert_eq!(has(index), is_reported, "change {change}, message {index}: {report:?}");
         }
+        let is_unsynced = report.unsynced().is_some_and(|error| error.kind() == ErrorKind::PermissionDenied);
+        assert_eq!(is_unsynced, !report.is_complete() && report.failures().is_empty(), "{report:?}");
         if !failed {
             assert!(report.is_complete() && report.seen() == 1 && change > 5, "{change} {report:?}");
             break;
