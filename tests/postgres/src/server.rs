@@ -51,10 +51,7 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("pop3-postgres-").tempdir().unwrap();
         let settings = settings.iter().map(|setting| format!(" -c {setting}")).collect();
         let server = Self { programs, folder, settings, port: free_port(), keeper: Mutex::default() };
-        if is_root() {
-            let (user, group) = (id("-u"), id("-g"));
-            std::os::unix::fs::chown(server.folder.path(), Some(user), Some(group)).unwrap();
-        }
+        give(server.folder.path());
         let initdb = server.programs.join("initdb");
         let mut initdb = as_user(&initdb);
         initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]);
@@ -64,9 +61,7 @@ impl Postgres {
             let path = server.data().join(name);
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            if is_root() {
-                std::os::unix::fs::chown(&path, Some(id("-u")), Some(id("-g"))).unwrap();
-            }
+            give(&path);
         }
         server.restart();
         Some(server)
@@ -208,12 +203,19 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().rev().chain(env::split_paths(&paths)).find(|folder| folder.join("initdb").exists())
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Makes a file or a directory that of the user whom the server runs as.
+pub(crate) fn give(path: &Path) {
+    if is_root() {
+        std::os::unix::fs::chown(path, Some(id("-u")), Some(id("-g"))).unwrap();
+    }
+}
+
 /// A command as another user if this is root.
-fn as_user(program: &Path) -> Command {
+pub(crate) fn as_user(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }

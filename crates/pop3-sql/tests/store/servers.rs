@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pop3_sql::{SqlConfig, SqlErrorKind, SqlStore, SqlUrl};
-use pop3_test_postgres::Postgres;
+use pop3_sql::{DeliveryOptions, SqlConfig, SqlErrorKind, SqlOpenOptions, SqlStore, SqlUrl};
+use pop3_test_postgres::{Pooler, Postgres};
 
-use crate::database::{ALICE, HELLO, all, deliver, kind, name, open, quit, read};
+use crate::database::{ALICE, HELLO, all, deliver, kind, message, name, open, quit, read};
 
 /// A server that nobody else uses, with a maildrop of alice.
 async fn server(
@@ -40,6 +40,39 @@ async fn sessions_survive_a_power_failure_of_the_database() {
     assert_eq!(store.stats().takeovers, 0);
     assert_eq!(all(&two).await, [b"2"]);
     assert_eq!(all(&one).await, [b"2"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn poolers_in_transaction_mode_work() {
+    let Some((server, direct)) = server(&[], Vec::new()).await else { return };
+    let Some(pooler) = Pooler::start(server.port()) else { return };
+    let pooled: SqlUrl = Postgres::url_on(pooler.port(), "postgres").parse().unwrap();
+    let config = SqlConfig::new().with_connections(8).with_node_url(direct);
+    let store = SqlStore::open(&pooled, config).await.unwrap();
+    let node = store.join("behind a pooler").await.unwrap();
+    let users: Vec<_> = (0..8).map(|at| name(&format!("user{at}"))).collect();
+    let sessions = users.into_iter().map(|user| {
+        let node = Arc::clone(&node);
+        tokio::spawn(async move {
+            let store = node.store();
+            store.add_user(&user, &["{PLAIN}secret"]).await.unwrap();
+            let large = vec![b'x'; 700_000];
+            for text in [&large[..], b"2", b"3"] {
+                store.deliver(&user, &message(text), DeliveryOptions::new()).await.unwrap();
+            }
+            assert!(store.find_user(&user).await.unwrap().is_some());
+            let mut maildrop = node.open_maildrop(&user, SqlOpenOptions::new()).await.unwrap();
+            assert!(read(&mut maildrop, 1).await.unwrap() == large);
+            assert_eq!(quit(maildrop, &[1, 3]).await.unwrap().removed, 2);
+            let mut maildrop = node.open_maildrop(&user, SqlOpenOptions::new()).await.unwrap();
+            assert_eq!(read(&mut maildrop, 1).await.unwrap(), b"2");
+            maildrop.release().await.unwrap();
+        })
+    });
+    for session in sessions.collect::<Vec<_>>() {
+        session.await.unwrap();
+    }
+    node.leave().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
