@@ -114,7 +114,9 @@ fn without_its_directories_nothing_is_removed_and_each_message_is_told() {
     // Without directories there are no messages either.
     let folder = five();
     let maildir = open(&folder);
-    ["new", "cur"].map(|name| fs::remove_dir_all(folder.path().join(name)).unwrap());
+    for name in ["new", "cur"] {
+        fs::remove_dir_all(folder.path().join(name)).unwrap();
+    }
     let report = remove(maildir, &[1, 3]);
     assert_eq!((report.is_complete(), report.removed(), report.gone()), (true, 0, 2));
 }

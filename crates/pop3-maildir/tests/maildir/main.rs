@@ -29,6 +29,7 @@ mod on_the_spot;
 mod open;
 mod opened_on_the_spot;
 mod order;
+mod overtaken;
 mod restless;
 mod rights;
 mod seen;
