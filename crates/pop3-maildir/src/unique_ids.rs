@@ -5,14 +5,16 @@ pub(crate) mod dovecot;
 mod expressions;
 mod format;
 mod lines;
+mod variables;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 
 use pop3_proto::UniqueId;
 
+pub use format::UidlFormat;
 pub(crate) use format::Values;
-pub use format::{UidlFormat, UidlFormatError};
+pub use variables::UidlFormatError;
 
 use crate::folders::Root;
 use crate::found::{Found, Size};

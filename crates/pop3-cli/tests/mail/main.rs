@@ -12,6 +12,7 @@ mod bindings;
 mod certificates;
 mod changes;
 mod checked;
+mod checked_configuration;
 mod checks;
 mod configuration;
 mod configuration_page;

@@ -1,6 +1,6 @@
 //! The notation of Dovecot 2.4 for `pop3_uidl_format`: `%{uid | hex(8)}`.
 
-use super::format::{Part, Step, UidlFormatError, WIDTH_MAX, What};
+use super::variables::{Part, Step, UidlFormatError, WIDTH_MAX, What};
 
 /// Parses a format. `%%{` stands for `%{`.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, UidlFormatError> {
