@@ -15,8 +15,12 @@ RUNTIMES = ("tokio", "async-std", "smol", "std")
 
 def serve_command(program: Path, runtime: str, maildrops: Path, users: Path, cert: Path, key: Path, *options: str, port: int = 0) -> list[str]:
     """The command that serves the maildrops, in clear text and over TLS. Without a port, the system chooses both."""
-    return [str(program), "serve", "--allow-root", "--maildrops", str(maildrops), "--users", str(users),
-            "--listen", f"{HOST}:{port}", "--listen-tls", f"{HOST}:0", "--tls-cert", str(cert), "--tls-key", str(key), "--runtime", runtime, *options]
+    return [str(program), "serve", "--allow-root", "--maildrops", str(maildrops), "--users", str(users), *serve_options(runtime, cert, key, port), *options]
+
+
+def serve_options(runtime: str, cert: Path, key: Path, port: int = 0) -> list[str]:
+    """The options for listeners in clear text and over TLS. Without a port, the system chooses both."""
+    return ["--listen", f"{HOST}:{port}", "--listen-tls", f"{HOST}:0", "--tls-cert", str(cert), "--tls-key", str(key), "--runtime", runtime]
 
 
 def listening(process: subprocess.Popen[bytes], log: Path, seconds: float) -> dict[str, int]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the conformance runner with our own server on each runtime, and with Debian's servers.
+"""Runs the conformance runner with our own server on each runtime and with each database, and with Debian's servers.
 
     cargo build --release -p pop3-cli --all-features && tests/interop/conformance.py [--ours] [--update-docs]
 
@@ -30,6 +30,7 @@ import peers  # noqa: E402
 import popa3d  # noqa: E402
 from certificates import by_authority  # noqa: E402
 from clients import Failed, secret_file  # noqa: E402
+from databases import KINDS, Databases, serve_store  # noqa: E402
 from net import HOST, Processes  # noqa: E402
 from ours import start_serve  # noqa: E402
 from serve import RUNTIMES  # noqa: E402
@@ -140,17 +141,22 @@ class Report:
 
 
 def ours(runner: Runner, processes: Processes, work: Path, cert: Path, key: Path, runtimes: list[str]) -> list[Job]:
-    """All rows in plain text, with STLS and with TLS, with APOP, and on an empty maildrop. They run in parallel, each
-    with its own server, because a server delays an address after failed logins."""
+    """All rows in plain text, with STLS and with TLS, with APOP, and on an empty maildrop: on each runtime with Maildirs, and
+    with each database. They run in parallel, each with its own server, because a server delays an address after failed
+    logins."""
 
     def one(runtime: str, name: str, mode: str, serve: list[str], options: list[str], user: str = "alice") -> Run:
-        server = start_serve(processes, runner.program, work, runtime, USERS, cert, key, "--channel-binding", *serve)
+        if runtime in databases:
+            server = serve_store(processes, runner.program, work, databases[runtime], USERS, cert, key, "--channel-binding", *serve)
+        else:
+            server = start_serve(processes, runner.program, work, runtime, USERS, cert, key, "--channel-binding", *serve)
         server.fill("alice", messages())
         run = runner.run(f"pop3 serve, {runtime}, {name}", mode, server.tls if mode == "tls" else server.plain, *options,
                          user=user)
         server.stop()
         return run
 
+    databases = {kind: Databases(kind, processes, work) for kind in runtimes if kind in KINDS}
     jobs = []
     for runtime in runtimes:
         jobs += [
@@ -272,7 +278,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", action="store_true", help="our own server and client only")
     parser.add_argument("--others", action="store_true", help="Debian's servers only")
-    parser.add_argument("--runtime", action="append", choices=RUNTIMES, help="only this runtime (may be repeated)")
+    parser.add_argument("--runtime", action="append", choices=(*RUNTIMES, *KINDS),
+                        help="only this runtime, or tokio with this database (may be repeated)")
     parser.add_argument("--update-docs", action="store_true", help="write docs/conformance-runs.md")
     arguments = parser.parse_args()
     if reason := no_program():
@@ -283,12 +290,12 @@ def main() -> int:
     def checks(work: Path, processes: Processes) -> None:
         ca, cert, key = by_authority(work)
         runner = Runner(program(), work, ca)
-        runtimes = arguments.runtime or list(RUNTIMES)
+        runtimes = arguments.runtime or [*RUNTIMES, *KINDS]
         # The slow ones first: a server that delays its replies determines the total time.
         jobs = [] if arguments.ours else others(runner, processes, cert, key, ca)
         jobs += [] if arguments.others else ours(runner, processes, work, cert, key, runtimes)
         runs = in_parallel(report, jobs)
-        for runtime in [] if arguments.others else runtimes:
+        for runtime in [] if arguments.others else [one for one in runtimes if one in RUNTIMES]:
             try_client(report, program(), work, cert, key, ca, runtime)
         if arguments.update_docs and not report.failed:
             update_docs(runs)

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import corpus
 from clients import Failed, Login, files_of, run_client, secret_file
@@ -72,6 +73,9 @@ class Serve:
             raise Failed(f"ended with {code} after SIGTERM")
 
 
+Served = TypeVar("Served", bound=Serve)
+
+
 def start_serve(processes: Processes, program: Path, work: Path, runtime: str, users: dict[str, str] | str, cert: Path,
                 key: Path, *options: str) -> Serve:
     """Starts the server on ports of its own choice and waits for its line `ready`.
@@ -86,10 +90,15 @@ def start_serve(processes: Processes, program: Path, work: Path, runtime: str, u
     words = secret_file(home / "users", lines)
     log = home / "log"
     command = serve_command(program, runtime, maildrops, words, cert, key, "--hostname", "localhost", *options)
+    return started(Serve, runtime, processes, command, maildrops, log)
+
+
+def started(kind: type[Served], name: str, processes: Processes, command: list[str], maildrops: Path, log: Path, **more: object) -> Served:
+    """Starts the server, waits for its line `ready`, and returns it as this type."""
     process = processes.start(command, log, stdout=subprocess.PIPE)
     try:
         ports = listening(process, log, START_SECONDS)
-        return Serve(runtime, ports["pop3"], ports["pop3s"], maildrops, log, process)
+        return kind(name, ports["pop3"], ports["pop3s"], maildrops, log, process, **more)
     except KeyError as missing:
         raise Failed(f"pop3 serve named no listener for {missing}") from missing
 

@@ -38,10 +38,6 @@ macro_rules! week {
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         $($(#[$doc])* pub(crate) static $name: Statement = Statement::new($text);)*
-
-        /// All of them, for tests.
-        #[cfg(test)]
-        pub(crate) static ALL: &[(&str, &Statement)] = &[$((stringify!($name), &$name)),*];
     };
 }
 

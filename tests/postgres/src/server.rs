@@ -1,6 +1,6 @@
 //! A PostgreSQL server with a data directory of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ pub struct Postgres {
     programs: PathBuf,
     folder: TempDir,
     port: u16,
-    /// Stops the server when its standard input ends.
+    /// Stops the server when its standard input ends, and then removes the directory.
     keeper: Mutex<Option<Child>>,
 }
 
@@ -128,9 +128,12 @@ impl Postgres {
     pub fn restart(&self) {
         self.stop();
         let script = r#"
+            trap : HUP INT TERM
             "$1/pg_ctl" -D "$2" -l "$2.log" -w -t 120 -o "$3" start >&2 && echo ready
-            cat >/dev/null
-            "$1/pg_ctl" -D "$2" -m fast -w stop >&2"#;
+            read -r word
+            [ "$word" = keep ] && exec "$1/pg_ctl" -D "$2" -m fast -w stop >&2
+            "$1/pg_ctl" -D "$2" -m immediate -w stop >&2
+            rm -rf "$4""#;
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{}' -c fsync=on \
                 -c max_connections=200 -c shared_buffers=32MB",
@@ -138,7 +141,12 @@ impl Postgres {
             self.folder.path().display()
         );
         let mut keeper = as_user(Path::new("/bin/sh"));
-        keeper.args(["-c", script, "sh"]).arg(&self.programs).arg(self.data()).arg(options);
+        keeper
+            .args(["-c", script, "sh"])
+            .arg(&self.programs)
+            .arg(self.data())
+            .arg(options)
+            .arg(self.folder.path());
         keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut keeper = keeper.spawn().unwrap();
         let mut line = String::new();
@@ -152,7 +160,9 @@ impl Postgres {
     pub fn stop(&self) {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut keeper) = keeper {
-            drop(keeper.stdin.take());
+            if let Some(mut stdin) = keeper.stdin.take() {
+                stdin.write_all(b"keep\n").ok();
+            }
             keeper.wait().ok();
         }
     }

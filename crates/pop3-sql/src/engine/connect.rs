@@ -57,10 +57,8 @@ impl Connector {
         if settings.get_tcp_user_timeout().is_none() {
             settings.tcp_user_timeout(Duration::from_secs(20));
         }
-        let tls = match settings.get_ssl_mode() {
-            SslMode::Disable => None,
-            _ => Some(MakeRustlsConnect::new(tls(address)?)),
-        };
+        let in_clear = settings.get_ssl_mode() == SslMode::Disable;
+        let tls = if in_clear { None } else { Some(MakeRustlsConnect::new(tls(address)?)) };
         let failures = Failures { backoff: Backoff::new(LONGEST_WAIT), until: None };
         Ok(Self { config: settings, tls, failures: failures.into(), counted })
     }

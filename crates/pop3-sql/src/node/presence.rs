@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::lock_file::{LockFile, LockFiles};
 use crate::config::SqlConfig;
 use crate::engine::{Connector, Single};
 use crate::error::SqlError;
+use crate::lock_file::{LockFile, LockFiles};
 use crate::sql;
 use crate::statement::Value;
 use crate::store::SqlStore;

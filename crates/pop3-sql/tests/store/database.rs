@@ -88,7 +88,8 @@ impl Database {
                         ValueRef::Null => String::new(),
                         ValueRef::Integer(number) => number.to_string(),
                         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-                        other => format!("{other:?}"),
+                        ValueRef::Real(number) => number.to_string(),
+                        ValueRef::Blob(octets) => format!("{octets:?}"),
                     };
                     lines.push((0..columns).map(cell).collect::<Vec<_>>().join("|"));
                 }
@@ -161,4 +162,12 @@ pub(crate) async fn quit(maildrop: SqlMaildrop, deleted: &[u32]) -> Result<SqlCo
 
 pub(crate) fn kind<T: core::fmt::Debug>(result: Result<T, SqlError>) -> SqlErrorKind {
     result.unwrap_err().kind()
+}
+
+/// Polls a future once, and drops it: like a caller who leaves.
+pub(crate) async fn begin_and_drop<F: Future>(future: F) {
+    let mut future = Box::pin(future);
+    let polled =
+        core::future::poll_fn(|context| core::task::Poll::Ready(future.as_mut().poll(context))).await;
+    assert!(polled.is_pending());
 }

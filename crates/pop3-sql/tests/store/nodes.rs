@@ -1,1 +1,182 @@
-//! x
+//! Nodes come and go.
+
+use core::time::Duration;
+
+use pop3_sql::{SqlErrorKind, SqlOpenOptions, SqlStore};
+
+use crate::database::{ALICE, Database, HELLO, all, deliver, kind, name, open, quit, read};
+
+crate::on_both!(a_node_that_has_died_is_replaced_at_once, nodes_tell_each_other_of_failed_logins);
+
+crate::on_postgres!(
+    a_node_whose_session_was_ended_is_replaced_at_once,
+    a_node_that_lost_its_connection_keeps_its_maildrops,
+    another_run_of_the_server_proves_nothing,
+    a_login_is_repeated_if_the_answer_is_lost,
+    a_lock_whose_answer_was_lost_does_not_stay,
+    a_database_that_does_not_answer_holds_up_nobody_for_ever,
+    dead_connections_of_the_pool_are_replaced,
+);
+
+/// Like a killed process, a node on a runtime that ends without a word.
+async fn a_node_that_has_died_is_replaced_at_once(database: Database) {
+    let url = database.url.clone();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (node, maildrop) = runtime
+        .spawn(async move {
+            let store = SqlStore::open(&url, pop3_sql::SqlConfig::new()).await.unwrap();
+            let node = store.join("dying").await.unwrap();
+            let maildrop = open(&node).await.unwrap();
+            (node, maildrop)
+        })
+        .await
+        .unwrap();
+    let other = database.node().await;
+    deliver(other.store(), HELLO).await;
+    assert_eq!(kind(open(&other).await), SqlErrorKind::Locked);
+    runtime.shutdown_background();
+    drop((maildrop, node));
+    // The server notices by itself that the connection is closed.
+    let taken = loop {
+        match open(&other).await {
+            Ok(maildrop) => break maildrop,
+            Err(error) => assert_eq!(error.kind(), SqlErrorKind::Locked),
+        }
+    };
+    assert_eq!(quit(taken, &[1]).await.unwrap().removed, 1);
+}
+
+async fn nodes_tell_each_other_of_failed_logins(database: Database) {
+    let (one, two) = (database.node().await, database.node().await);
+    let (v4, v6) = ("192.0.2.1".parse().unwrap(), "2001:db8::".parse().unwrap());
+    assert!(one.exchange_failures(&[(v4, 3), (v6, 1)]).await.unwrap().is_empty());
+    assert_eq!(two.exchange_failures(&[(v4, 2)]).await.unwrap(), [(v4, 3), (v6, 1)]);
+    assert_eq!(one.exchange_failures(&[]).await.unwrap(), [(v4, 2)]);
+    assert!(one.exchange_failures(&[]).await.unwrap().is_empty());
+    assert!(two.exchange_failures(&[]).await.unwrap().is_empty());
+}
+
+/// Ends the sessions that have a lock on an incarnation.
+const END: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks \
+    WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+async fn a_node_whose_session_was_ended_is_replaced_at_once(database: Database) {
+    let one = database.node().await;
+    deliver(one.store(), HELLO).await;
+    let maildrop = open(&one).await.unwrap();
+    let two = database.node().await;
+    assert_eq!(kind(open(&two).await), SqlErrorKind::Locked);
+    // Both lose their sessions. Theirs is renewed after a while; until then, whoever asks first gets the maildrop.
+    let taken = loop {
+        database.sql(END).await;
+        match open(&two).await {
+            Ok(maildrop) => break maildrop,
+            Err(error) => assert_eq!(error.kind(), SqlErrorKind::Locked),
+        }
+    };
+    assert_eq!(kind(quit(maildrop, &[1]).await), SqlErrorKind::LockLost);
+    assert_eq!(quit(taken, &[1]).await.unwrap().removed, 1);
+}
+
+async fn a_node_that_lost_its_connection_keeps_its_maildrops(database: Database) {
+    let (proxy, url) = database.proxy();
+    let config = pop3_sql::SqlConfig::new().with_node_url(url);
+    let store = SqlStore::open(&database.url, config).await.unwrap();
+    let one = store.join("one").await.unwrap();
+    deliver(&store, HELLO).await;
+    let maildrop = open(&one).await.unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(database.sql(held).await, "1");
+    proxy.cut();
+    while database.sql(held).await == "1" {
+        tokio::task::yield_now().await;
+    }
+    // It comes back under the same number.
+    while database.sql(held).await == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let two = database.node().await;
+    assert_eq!(kind(open(&two).await), SqlErrorKind::Locked);
+    assert_eq!(quit(maildrop, &[1]).await.unwrap().removed, 1);
+}
+
+async fn another_run_of_the_server_proves_nothing(database: Database) {
+    let one = database.node().await;
+    let maildrop = open(&one).await.unwrap();
+    let two = database.node().await;
+    // The lock was taken before the server was restarted: that it is free now does not mean that the node is gone.
+    database.sql("UPDATE pop3_nodes SET run = run - 1").await;
+    database.sql(END).await;
+    for _ in 0..10 {
+        assert_eq!(kind(open(&two).await), SqlErrorKind::Locked);
+    }
+    quit(maildrop, &[]).await.unwrap();
+    quit(open(&two).await.unwrap(), &[]).await.unwrap();
+}
+
+async fn a_login_is_repeated_if_the_answer_is_lost(database: Database) {
+    let (proxy, node) = database.node_behind_proxy().await;
+    deliver(node.store(), HELLO).await;
+    // A delay does not hit the same login twice.
+    let options = SqlOpenOptions::new().with_login_delay(Duration::from_secs(600));
+    proxy.lose_answer("UPDATE pop3_maildrops");
+    let mut maildrop = node.open_maildrop(&name(ALICE), options).await.unwrap();
+    assert!(proxy.has_struck());
+    assert_eq!(read(&mut maildrop, 1).await.unwrap(), HELLO);
+    assert_eq!(quit(maildrop, &[1]).await.unwrap().removed, 1);
+    assert!(matches!(kind(node.open_maildrop(&name(ALICE), options).await), SqlErrorKind::TooSoon { .. }));
+}
+
+async fn a_lock_whose_answer_was_lost_does_not_stay(database: Database) {
+    let (proxy, node) = database.node_behind_proxy().await;
+    let other = database.node().await;
+    // A request that was believed to be lost arrives late: the node has a lock, and no session knows of it.
+    proxy.lose_request("UPDATE pop3_maildrops");
+    let maildrop = open(&node).await.unwrap();
+    assert!(proxy.has_struck());
+    quit(maildrop, &[]).await.unwrap();
+    let incarnation = database.sql("SELECT incarnation FROM pop3_nodes ORDER BY started LIMIT 1").await;
+    database.sql(&format!("UPDATE pop3_maildrops SET lock_node = {incarnation}, token = token + 1")).await;
+    assert_eq!(kind(open(&other).await), SqlErrorKind::Locked);
+    let maildrop = loop {
+        match open(&other).await {
+            Ok(maildrop) => break maildrop,
+            Err(error) => assert_eq!(error.kind(), SqlErrorKind::Locked),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    quit(maildrop, &[]).await.unwrap();
+}
+
+async fn a_database_that_does_not_answer_holds_up_nobody_for_ever(database: Database) {
+    let (proxy, url) = database.proxy();
+    let config = pop3_sql::SqlConfig::new().with_connections(1).with_wait(Duration::from_millis(100));
+    let store = SqlStore::open(&url, config).await.unwrap();
+    proxy.pause();
+    let first = tokio::spawn({
+        let store = store.clone();
+        async move { store.ping().await }
+    });
+    // The only connection is in use from when its request has been sent.
+    while kind_of_ping(&store).await != Some(SqlErrorKind::Busy) {}
+    proxy.resume();
+    first.await.unwrap().unwrap();
+    store.ping().await.unwrap();
+}
+
+async fn kind_of_ping(store: &SqlStore) -> Option<SqlErrorKind> {
+    tokio::time::timeout(Duration::from_millis(300), store.ping()).await.ok()?.err().map(|error| error.kind())
+}
+
+async fn dead_connections_of_the_pool_are_replaced(database: Database) {
+    let (proxy, node) = database.node_behind_proxy().await;
+    deliver(node.store(), HELLO).await;
+    let pings = (0..8).map(|_| node.store().ping());
+    futures_util::future::join_all(pings).await.into_iter().for_each(Result::unwrap);
+    proxy.cut();
+    let database_sees = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'pop3'";
+    database.sql(database_sees).await;
+    assert_eq!(all(&node).await, [HELLO]);
+}
