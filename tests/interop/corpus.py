@@ -7,7 +7,6 @@ Run as a program, it writes the messages to a directory:  corpus.py DIRECTORY
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,21 +16,11 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent / "common"))
 
 from maildir import make_maildir  # noqa: E402
+from wire import wire  # noqa: E402
 
 LONG_LINE = 100_000
 LARGE = 20 * 1024 * 1024
 SMALL_COUNT = 1000
-
-
-def wire(stored: bytes) -> bytes:
-    """The octets of a stored message on the wire, before dot-stuffing: what LIST counts and RETR sends.
-
-    LF becomes CRLF, CRLF and a bare CR stay, an unfinished last line gets its CRLF (RFC 1939 sections 3 and 11).
-    """
-    sent = re.sub(rb"(?<!\r)\n", b"\r\n", stored)
-    if sent and not sent.endswith(b"\r\n"):
-        sent += b"\r\n"
-    return sent
 
 
 @dataclass(frozen=True)

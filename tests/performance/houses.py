@@ -21,11 +21,11 @@ HEADER = b"From: a@example.org\nTo: b@example.org\nSubject: %d\n\n"
 LINE = b"The quick brown fox jumps over the lazy dog, and the dog does not care.\n"
 
 
-def fill(directory, messages, octets, end=b"\n"):
-    """Makes a Maildir with so many messages of about that size, with these line ends."""
+def fill(directory, messages, octets, end=b"\n", first=1):
+    """Makes a Maildir with so many messages of about that size, with these line ends. They are numbered from `first`."""
     make_maildir(directory)
     body = (LINE * (octets // len(LINE) + 1)).replace(b"\n", end)
-    for number in range(1, messages + 1):
+    for number in range(first, first + messages):
         content = ((HEADER % number).replace(b"\n", end) + body)[: octets - len(end)].rstrip(b"\r") + end
         # Sizes in names spare Dovecot a look at each file.
         wire = len(content) + content.count(b"\n") - content.count(b"\r\n")
@@ -119,17 +119,37 @@ class Server:
     def __init__(self, houses, name, process, plain, tls):
         self.houses, self.name, self.process, self.plain, self.tls = houses, name, process, plain, tls
 
+    def database_cpu(self):
+        """The CPU time of a database that the server uses, in seconds."""
+        return 0.0
+
+    def refill(self, user, source):
+        """Adds the messages of a Maildir."""
+        place = Path(f"{self.houses.directory}/mail-{self.name}/{user}/cur")
+        for path in (source / "cur").iterdir():
+            shutil.copy(path, place)
+            owner = place.stat()
+            os.chown(place / path.name, owner.st_uid, owner.st_gid)
+
     def bench(self, user, users, words, tls=False):
         """Runs `pop3 bench`, and returns its report."""
+        return self.report(self.begin_bench(user, users, words, tls))
+
+    def begin_bench(self, user, users, words, tls=False):
+        """Starts `pop3 bench`."""
         where = f"pop3s://{user}{{}}@localhost:{self.tls}" if tls else f"pop3://{user}{{}}@127.0.0.1:{self.plain}"
         command = [self.houses.program, "bench", where, "--users", str(users), "--auth", "user", "--json"]
         command += ["--password-file", str(self.houses.directory / "secret"), "--server-pid", str(self.process.pid), *words]
         if tls:
             command += ["--ca-file", str(self.houses.directory / "cert.pem")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-        report = json.loads(done.stdout)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def report(self, running):
+        """Waits for `pop3 bench`, and returns its report."""
+        out, err = running.communicate()
+        if running.returncode != 0:
+            raise SystemExit(f"{' '.join(running.args)}\n{out}{err}")
+        report = json.loads(out)
         if report["errors"]:
             raise SystemExit(f"{self.name}: {report['errors']}")
         return report

@@ -51,8 +51,8 @@
 //!   stored once, also if the connection breaks in the middle.
 //! - **One session at a time** has a maildrop, on all nodes together. A commit removes messages only under the token of
 //!   its own lock. So a node that was frozen or cut off, and whose maildrop was taken over, removes nothing.
-//! - **No lock stays.** The maildrops of a node that has died are free at once, those of one that is frozen or cut off
-//!   after 30 seconds, both by the clock of the database. A node whose release was lost repeats it.
+//! - **No lock stays.** The maildrops of a node that has died are free after 3 seconds (SQLite: at once), those of one that
+//!   is frozen or cut off after 30, by the clock of the database. A node whose release was lost repeats it.
 //! - **The answer to QUIT is true.** If the connection breaks during a commit, the outcome is looked up before anything
 //!   is said.
 //! - **A unique-id never comes twice**, not even after a backup was restored: it is random, with 128 bits.

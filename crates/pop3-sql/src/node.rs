@@ -25,10 +25,10 @@ use crate::statement::{Answer, number};
 use crate::store::SqlStore;
 
 /// A process that opens maildrops. It holds a lock in the database by which the others see that it lives, and renews
-/// its heartbeat every 5 seconds. Get one with [`SqlStore::join`].
+/// its heartbeat every few seconds. Get one with [`SqlStore::join`].
 ///
 /// A node that ends in any other way than by [`leave`](Self::leave) loses its lock with its connection, and the others
-/// take over its maildrops at once, or, if its machine is cut off or frozen, after 30 seconds.
+/// take over its maildrops after 3 seconds, or, if its machine is cut off or frozen, after 30.
 #[derive(Debug)]
 pub struct SqlNode {
     pub(crate) shared: Arc<Shared>,
@@ -124,17 +124,21 @@ impl SqlNode {
     }
 }
 
-/// Renews the heartbeat until the node ends.
+/// Renews the heartbeat until the node ends, and at once when its connection was lost.
 async fn beat(
     shared: Arc<Shared>,
     presence: Arc<AsyncMutex<Option<Presence>>>,
     mut end: watch::Receiver<()>,
 ) {
     let mut backoff = Backoff::new(Duration::from_secs(2));
-    let mut wait = crate::SqlConfig::HEARTBEAT;
+    let Some((lost, rhythm)) = presence.lock().await.as_ref().map(|own| (own.end(), own.rhythm())) else {
+        return;
+    };
+    let mut wait = rhythm;
     loop {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            () = lost.notified() => {}
             _ = end.changed() => return,
         }
         let mut presence = presence.lock().await;
@@ -147,7 +151,7 @@ async fn beat(
                     tracing::info!("the database answers again");
                 }
                 backoff.reset();
-                wait = crate::SqlConfig::HEARTBEAT;
+                wait = rhythm;
             }
             Err(error) => {
                 if was_ready {
