@@ -156,9 +156,9 @@ def ours(runner: Runner, processes: Processes, work: Path, cert: Path, key: Path
         server.stop()
         return run
 
-    databases = {kind: Databases(kind, processes, work) for kind in KINDS}
+    databases = {kind: Databases(kind, processes, work) for kind in runtimes if kind in KINDS}
     jobs = []
-    for runtime in [*runtimes, *databases]:
+    for runtime in runtimes:
         jobs += [
             (runtime, "clear text", "plain", [], ["--destructive"]),
             (runtime, "STLS", "stls", [], []),
@@ -278,7 +278,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", action="store_true", help="our own server and client only")
     parser.add_argument("--others", action="store_true", help="Debian's servers only")
-    parser.add_argument("--runtime", action="append", choices=RUNTIMES, help="only this runtime (may be repeated)")
+    parser.add_argument("--runtime", action="append", choices=(*RUNTIMES, *KINDS),
+                        help="only this runtime, or tokio with this database (may be repeated)")
     parser.add_argument("--update-docs", action="store_true", help="write docs/conformance-runs.md")
     arguments = parser.parse_args()
     if reason := no_program():
@@ -289,12 +290,12 @@ def main() -> int:
     def checks(work: Path, processes: Processes) -> None:
         ca, cert, key = by_authority(work)
         runner = Runner(program(), work, ca)
-        runtimes = arguments.runtime or list(RUNTIMES)
+        runtimes = arguments.runtime or [*RUNTIMES, *KINDS]
         # The slow ones first: a server that delays its replies determines the total time.
         jobs = [] if arguments.ours else others(runner, processes, cert, key, ca)
         jobs += [] if arguments.others else ours(runner, processes, work, cert, key, runtimes)
         runs = in_parallel(report, jobs)
-        for runtime in [] if arguments.others else runtimes:
+        for runtime in [] if arguments.others else [one for one in runtimes if one in RUNTIMES]:
             try_client(report, program(), work, cert, key, ca, runtime)
         if arguments.update_docs and not report.failed:
             update_docs(runs)

@@ -68,8 +68,8 @@ fn deliver(options: &Deliver) -> Result<(), Undelivered> {
                 "--id does not work with Maildirs, which do not remember what was delivered; leave it out";
             return Err(Undelivered::settings(text));
         }
-        let (path, users) = (maildirs.maildrop_path.clone(), maildirs.users(names).map_err(unusable)?);
-        return Maildirs { folder, path, users }.store(&user, false, &mut message()?);
+        let store = Maildirs::new(&folder, maildirs, names).map_err(unusable)?;
+        return store.store(&user, false, &mut message()?);
     }
     #[cfg(feature = "tokio")]
     if let Some(url) = database::url(&store)? {

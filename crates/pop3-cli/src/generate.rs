@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 use clap_mangen::Man;
-use clap_mangen::roff::{Inline, Roff, bold, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::args::{Generate, definition};
 use crate::exit::{Exit, Failure};
@@ -31,9 +31,7 @@ pub(crate) fn run(options: &Generate) -> Result<Exit, Failure> {
 fn write_all(directory: &Path) -> Result<(), (PathBuf, io::Error)> {
     let mut command = definition();
     command.build();
-    let commands: Vec<_> =
-        command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned().collect();
-    for command in commands.iter().chain([&command]) {
+    for command in all(&command) {
         let man = Man::new(command.clone().disable_help_subcommand(true));
         let name = man.get_filename();
         write(&directory.join(PAGES), &name, |out| page(&man, command, out))?;
@@ -44,6 +42,17 @@ fn write_all(directory: &Path) -> Result<(), (PathBuf, io::Error)> {
         write(&directory.join(folder), name, |out| out.write_all(&octets))?;
     }
     Ok(())
+}
+
+/// The command and those below it, such as `pop3 store import`.
+fn all(command: &clap::Command) -> Vec<&clap::Command> {
+    let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+    [command].into_iter().chain(below.flat_map(all)).collect()
+}
+
+/// The name of the page of a command: `pop3-store-import`.
+fn named(command: &clap::Command) -> &str {
+    command.get_display_name().unwrap_or(command.get_name())
 }
 
 /// Writes a file, and makes its directory first.
@@ -63,14 +72,13 @@ fn write(
 /// Writes a manual page.
 fn page(man: &Man, command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()> {
     // The title without a date, so that the same version makes the same page.
-    let title = command.get_display_name().unwrap_or(command.get_name());
+    let title = named(command);
     writeln!(out, ".TH {title} 1 \"\" \"pop3 {}\" \"POP3\"", env!("CARGO_PKG_VERSION"))?;
     man.render_name_section(out)?;
     man.render_synopsis_section(out)?;
     man.render_description_section(out)?;
     man.render_options_section(out)?;
-    let is_all = command.has_subcommands();
-    if is_all {
+    if command.has_subcommands() {
         man.render_subcommands_section(out)?;
     }
     let mut roff = Roff::new();
@@ -78,13 +86,10 @@ fn page(man: &Man, command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()>
         below(&mut roff, &text.to_string());
     }
     roff.control("SH", ["SEE ALSO"]);
-    let others: Vec<Inline> = if is_all {
-        let names = command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help");
-        names.flat_map(|name| [bold(format!("pop3-{name}")), roman("(1) ")]).collect()
-    } else {
-        vec![bold("pop3"), roman("(1)")]
-    };
-    roff.text(others);
+    let program = (title != "pop3").then(|| "pop3".to_owned());
+    let others = all(command).into_iter().skip(1).map(|below| named(below).to_owned());
+    let others = program.into_iter().chain(others).flat_map(|name| [bold(name), roman("(1) ")]);
+    roff.text(others.collect::<Vec<_>>());
     roff.to_writer(out)
 }
 
@@ -116,8 +121,8 @@ mod tests {
             COMPLETIONS.iter().map(|(_, folder, name)| read(format!("{folder}/{name}"))).collect();
         let (mut command, mut options) = (definition(), 0);
         command.build();
-        for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
-            let page = read(format!("{PAGES}/pop3-{}.1", command.get_name()));
+        for command in all(&command) {
+            let page = read(format!("{PAGES}/{}.1", named(command)));
             let long = command.get_arguments().filter_map(|option| option.get_long());
             for option in long {
                 // In a page a hyphen of an option is escaped.
@@ -132,7 +137,9 @@ mod tests {
                 options += 1;
             }
         }
-        assert!(options > 100, "{options}");
+        assert!(options > 150, "{options}");
+        let page = read(format!("{PAGES}/pop3-store.1"));
+        assert!(page.contains("pop3\\-store\\-import") && !page.contains("pop3\\-import"), "{page}");
         let page = read(format!("{PAGES}/pop3-fetch.1"));
         for section in
             ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "TLS", "EXAMPLES", "EXIT STATUS", "SEE ALSO"]
@@ -150,6 +157,6 @@ mod tests {
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
         let failure = run(&Generate { directory: file }).unwrap_err();
-        assert!(failure.to_string().contains("file/man/man1/pop3-serve.1 can't be written"), "{failure}");
+        assert!(failure.to_string().contains("file/man/man1/pop3.1 can't be written"), "{failure}");
     }
 }

@@ -21,8 +21,8 @@
 //!     async fn find(&self, address: &str) -> Result<(), Refusal> {
 //!         if address == "alice@example.org" { Ok(()) } else { Err(Refusal::no_mailbox("no such user here")) }
 //!     }
-//!     fn spool(&self) -> Vec<u8> {
-//!         Vec::new()
+//!     fn spool(&self, fields: Vec<u8>) -> std::io::Result<Vec<u8>> {
+//!         Ok(fields)
 //!     }
 //!     fn complete(&self, spool: Vec<u8>) -> std::io::Result<Vec<u8>> {
 //!         Ok(spool)

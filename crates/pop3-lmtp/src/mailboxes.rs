@@ -20,11 +20,15 @@ pub trait Mailboxes: Send + Sync + 'static {
     /// Returns what the client is told.
     fn find(&self, address: &str) -> impl Future<Output = Result<Self::Mailbox, Refusal>> + Send;
 
-    /// Begins to receive a message.
-    fn spool(&self) -> Self::Spool;
+    /// Begins to receive a message. What is written to it is what the client sends: its lines end in CRLF, and
+    /// dot-stuffing is undone. Put these fields before it: `Return-Path` and `Received`, with their CRLF (RFC 5321
+    /// section 4.4). They differ each time, and the rest is the same if the client sends a message again.
+    ///
+    /// # Errors
+    /// Returns an error if nothing can be received. The client is told to try again.
+    fn spool(&self, fields: Vec<u8>) -> io::Result<Self::Spool>;
 
-    /// Ends a message. Its lines end in CRLF, dot-stuffing is undone, and the fields `Return-Path` and `Received` are at
-    /// its start. May block.
+    /// Ends a message. May block.
     ///
     /// # Errors
     /// Returns an error if what was received cannot be kept. The client is told to try again.

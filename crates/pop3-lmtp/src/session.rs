@@ -258,8 +258,7 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
     /// received and cannot be delivered.
     async fn receive(&mut self, head: Vec<u8>) -> io::Result<Result<(Arc<M::Message>, u64), Refusal>> {
         let (mut content, mut octets) = (Content::default(), 0);
-        let mut spool = Spool::<M>::new(&self.mailboxes);
-        spool.write(head).await;
+        let mut spool = Spool::<M>(self.mailboxes.spool(head).map_err(|error| kept(&error)));
         self.connection.flush().await?;
         loop {
             let mut piece = Vec::new();
@@ -301,10 +300,6 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
 struct Spool<M: Mailboxes>(Result<M::Spool, Refusal>);
 
 impl<M: Mailboxes> Spool<M> {
-    fn new(mailboxes: &Arc<M>) -> Self {
-        Self(Ok(mailboxes.spool()))
-    }
-
     fn refuse(&mut self, refusal: Refusal) {
         if self.0.is_ok() {
             self.0 = Err(refusal);

@@ -1,15 +1,25 @@
 //! The commit at QUIT, and the release of the lock.
 
 use core::time::Duration;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::Backoff;
 use crate::error::{SqlError, SqlErrorKind};
-use crate::maildrop::{Lock, SqlCommit};
-use crate::node::{Hold, Release, Shared};
+use crate::lock::Lock;
 use crate::sql;
 use crate::statement::{Answer, Call};
+
+/// What a commit has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SqlCommit {
+    /// How many messages were removed as marked. Fewer than marked if some did not exist any more.
+    pub removed: u64,
+    /// How many others had expired and were removed. 0 if the outcome was looked up.
+    pub expired: u64,
+    /// Whether the connection broke, and the outcome had to be looked up.
+    pub looked_up: bool,
+}
 
 /// What is to be committed.
 pub(crate) struct Commit {
@@ -123,41 +133,4 @@ impl Commit {
         self.lock.hold = None;
         Ok(SqlCommit { removed: removed.changed, expired, looked_up })
     }
-}
-
-impl Lock {
-    /// Releases the lock.
-    pub(crate) async fn release(mut self) -> Result<(), SqlError> {
-        let Some(hold) = self.hold.take() else { return Ok(()) };
-        release(Arc::clone(&self.shared), self.id, self.token, hold).await
-    }
-
-    /// The lock is not this session's any more. It may still be this node's.
-    fn suspect(&mut self) {
-        if let Some(hold) = self.hold.take() {
-            self.shared.releases.suspect(hold.name());
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let Some(hold) = self.hold.take() else { return };
-        let shared = Arc::clone(&self.shared);
-        self.shared.store.handle().spawn(release(shared, self.id, self.token, hold));
-    }
-}
-
-/// Releases a lock, now or later.
-async fn release(shared: Arc<Shared>, maildrop: i64, token: i64, hold: Hold) -> Result<(), SqlError> {
-    let call = sql::FREE.with([maildrop.into(), token.into(), shared.incarnation.into()]);
-    let freed = shared.store.engine().write(vec![call]).await;
-    match &freed {
-        Ok(answers) if answers.first().is_some_and(|answer| answer.changed == 0) => {
-            shared.releases.suspect(hold.name());
-        }
-        Ok(_) => {}
-        Err(_) => shared.releases.push(Release::Session { maildrop, token }),
-    }
-    freed.map(drop)
 }

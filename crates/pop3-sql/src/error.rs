@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use pop3_proto::Rejection;
+use pop3_serve::UserName;
 
 /// Why a call of the store has failed. It has a text for the operator, which never contains a secret, and a
 /// [kind](Self::kind).
@@ -103,6 +104,11 @@ impl SqlError {
             Busy | Database | Locked | OverQuota | TooSoon { .. } | UnknownOutcome | Unreachable
         )
     }
+}
+
+/// A user without a maildrop.
+pub(crate) fn no_maildrop(user: &UserName) -> SqlError {
+    SqlError::new(SqlErrorKind::NoMaildrop, format!("{user} has no maildrop"))
 }
 
 impl fmt::Display for SqlError {

@@ -9,17 +9,20 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use pop3_proto::{Deletions, MessageNumber, Octets, Snapshot, UniqueId};
 
-use crate::commit::Commit;
+use crate::commit::{Commit, SqlCommit};
+use crate::entry::Entry;
 use crate::error::{SqlError, SqlErrorKind};
+use crate::held::Hold;
+use crate::lock::Lock;
 use crate::message::SqlMessage;
-use crate::node::{Hold, Shared, SqlOpenOptions};
-use crate::spool::CHUNK;
+use crate::open_options::SqlOpenOptions;
+use crate::shared::Shared;
 use crate::sql;
 use crate::statement::Answer;
 
 /// A maildrop that is open and locked. Dropping it releases the lock in the background, and removes nothing.
 pub struct SqlMaildrop {
-    pub(crate) lock: Lock,
+    lock: Lock,
     snapshot: Snapshot,
     entries: Box<[Entry]>,
     expire: Option<u32>,
@@ -28,25 +31,6 @@ pub struct SqlMaildrop {
     /// What was read along with another message.
     ahead: HashMap<MessageNumber, Bytes>,
 }
-
-/// The lock of a maildrop. Dropping it releases it in the background.
-pub(crate) struct Lock {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) id: i64,
-    pub(crate) token: i64,
-    /// `None`: the database knows already that it is released.
-    pub(crate) hold: Option<Hold>,
-}
-
-/// A message of the snapshot.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) id: i64,
-    /// In stored form. The highest bit: the header has an octet outside ASCII.
-    octets: u64,
-}
-
-const EIGHT_BIT: u64 = 1 << 63;
 
 /// A message in a maildrop, for an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,18 +48,6 @@ pub struct StoredEntry {
     pub octets: u64,
     /// The size on the wire.
     pub size: Octets,
-}
-
-/// What a commit has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SqlCommit {
-    /// How many messages were removed as marked. Fewer than marked if some did not exist any more.
-    pub removed: u64,
-    /// How many others had expired and were removed. 0 if the outcome was looked up.
-    pub expired: u64,
-    /// Whether the connection broke, and the outcome had to be looked up.
-    pub looked_up: bool,
 }
 
 /// The most octets that are read along with a message.
@@ -104,8 +76,7 @@ impl SqlMaildrop {
             if snapshot.push(ascii, uid).is_none() {
                 break;
             }
-            let eight_bit = if row.number(4)? == 0 { 0 } else { EIGHT_BIT };
-            entries.push(Entry { id: row.number(0)?, octets: row.count(5)? | eight_bit });
+            entries.push(Entry::new(row.number(0)?, row.count(5)?, row.number(4)? != 0));
         }
         Ok(Self {
             lock,
@@ -197,7 +168,7 @@ impl SqlMaildrop {
     /// Returns whether the header of a message has an octet outside ASCII.
     #[must_use]
     pub fn needs_utf8(&self, number: MessageNumber) -> bool {
-        self.entries.get(number.index()).is_some_and(|entry| entry.octets & EIGHT_BIT != 0)
+        self.entries.get(number.index()).is_some_and(|entry| entry.needs_utf8())
     }
 
     fn entry(&self, number: MessageNumber) -> Option<Entry> {
@@ -270,16 +241,6 @@ impl SqlMaildrop {
         let store = self.lock.shared.store.clone();
         let lock = self.lock;
         store.run(async move { lock.release().await }).await
-    }
-}
-
-impl Entry {
-    pub(crate) const fn octets(self) -> u64 {
-        self.octets & !EIGHT_BIT
-    }
-
-    pub(crate) const fn chunks(self) -> u64 {
-        self.octets().div_ceil(CHUNK as u64)
     }
 }
 

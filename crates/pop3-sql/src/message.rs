@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use crate::entry::Entry;
 use crate::error::{SqlError, SqlErrorKind};
-use crate::maildrop::Entry;
 use crate::sql;
 use crate::statement::number;
 use crate::store::SqlStore;

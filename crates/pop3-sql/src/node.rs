@@ -1,34 +1,34 @@
 //! A node: a process that opens maildrops.
 
 mod chores;
-mod held;
-pub(crate) mod lock_file;
+mod failures;
 mod presence;
-mod releases;
 
 use core::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use pop3_serve::{Profile, UserName};
+use pop3_serve::UserName;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
-use self::held::Held;
-pub(crate) use self::held::Hold;
 use self::presence::Presence;
-pub(crate) use self::releases::{Release, Releases};
 use crate::engine::Backoff;
-use crate::error::{SqlError, SqlErrorKind};
+use crate::error::{SqlError, SqlErrorKind, no_maildrop};
+use crate::held::{Held, Hold};
 use crate::maildrop::SqlMaildrop;
+use crate::open_options::SqlOpenOptions;
+use crate::random;
+use crate::releases::Releases;
+use crate::shared::Shared;
 use crate::sql;
 use crate::statement::{Answer, number};
 use crate::store::SqlStore;
 
 /// A process that opens maildrops. It holds a lock in the database by which the others see that it lives, and renews
-/// its heartbeat every 5 seconds. Get one with [`SqlStore::join`].
+/// its heartbeat every few seconds. Get one with [`SqlStore::join`].
 ///
 /// A node that ends in any other way than by [`leave`](Self::leave) loses its lock with its connection, and the others
-/// take over its maildrops at once, or, if its machine is cut off or frozen, after 30 seconds.
+/// take over its maildrops after 3 seconds, or, if its machine is cut off or frozen, after 30.
 #[derive(Debug)]
 pub struct SqlNode {
     pub(crate) shared: Arc<Shared>,
@@ -37,65 +37,22 @@ pub struct SqlNode {
     _alive: watch::Sender<()>,
 }
 
-/// What the sessions of a node share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) store: SqlStore,
-    pub(crate) incarnation: i64,
-    pub(crate) held: Held,
-    pub(crate) releases: Releases,
-    ready: AtomicBool,
-    pub(crate) profile: Mutex<Arc<Profile>>,
-    /// The last failed login of others that was seen.
-    pub(crate) failures_seen: AtomicI64,
-}
-
-/// How to open a maildrop.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct SqlOpenOptions {
-    /// The minimum time between two logins, by the database's clock. Default: none.
-    pub login_delay: Duration,
-    /// Whether the snapshot has the sizes with headers in ASCII. Default: no.
-    pub ascii_headers: bool,
-    /// The days after which a message that was read is removed at the commit. Default: never.
-    pub expire: Option<u32>,
-    /// Whether the login is not noted, and no message as read. Default: no.
-    pub read_only: bool,
-}
-
-impl SqlOpenOptions {
-    /// Creates the default options.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { login_delay: Duration::ZERO, ascii_headers: false, expire: None, read_only: false }
-    }
-
-    /// Sets [`login_delay`](Self::login_delay).
-    #[must_use]
-    pub const fn with_login_delay(self, login_delay: Duration) -> Self {
-        Self { login_delay, ..self }
-    }
-
-    /// Sets [`ascii_headers`](Self::ascii_headers).
-    #[must_use]
-    pub const fn with_ascii_headers(self, ascii_headers: bool) -> Self {
-        Self { ascii_headers, ..self }
-    }
-
-    /// Sets [`expire`](Self::expire).
-    #[must_use]
-    pub const fn with_expire(self, expire: Option<u32>) -> Self {
-        Self { expire, ..self }
-    }
-}
-
 /// How often the lock of a maildrop is asked for if the answer is lost.
 const LOCK_TRIES: u32 = 4;
 
+impl SqlStore {
+    /// Becomes a node, which can open maildrops. The name is for people; several nodes may have the same.
+    ///
+    /// # Errors
+    /// Returns an error if the database can't be reached.
+    pub async fn join(&self, name: &str) -> Result<Arc<SqlNode>, SqlError> {
+        self.run(SqlNode::join(self.clone(), name.to_owned())).await
+    }
+}
+
 impl SqlNode {
-    pub(crate) async fn join(store: SqlStore, name: String) -> Result<Arc<Self>, SqlError> {
-        let incarnation = random_number()?;
+    async fn join(store: SqlStore, name: String) -> Result<Arc<Self>, SqlError> {
+        let incarnation = random::number()?;
         let presence = Presence::begin(&store, &name, incarnation).await?;
         let profile = crate::users::profile(&store).await?;
         let shared = Arc::new(Shared {
@@ -167,23 +124,21 @@ impl SqlNode {
     }
 }
 
-impl Shared {
-    pub(crate) fn profile(&self) -> Arc<Profile> {
-        Arc::clone(&self.profile.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Renews the heartbeat until the node ends.
+/// Renews the heartbeat until the node ends, and at once when its connection was lost.
 async fn beat(
     shared: Arc<Shared>,
     presence: Arc<AsyncMutex<Option<Presence>>>,
     mut end: watch::Receiver<()>,
 ) {
     let mut backoff = Backoff::new(Duration::from_secs(2));
-    let mut wait = crate::SqlConfig::HEARTBEAT;
+    let Some((lost, rhythm)) = presence.lock().await.as_ref().map(|own| (own.end(), own.rhythm())) else {
+        return;
+    };
+    let mut wait = rhythm;
     loop {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            () = lost.notified() => {}
             _ = end.changed() => return,
         }
         let mut presence = presence.lock().await;
@@ -196,7 +151,7 @@ async fn beat(
                     tracing::info!("the database answers again");
                 }
                 backoff.reset();
-                wait = crate::SqlConfig::HEARTBEAT;
+                wait = rhythm;
             }
             Err(error) => {
                 if was_ready {
@@ -278,15 +233,4 @@ fn refusal(user: &UserName, why_not: Answer, delay: Duration) -> Result<SqlError
 
 fn locked(user: &UserName) -> SqlError {
     SqlError::new(SqlErrorKind::Locked, format!("the maildrop of {user} is open in another session"))
-}
-
-pub(crate) fn no_maildrop(user: &UserName) -> SqlError {
-    SqlError::new(SqlErrorKind::NoMaildrop, format!("{user} has no maildrop"))
-}
-
-/// A number that nobody has had before.
-pub(crate) fn random_number() -> Result<i64, SqlError> {
-    let number = getrandom::u64()
-        .map_err(|error| SqlError::unusable(format!("the system provides no random octets: {error}")))?;
-    Ok(i64::from_ne_bytes(number.to_ne_bytes()))
 }

@@ -9,14 +9,14 @@ macro_rules! silence {
     };
 }
 
-/// Whether the node that holds the lock of maildrop `d` lives. It has a heartbeat that is not old; and it holds its
-/// lock, or it took that lock in another run of the server, which proves nothing.
+/// Whether the node that has maildrop `d` lives. It has a heartbeat that is not old; and it holds its lock, or it has
+/// lost it only a moment ago, or it took that lock in another run of the server, which proves nothing.
 macro_rules! alive {
     () => {
         concat!(
             "EXISTS (SELECT 1 FROM pop3_nodes n WHERE n.incarnation = d.lock_node AND n.heartbeat > {now} - ",
             silence!(),
-            " AND (n.run <> {run} OR {held:d.lock_node}))"
+            " AND (n.run <> {run} OR n.heartbeat > {now} - {grace} OR {held:d.lock_node}))"
         )
     };
 }
@@ -38,10 +38,6 @@ macro_rules! week {
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         $($(#[$doc])* pub(crate) static $name: Statement = Statement::new($text);)*
-
-        /// All of them, for tests.
-        #[cfg(test)]
-        pub(crate) static ALL: &[(&str, &Statement)] = &[$((stringify!($name), &$name)),*];
     };
 }
 
@@ -188,9 +184,11 @@ statements! {
     HEARTBEAT = "INSERT INTO pop3_nodes AS n (incarnation, node_name, started, heartbeat, run) \
             VALUES ($1, $2, {now}, {now}, CASE WHEN $3 = 1 THEN {run} ELSE 0 END) \
             ON CONFLICT (incarnation) DO UPDATE SET heartbeat = excluded.heartbeat, \
-            run = CASE WHEN $3 = 1 THEN excluded.run ELSE n.run END";
+            run = CASE WHEN $3 = 1 THEN excluded.run ELSE n.run END RETURNING {session}";
     /// Takes the lock that shows that node `$1` lives, until the connection ends (PostgreSQL only).
     TAKE = "SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1 ELSE 0 END";
+    /// Does not wait for the disk at each heartbeat (PostgreSQL only).
+    HURRY = "SELECT set_config('synchronous_commit', 'off', false)";
     /// Ends another connection that has that lock: a former one of the same node, which the server has not noticed to
     /// be dead (PostgreSQL only).
     END_OTHER = "SELECT count(*) FROM (SELECT pg_terminate_backend(l.pid) FROM pg_locks l \

@@ -2,7 +2,6 @@
 
 mod check;
 mod delivery;
-mod failures;
 mod import;
 mod maildrops;
 mod opening;
@@ -22,8 +21,7 @@ pub(crate) use self::maildrops::{PAGE, user_name};
 pub use self::opening::Migration;
 use crate::config::SqlConfig;
 use crate::engine::Engine;
-use crate::error::SqlError;
-use crate::node::SqlNode;
+use crate::error::{SqlError, no_maildrop};
 use crate::sql;
 use crate::stats::SqlStats;
 use crate::url::SqlUrl;
@@ -45,14 +43,6 @@ struct Inner {
 }
 
 impl SqlStore {
-    /// Becomes a node, which can open maildrops. The name is for people; several nodes may have the same.
-    ///
-    /// # Errors
-    /// Returns an error if the database can't be reached.
-    pub async fn join(&self, name: &str) -> Result<Arc<SqlNode>, SqlError> {
-        self.run(SqlNode::join(self.clone(), name.to_owned())).await
-    }
-
     /// Asks the database for an answer.
     ///
     /// # Errors
@@ -103,7 +93,7 @@ impl SqlStore {
     /// The number of a maildrop.
     pub(crate) async fn maildrop(&self, user: &UserName) -> Result<i64, SqlError> {
         let row = self.engine().read_one(sql::MAILDROP.with([user.as_str().into()])).await?.first();
-        row.ok_or_else(|| crate::node::no_maildrop(user))?.number(0)
+        row.ok_or_else(|| no_maildrop(user))?.number(0)
     }
 }
 

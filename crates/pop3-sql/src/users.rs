@@ -1,24 +1,16 @@
 //! The users, in the forms of a users file.
 
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use pop3_certificates::Fingerprint;
-use pop3_serve::{AsyncUsers, BoxFuture, NameRule, Profile, User, UserName, Users};
+use pop3_serve::{Profile, User, UserName};
 
 use crate::error::{SqlError, SqlErrorKind};
-use crate::node::{Shared, SqlNode};
+use crate::random;
 use crate::sql;
 use crate::statement::{Call, Value};
 use crate::store::{PAGE, SqlStore, user_name};
-
-/// The users of a store, for a server. Get them with [`SqlNode::users`].
-#[derive(Debug)]
-pub struct SqlUsers {
-    shared: Arc<Shared>,
-    names: NameRule,
-}
 
 /// The forms of one user. They may be secrets.
 struct Forms(Vec<Vec<u8>>);
@@ -206,7 +198,7 @@ impl SqlStore {
     }
 
     /// Returns the users who own this certificate.
-    async fn owners(&self, certificate: Fingerprint) -> Result<Vec<UserName>, SqlError> {
+    pub(crate) async fn owners(&self, certificate: Fingerprint) -> Result<Vec<UserName>, SqlError> {
         let store = self.clone();
         self.run(async move {
             let octets = Bytes::copy_from_slice(certificate.octets());
@@ -221,9 +213,7 @@ impl SqlStore {
     /// # Errors
     /// Returns the errors of the database.
     pub async fn decoy_key(&self) -> Result<[u8; 32], SqlError> {
-        let mut new = [0; 32];
-        getrandom::fill(&mut new)
-            .map_err(|error| SqlError::unusable(format!("the system provides no random octets: {error}")))?;
+        let new: [u8; 32] = random::octets()?;
         let store = self.clone();
         self.run(async move {
             let new = Value::from(Bytes::copy_from_slice(&new));
@@ -256,49 +246,4 @@ pub(crate) async fn profile(store: &SqlStore) -> Result<Arc<Profile>, SqlError> 
 
 fn no_user(name: &UserName) -> SqlError {
     SqlError::new(SqlErrorKind::NoUser, format!("there is no user {name}"))
-}
-
-impl SqlNode {
-    /// Returns the users for a server, with names according to this rule. What is announced before a login follows
-    /// changes of the users within a minute; logins follow them at once.
-    #[must_use]
-    pub fn users(&self, names: NameRule) -> Arc<SqlUsers> {
-        Arc::new(SqlUsers { shared: Arc::clone(&self.shared), names })
-    }
-}
-
-impl Users for SqlUsers {
-    fn name(&self, octets: &[u8]) -> Option<UserName> {
-        self.names.apply(octets)
-    }
-
-    /// Blocks until the database has answered. Must not be called on a thread of a runtime.
-    fn find(&self, name: &UserName) -> io::Result<Option<Arc<User>>> {
-        let store = &self.shared.store;
-        store.handle().block_on(store.find_user(name)).map_err(io::Error::other)
-    }
-
-    /// Blocks until the database has answered. Must not be called on a thread of a runtime.
-    fn owners(&self, certificate: &Fingerprint) -> io::Result<Vec<UserName>> {
-        let store = &self.shared.store;
-        store.handle().block_on(store.owners(*certificate)).map_err(io::Error::other)
-    }
-
-    fn profile(&self) -> Arc<Profile> {
-        self.shared.profile()
-    }
-
-    fn as_async(&self) -> Option<&dyn AsyncUsers> {
-        Some(self)
-    }
-}
-
-impl AsyncUsers for SqlUsers {
-    fn find<'a>(&'a self, name: &'a UserName) -> BoxFuture<'a, io::Result<Option<Arc<User>>>> {
-        Box::pin(async move { self.shared.store.find_user(name).await.map_err(io::Error::other) })
-    }
-
-    fn owners<'a>(&'a self, certificate: &'a Fingerprint) -> BoxFuture<'a, io::Result<Vec<UserName>>> {
-        Box::pin(async move { self.shared.store.owners(*certificate).await.map_err(io::Error::other) })
-    }
 }

@@ -1,7 +1,8 @@
 //! A proxy between a program and PostgreSQL that counts, delays and cuts.
 
+use core::net::SocketAddr;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 

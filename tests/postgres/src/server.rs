@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 pub struct Postgres {
     programs: PathBuf,
     folder: TempDir,
+    settings: String,
     port: u16,
     /// Stops the server when its standard input ends, and then removes the directory.
     keeper: Mutex<Option<Child>>,
@@ -31,6 +33,15 @@ impl Postgres {
     /// If PostgreSQL does not start, or `CI` is set and it is not installed.
     #[must_use]
     pub fn start() -> Option<Self> {
+        Self::start_with(&[], &[])
+    }
+
+    /// Does the same with more settings, such as `ssl=on`, and with files in the data directory.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with(settings: &[&str], files: &[(&str, String)]) -> Option<Self> {
         let programs = programs().or_else(|| {
             let text = "PostgreSQL is not installed; on Debian: apt-get install postgresql";
             assert!(env::var_os("CI").is_none(), "{text}");
@@ -38,16 +49,20 @@ impl Postgres {
             None
         })?;
         let folder = tempfile::Builder::new().prefix("pop3-postgres-").tempdir().unwrap();
-        let server = Self { programs, folder, port: free_port(), keeper: Mutex::default() };
-        if is_root() {
-            let (user, group) = (id("-u"), id("-g"));
-            std::os::unix::fs::chown(server.folder.path(), Some(user), Some(group)).unwrap();
-        }
+        let settings = settings.iter().map(|setting| format!(" -c {setting}")).collect();
+        let server = Self { programs, folder, settings, port: free_port(), keeper: Mutex::default() };
+        give(server.folder.path());
         let initdb = server.programs.join("initdb");
         let mut initdb = as_user(&initdb);
         initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]);
         let done = initdb.arg("-D").arg(server.data()).output().unwrap();
         assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+        for (name, content) in files {
+            let path = server.data().join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            give(&path);
+        }
         server.restart();
         Some(server)
     }
@@ -136,9 +151,10 @@ impl Postgres {
             rm -rf "$4""#;
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{}' -c fsync=on \
-                -c max_connections=200 -c shared_buffers=32MB",
+                -c max_connections=200 -c shared_buffers=32MB{}",
             self.port,
-            self.folder.path().display()
+            self.folder.path().display(),
+            self.settings
         );
         let mut keeper = as_user(Path::new("/bin/sh"));
         keeper
@@ -187,12 +203,19 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().rev().chain(env::split_paths(&paths)).find(|folder| folder.join("initdb").exists())
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Makes a file or a directory that of the user whom the server runs as.
+pub(crate) fn give(path: &Path) {
+    if is_root() {
+        std::os::unix::fs::chown(path, Some(id("-u")), Some(id("-g"))).unwrap();
+    }
+}
+
 /// A command as another user if this is root.
-fn as_user(program: &Path) -> Command {
+pub(crate) fn as_user(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }

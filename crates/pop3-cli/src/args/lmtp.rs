@@ -31,6 +31,10 @@ pub(crate) struct Lmtp {
     /// Leave out what follows this character in the part before the @, as in alice+lists@example.org
     #[arg(long, value_name = "CHAR")]
     pub(crate) recipient_delimiter: Option<char>,
+    /// Store nothing again if the mail server sends a message once more, octet for octet, within a week, because it
+    /// did not get the reply; only for databases, and for mail servers that add a field Received, as all do
+    #[arg(long)]
+    pub(crate) recognise_retries: bool,
     /// The name of this server in the greeting and in the field Received [default: the name of this machine]
     #[arg(long, value_name = "NAME", value_parser = parse_host)]
     pub(crate) hostname: Option<String>,

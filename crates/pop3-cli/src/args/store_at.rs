@@ -1,6 +1,6 @@
 //! The options that say where the maildrops are, for all commands but `pop3 serve`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use pop3_serve::{MaildropPath, NameRule, UserName, UsersFile, UsersFormat};
@@ -62,13 +62,6 @@ impl MaildirsAt {
     /// Whether the Maildir of a user has the user's name.
     pub(crate) fn is_flat(&self) -> bool {
         self.maildrop_path == MaildropPath::default()
-    }
-
-    /// Where the Maildir of a user is in this directory. Homes are not known.
-    pub(crate) fn path_in(&self, folder: &Path, user: &UserName) -> Result<PathBuf, Failure> {
-        self.maildrop_path
-            .of(folder, user, None)
-            .map_err(|why| Failure::usage(format!("{user} has no Maildir: {why}")))
     }
 
     /// The users of the file, if there is one.

@@ -8,17 +8,24 @@ use pop3_maildir::{Delivery, DeliveryError};
 use pop3_serve::{MaildropPath, UserName, Users as _, UsersFile};
 
 use super::Undelivered;
+use crate::args::store_at::{MaildirsAt, Names};
+use crate::exit::Failure;
 
 /// Where the Maildirs are, and who has one.
 #[derive(Debug)]
 pub(crate) struct Maildirs {
-    pub(crate) folder: PathBuf,
-    pub(crate) path: MaildropPath,
+    folder: PathBuf,
+    path: MaildropPath,
     /// Without a users file, whoever has a Maildir is a user.
-    pub(crate) users: Option<UsersFile>,
+    users: Option<UsersFile>,
 }
 
 impl Maildirs {
+    /// The Maildirs in this directory.
+    pub(crate) fn new(folder: &Path, at: &MaildirsAt, names: &Names) -> Result<Self, Failure> {
+        Ok(Self { folder: folder.to_owned(), path: at.maildrop_path.clone(), users: at.users(names)? })
+    }
+
     /// Opens the Maildir of the user.
     pub(crate) fn open(&self, user: &UserName) -> Result<Delivery, Undelivered> {
         let path = self.path_of(user)?;
@@ -39,7 +46,7 @@ impl Maildirs {
     }
 
     /// Where the Maildir of the user is.
-    fn path_of(&self, user: &UserName) -> Result<PathBuf, Undelivered> {
+    pub(crate) fn path_of(&self, user: &UserName) -> Result<PathBuf, Undelivered> {
         let mut home = None;
         if let Some(users) = &self.users {
             let found = users

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use pop3_text::Printable;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
 /// Why a message was not delivered. Mail servers get an exit code of sysexits.h, and a line that begins with a status
 /// code of RFC 3463, which Postfix prefers to the exit code.
@@ -59,7 +59,6 @@ impl Undelivered {
     }
 
     /// What happened, and what to do.
-    #[cfg(feature = "tokio")]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -88,5 +87,12 @@ impl fmt::Display for Undelivered {
     /// One line, whatever the text contains.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} pop3: {}", self.status(), Printable::whole(self.text.as_bytes()))
+    }
+}
+
+/// For a command that no mail server runs.
+impl From<Undelivered> for Failure {
+    fn from(undelivered: Undelivered) -> Self {
+        Self::usage(undelivered.text)
     }
 }

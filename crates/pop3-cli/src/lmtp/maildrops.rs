@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pop3_lmtp::{Envelope, Mailboxes, Refusal};
 use pop3_serve::{NameRule, UserName};
 use pop3_sql::{DeliveryOptions, Spool, SpooledMessage, SqlStore};
+use sha2::{Digest as _, Sha256};
 use tempfile::SpooledTempFile;
 use tokio::task::spawn_blocking;
+use tracing::info;
 
 use crate::args::store_url::StoreUrl;
 use crate::args::{Lmtp, StoreAt};
@@ -24,6 +26,7 @@ pub(super) struct Maildrops {
     names: NameRule,
     strip_domain: bool,
     delimiter: Option<char>,
+    recognises_retries: bool,
 }
 
 enum Store {
@@ -34,13 +37,14 @@ enum Store {
 /// A message while it is received.
 pub(super) enum Receiving {
     File(SpooledTempFile),
-    Sql(Spool),
+    Sql(Spool, Sha256),
 }
 
 /// A message that was received.
 pub(super) enum Received {
     File(Arc<Mutex<SpooledTempFile>>),
-    Sql(Arc<SpooledMessage>),
+    /// Also the hash of what the client has sent.
+    Sql(Arc<SpooledMessage>, [u8; 32]),
 }
 
 impl Maildrops {
@@ -49,14 +53,23 @@ impl Maildrops {
         let StoreAt { store, names, maildirs } = &options.at;
         let url = store.required()?;
         let store = if let StoreUrl::Maildir(folder) = url {
-            let (path, users) = (maildirs.maildrop_path.clone(), maildirs.users(names)?);
-            Store::Maildirs(Arc::new(Maildirs { folder, path, users }))
+            Store::Maildirs(Arc::new(Maildirs::new(&folder, maildirs, names)?))
         } else {
             let url = database::url(&url)?.ok_or_else(|| Failure::usage(format!("{url} is no store")))?;
             Store::Sql(SqlStore::open(&url, pop3_sql::SqlConfig::new()).await?)
         };
-        let (strip_domain, delimiter) = (options.strip_domain, options.recipient_delimiter);
-        Ok(Self { store, names: names.rule()?, strip_domain, delimiter })
+        if options.recognise_retries && matches!(store, Store::Maildirs(_)) {
+            return Err(Failure::usage(
+                "--recognise-retries does not work with Maildirs, which do not remember what was delivered",
+            ));
+        }
+        Ok(Self {
+            store,
+            names: names.rule()?,
+            strip_domain: options.strip_domain,
+            delimiter: options.recipient_delimiter,
+            recognises_retries: options.recognise_retries,
+        })
     }
 
     /// The user with this address.
@@ -93,17 +106,25 @@ impl Mailboxes for Maildrops {
         Ok(user)
     }
 
-    fn spool(&self) -> Receiving {
-        match &self.store {
-            Store::Maildirs(_) => Receiving::File(SpooledTempFile::new(IN_MEMORY)),
-            Store::Sql(_) => Receiving::Sql(Spool::new()),
-        }
+    fn spool(&self, fields: Vec<u8>) -> io::Result<Receiving> {
+        Ok(match &self.store {
+            Store::Maildirs(_) => {
+                let mut file = SpooledTempFile::new(IN_MEMORY);
+                file.write_all(&fields)?;
+                Receiving::File(file)
+            }
+            Store::Sql(_) => {
+                let mut spool = Spool::new();
+                spool.write_all(&fields)?;
+                Receiving::Sql(spool, Sha256::new())
+            }
+        })
     }
 
     fn complete(&self, spool: Receiving) -> io::Result<Received> {
         Ok(match spool {
             Receiving::File(file) => Received::File(Arc::new(Mutex::new(file))),
-            Receiving::Sql(spool) => Received::Sql(Arc::new(spool.finish()?)),
+            Receiving::Sql(spool, hash) => Received::Sql(Arc::new(spool.finish()?), hash.finalize().into()),
         })
     }
 
@@ -122,11 +143,17 @@ impl Mailboxes for Maildrops {
                 })
                 .await
             }
-            (Store::Sql(store), Received::Sql(message)) => {
-                let delivered = store.deliver(user, message, DeliveryOptions::new()).await;
-                delivered.map(drop).map_err(|error| refusal(&error.into()))
+            (Store::Sql(store), Received::Sql(message, hash)) => {
+                let mut options = DeliveryOptions::new();
+                options.key = self.recognises_retries.then_some(&hash[..]);
+                let receipt = store.deliver(user, message, options).await;
+                let receipt = receipt.map_err(|error| refusal(&error.into()))?;
+                if !receipt.stored {
+                    info!(user = user.as_str(), "an earlier attempt had stored the message");
+                }
+                Ok(())
             }
-            (Store::Maildirs(_), Received::Sql(_)) | (Store::Sql(_), Received::File(_)) => {
+            (Store::Maildirs(_), Received::Sql(..)) | (Store::Sql(_), Received::File(_)) => {
                 Err(Refusal::later("the message was received for another store"))
             }
         }
@@ -157,7 +184,11 @@ impl Write for Receiving {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.write(octets),
-            Self::Sql(spool) => spool.write(octets),
+            Self::Sql(spool, hash) => {
+                let written = spool.write(octets)?;
+                hash.update(&octets[..written]);
+                Ok(written)
+            }
         }
     }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use pop3_serve::{Heartbeat, Stop};
 use tracing::info;
 
-pub(super) use self::encode::{Figure, Figures, Metric};
+#[cfg(feature = "tokio")]
+pub(super) use self::encode::Figure;
+pub(super) use self::encode::{Figures, Metric};
 use self::http::{Request, Response};
 use super::database::Database;
 use crate::args::Monitoring;

@@ -11,6 +11,7 @@ use super::transfer::transfer;
 use super::{for_each, in_folder};
 use crate::args::Export;
 use crate::args::store_url::StoreUrl;
+use crate::deliver::Maildirs;
 use crate::exit::{Exit, Failure};
 
 const DONE: &str = "exported";
@@ -19,10 +20,10 @@ pub(super) fn run(options: &Export) -> Result<Exit, Failure> {
     let (store, at) = (options.at.store.required()?, &options.at);
     if let StoreUrl::Maildir(folder) = &store {
         let users = in_folder(folder, &at.maildirs, &at.names, &options.user)?;
+        let maildirs = Maildirs::new(folder, &at.maildirs, &at.names)?;
         make(&options.to)?;
         return for_each(&users, DONE, |user| {
-            let path = at.maildirs.path_in(folder, user)?;
-            let mut source = FromMaildir::open(&path, options.unique_ids.clone())?;
+            let mut source = FromMaildir::open(&maildirs.path_of(user)?, options.unique_ids.clone())?;
             transfer(&mut source, &mut target(options, user)?)
         });
     }

@@ -11,6 +11,7 @@ use super::transfer::{Target, Transferred, transfer};
 use super::{for_each, in_folder, named, told};
 use crate::args::store_url::StoreUrl;
 use crate::args::{Import, ImportSource};
+use crate::deliver::Maildirs;
 use crate::exit::{Exit, Failure};
 use crate::tell::hand_out;
 
@@ -41,30 +42,28 @@ pub(super) fn run(options: &Import) -> Result<Exit, Failure> {
 /// Imports Maildirs into maildrops of a store.
 fn into_store(options: &Import) -> Result<Exit, Failure> {
     let (store, at) = (options.at.store.required()?, &options.at);
-    let users = if let ImportSource::Maildirs(folder) = &options.from {
-        in_folder(folder, &at.maildirs, &at.names, &options.user)?
-    } else {
+    let (ImportSource::Maildirs(from) | ImportSource::Maildir(from) | ImportSource::Mbox(from)) =
+        &options.from;
+    let is_one = !matches!(options.from, ImportSource::Maildirs(_));
+    let users = if is_one {
         named(&at.names, &options.user)?
+    } else {
+        in_folder(from, &at.maildirs, &at.names, &options.user)?
     };
-    let ids = unique_ids(options)?;
-    let source = |user: &UserName| {
-        let path = match &options.from {
-            ImportSource::Maildirs(folder) => at.maildirs.path_in(folder, user)?,
-            ImportSource::Maildir(path) | ImportSource::Mbox(path) => path.clone(),
-        };
-        FromMaildir::open(&path, ids.clone())
-    };
-    if matches!(options.from, ImportSource::Maildir(_)) && users.len() != 1 {
+    if is_one && users.len() != 1 {
         return Err(Failure::usage("--from maildir:DIR needs exactly one USER, who gets the mail"));
     }
+    let (maildirs, ids) = (Maildirs::new(from, &at.maildirs, &at.names)?, unique_ids(options)?);
+    let source = |user: &UserName| {
+        let path = if is_one { from.clone() } else { maildirs.path_of(user)? };
+        FromMaildir::open(&path, ids.clone())
+    };
     let copy = |user: &UserName, target: &mut dyn Target| -> Result<Transferred, Failure> {
         transfer(&mut source(user)?, target)
     };
     if let StoreUrl::Maildir(folder) = &store {
-        return for_each(&users, DONE, |user| {
-            let path = at.maildirs.path_in(folder, user)?;
-            copy(user, &mut IntoMaildir::open(&path)?)
-        });
+        let maildirs = Maildirs::new(folder, &at.maildirs, &at.names)?;
+        return for_each(&users, DONE, |user| copy(user, &mut IntoMaildir::open(&maildirs.path_of(user)?)?));
     }
     #[cfg(feature = "tokio")]
     {

@@ -167,6 +167,37 @@ fn mail_arrives_in_databases() {
 }
 
 #[test]
+fn a_message_that_is_sent_again_can_be_recognised() {
+    let house = House::new();
+    for url in databases(&house) {
+        done(
+            &["user", "add", "alice", "--store", &url, "--form", "scram-sha-1", "--iterations", "4096"],
+            b"x\n",
+        );
+        for (options, copies) in
+            [(&["--strip-domain"][..], 2), (&["--strip-domain", "--recognise-retries"], 1)]
+        {
+            let server = Server::start_on(&house, &url, options);
+            for content in ["Subject: x\r\n", "Subject: x\r\n", "Subject: x\r\n\r\n"] {
+                assert!(server.talk(&session(&["alice@x"], content)).contains("\r\n250 2.0.0 "));
+            }
+            assert!(options.len() == 1 || server.log().contains("an earlier attempt had stored the message"));
+            let out = house.path("out");
+            fs::remove_dir_all(&out).ok();
+            done(&["store", "export", "--store", &url, "--to", out.to_str().unwrap()], b"");
+            let stored = contents(&out.join("alice/new"));
+            let same = stored.iter().filter(|message| message.ends_with(b"+0000\r\nSubject: x\r\n")).count();
+            // What the first server has stored is there, too.
+            assert_eq!((same, stored.len()), if copies == 2 { (2, 3) } else { (3, 5) });
+        }
+    }
+    let listen = ["lmtp", "--listen", "127.0.0.1:0", "--recognise-retries"];
+    let refused = run(&[&listen[..], &["--store", &house.maildirs()]].concat(), b"");
+    assert_eq!(code(&refused), 2);
+    assert!(errors(&refused).contains("does not work with Maildirs"), "{}", errors(&refused));
+}
+
+#[test]
 fn a_disk_that_is_not_mounted_lets_mail_wait() {
     let house = House::new();
     fs::create_dir(house.path("mail")).unwrap();

@@ -50,8 +50,8 @@ impl Mailboxes for Memory {
         }
     }
 
-    fn spool(&self) -> Kept {
-        Kept(Vec::new(), self.room)
+    fn spool(&self, fields: Vec<u8>) -> io::Result<Kept> {
+        Ok(Kept(fields, self.room))
     }
 
     fn complete(&self, spool: Kept) -> io::Result<Vec<u8>> {

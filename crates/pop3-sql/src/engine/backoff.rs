@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::random;
+
 /// Waits that double, from 50 milliseconds to a limit. A random part of up to a half is taken off each, so that many
 /// who were interrupted together do not come back together.
 #[derive(Debug)]
@@ -22,18 +24,13 @@ impl Backoff {
         let wait = self.next;
         self.next = self.next.saturating_mul(2).min(self.limit);
         let half = wait / 2;
-        half + half.mul_f64(random())
+        half + half.mul_f64(random::fraction())
     }
 
     /// Begins anew.
     pub(crate) const fn reset(&mut self) {
         self.next = FIRST;
     }
-}
-
-/// A number from 0 to 1. Without random octets, all wait equally long.
-fn random() -> f64 {
-    f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

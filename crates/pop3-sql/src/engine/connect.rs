@@ -8,6 +8,7 @@ use std::time::Instant;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::Notify;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
@@ -57,27 +58,25 @@ impl Connector {
         if settings.get_tcp_user_timeout().is_none() {
             settings.tcp_user_timeout(Duration::from_secs(20));
         }
-        let tls = match settings.get_ssl_mode() {
-            SslMode::Disable => None,
-            _ => Some(MakeRustlsConnect::new(tls(address)?)),
-        };
+        let in_clear = settings.get_ssl_mode() == SslMode::Disable;
+        let tls = if in_clear { None } else { Some(MakeRustlsConnect::new(tls(address)?)) };
         let failures = Failures { backoff: Backoff::new(LONGEST_WAIT), until: None };
         Ok(Self { config: settings, tls, failures: failures.into(), counted })
     }
 
-    /// Connects, after the wait that former failures ask for.
-    pub(crate) async fn connect(&self) -> Result<Client, SqlError> {
+    /// Connects, after the wait that former failures ask for. When the connection ends, `end` is told.
+    pub(crate) async fn connect(&self, end: Option<Arc<Notify>>) -> Result<Client, SqlError> {
         let until = self.failures().until;
         if let Some(until) = until {
             tokio::time::sleep_until(until.into()).await;
         }
         let connected = match &self.tls {
             Some(tls) => self.config.connect(tls.clone()).await.map(|(client, connection)| {
-                tokio::spawn(drive(connection));
+                tokio::spawn(drive(connection, end));
                 client
             }),
             None => self.config.connect(NoTls).await.map(|(client, connection)| {
-                tokio::spawn(drive(connection));
+                tokio::spawn(drive(connection, end));
                 client
             }),
         };
@@ -102,9 +101,15 @@ impl Connector {
 }
 
 /// Moves octets between a client and its server, until one of them leaves.
-async fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+async fn drive(
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>>,
+    end: Option<Arc<Notify>>,
+) {
     if let Err(error) = connection.await {
         tracing::debug!(error = pop3_text::reasons(&error), "a connection to the database has ended");
+    }
+    if let Some(end) = end {
+        end.notify_one();
     }
 }
 
@@ -149,7 +154,7 @@ impl Manager for Connector {
     type Error = SqlError;
 
     async fn create(&self) -> Result<Client, SqlError> {
-        self.connect().await
+        self.connect(None).await
     }
 
     async fn recycle(&self, client: &mut Client, _: &Metrics) -> RecycleResult<SqlError> {

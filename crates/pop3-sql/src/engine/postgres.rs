@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolError, Status};
+use tokio::sync::Notify;
 use tokio_postgres::Client;
 
 use self::pipeline::{Sent, run};
@@ -218,8 +219,15 @@ impl Drop for Transaction {
 }
 
 impl Single {
-    pub(crate) async fn connect(connector: &Connector, config: &SqlConfig) -> Result<Self, SqlError> {
-        Ok(Self { client: connector.connect().await?, patience: config.statement_timeout })
+    /// When the connection ends, `end` is told.
+    pub(crate) async fn connect(
+        connector: &Connector,
+        patience: Duration,
+        end: &Arc<Notify>,
+    ) -> Result<Self, SqlError> {
+        let client = tokio::time::timeout(patience, connector.connect(Some(Arc::clone(end)))).await;
+        let late = |_| SqlError::unreachable("the database does not accept a connection in time");
+        Ok(Self { client: client.map_err(late)??, patience })
     }
 
     /// Runs statements, each in a transaction of its own.

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::Shared;
-use super::releases::Release;
 use crate::error::SqlError;
+use crate::random;
+use crate::releases::Release;
+use crate::shared::Shared;
 use crate::sql;
 
 /// How often locks are released that could not be released at once.
@@ -23,7 +24,7 @@ const CLEANING: Duration = Duration::from_secs(600);
 /// Does it until the node ends.
 pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<()>) {
     let now = Instant::now();
-    let (mut profile, mut cleaning) = (now + PROFILE, now + CLEANING.mul_f64(random()));
+    let (mut profile, mut cleaning) = (now + PROFILE, now + CLEANING.mul_f64(random::fraction()));
     loop {
         tokio::select! {
             () = tokio::time::sleep(RELEASES) => {}
@@ -82,8 +83,4 @@ async fn clean(shared: &Shared) -> Result<(), SqlError> {
         shared.store.engine().write(vec![statement.with([])]).await?;
     }
     Ok(())
-}
-
-fn random() -> f64 {
-    f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }

@@ -1,14 +1,16 @@
 //! How a node shows the others that it lives.
 
+use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::lock_file::{LockFile, LockFiles};
-use crate::config::SqlConfig;
+use tokio::sync::Notify;
+
 use crate::engine::{Connector, Single};
-use crate::error::SqlError;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::lock_file::{LockFile, LockFiles};
 use crate::sql;
-use crate::statement::Value;
+use crate::statement::{Answer, Value};
 use crate::store::SqlStore;
 use crate::url::{Place, SqlUrl};
 
@@ -19,6 +21,8 @@ pub(super) struct Presence {
     name: String,
     store: SqlStore,
     lock: Lock,
+    /// Told when the connection of the node ends.
+    end: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -27,7 +31,8 @@ enum Lock {
     Session {
         connector: Arc<Connector>,
         single: Option<Single>,
-        taken: bool,
+        /// The session of the database that has it.
+        taken_by: Option<i64>,
     },
     File {
         _lock: LockFile,
@@ -43,11 +48,12 @@ impl Presence {
             Place::Postgres(address) => {
                 let counted = Arc::clone(store.engine().counted());
                 let connector = Connector::new(address, store.config(), counted)?.into();
-                Lock::Session { connector, single: None, taken: false }
+                Lock::Session { connector, single: None, taken_by: None }
             }
             Place::Sqlite(file) => Lock::File { _lock: take_file(file, incarnation).await? },
         };
-        let mut presence = Self { incarnation, name: name.to_owned(), store: store.clone(), lock };
+        let (name, store) = (name.to_owned(), store.clone());
+        let mut presence = Self { incarnation, name, store, lock, end: Arc::default() };
         presence.beat().await?;
         Ok(presence)
     }
@@ -57,7 +63,7 @@ impl Presence {
     pub(super) async fn beat(&mut self) -> Result<(), SqlError> {
         let beat =
             |held: i64| sql::HEARTBEAT.with([self.incarnation.into(), Value::from(&*self.name), held.into()]);
-        let Lock::Session { connector, single, taken } = &mut self.lock else {
+        let Lock::Session { connector, single, taken_by } = &mut self.lock else {
             return self.store.engine().write(vec![beat(1)]).await.map(drop);
         };
         let own = self.incarnation;
@@ -65,20 +71,44 @@ impl Presence {
             let connection = match single {
                 Some(connection) => connection,
                 None => {
-                    *taken = false;
-                    single.insert(Single::connect(connector, self.store.config()).await?)
+                    *taken_by = None;
+                    single.insert(Single::connect(connector, PATIENCE, &self.end).await?)
                 }
             };
-            if !*taken {
-                *taken = take(connection, own).await?;
+            let is_new = taken_by.is_none() && take(connection, own).await?;
+            let held = is_new || taken_by.is_some();
+            let session = first_number(connection.run(&[beat(i64::from(held))]).await?);
+            if is_new {
+                *taken_by = session;
+                connection.run(&[sql::HURRY.with([])]).await?;
+            } else if *taken_by != session && held {
+                *taken_by = session;
+                tracing::warn!(
+                    "the connection of this node goes through a pooler, so a crash of this node is only noticed after 30 \
+                        seconds; set the URL of the database itself for it"
+                );
             }
-            connection.run(&[beat(i64::from(*taken))]).await
+            Ok(())
         };
-        let beaten = beaten.await;
+        let beaten: Result<(), SqlError> = beaten.await;
         if beaten.is_err() {
             *single = None;
         }
-        beaten.map(drop).map_err(|error| error.of_lost(crate::SqlErrorKind::Unreachable))
+        beaten.map_err(|error| error.of_lost(SqlErrorKind::Unreachable))
+    }
+
+    /// Told when the connection of the node ends.
+    pub(super) fn end(&self) -> Arc<Notify> {
+        Arc::clone(&self.end)
+    }
+
+    /// The time between two heartbeats.
+    pub(super) const fn rhythm(&self) -> Duration {
+        match self.lock {
+            Lock::Session { .. } => Duration::from_secs(2),
+            // Each waits for the disk, and the lock itself tells more.
+            Lock::File { .. } => Duration::from_secs(5),
+        }
     }
 
     /// Ends the incarnation, whose maildrops are released already.
@@ -87,16 +117,29 @@ impl Presence {
     }
 }
 
-/// Takes the advisory lock. If a former connection of this node still has it, that is ended; the lock is free a moment
-/// later.
+/// How long an answer to a node may take.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How often the lock is asked for that a former connection had, and how long in between.
+const TAKES: u32 = 40;
+const TAKE_AGAIN: Duration = Duration::from_millis(50);
+
+/// Takes the advisory lock. If a former connection of this node still has it, that is ended.
 async fn take(connection: &Single, incarnation: i64) -> Result<bool, SqlError> {
-    let answers = connection.run(&[sql::TAKE.with([incarnation.into()])]).await?;
-    let taken = answers.into_iter().next().and_then(crate::statement::Answer::first);
-    if taken.is_some_and(|row| row.number(0).is_ok_and(|taken| taken == 1)) {
-        return Ok(true);
+    for _ in 0..TAKES {
+        let taken = first_number(connection.run(&[sql::TAKE.with([incarnation.into()])]).await?);
+        if taken == Some(1) {
+            return Ok(true);
+        }
+        connection.run(&[sql::END_OTHER.with([incarnation.into()])]).await?;
+        tokio::time::sleep(TAKE_AGAIN).await;
     }
-    connection.run(&[sql::END_OTHER.with([incarnation.into()])]).await?;
     Ok(false)
+}
+
+/// The number that the first statement has returned.
+fn first_number(answers: Vec<Answer>) -> Option<i64> {
+    answers.into_iter().next()?.first()?.number(0).ok()
 }
 
 async fn take_file(database: &Path, incarnation: i64) -> Result<LockFile, SqlError> {
@@ -109,10 +152,4 @@ async fn take_file(database: &Path, incarnation: i64) -> Result<LockFile, SqlErr
     };
     let taken = tokio::task::spawn_blocking(take).await;
     taken.map_err(|error| SqlError::unreachable(error.to_string()))?
-}
-
-/// The settings of the connection of a node.
-impl SqlConfig {
-    /// The time between two heartbeats.
-    pub(crate) const HEARTBEAT: core::time::Duration = core::time::Duration::from_secs(5);
 }

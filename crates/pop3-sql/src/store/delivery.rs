@@ -8,7 +8,8 @@ use pop3_serve::UserName;
 
 use super::SqlStore;
 use crate::engine::{Backoff, Transaction};
-use crate::error::{SqlError, SqlErrorKind};
+use crate::error::{SqlError, SqlErrorKind, no_maildrop};
+use crate::random;
 use crate::spool::SpooledMessage;
 use crate::sql;
 use crate::statement::{Call, Row, Value, number};
@@ -116,7 +117,7 @@ impl Delivery {
         let engine = self.store.engine();
         let target = sql::TARGET.with([self.user.as_str().into(), self.key.clone().into()]);
         let target = engine.read_one(target).await?.first();
-        let mut target = target.ok_or_else(|| crate::node::no_maildrop(&self.user))?;
+        let mut target = target.ok_or_else(|| no_maildrop(&self.user))?;
         let maildrop = target.number(0)?;
         if !target.is_null(3) {
             return Ok(self.receipt(target.text(3)?));
@@ -152,7 +153,7 @@ impl Delivery {
 
     /// Notes the key, tells of which delivery it is, and begins the message if it is of this one.
     fn first_calls(&self, maildrop: i64) -> Result<Vec<Call>, SqlError> {
-        let attempt = Value::from(crate::node::random_number()?);
+        let attempt = Value::from(random::number()?);
         let (unique_id, key) = (&*self.unique_id, || Value::from(self.key.clone()));
         let [octets, size, ascii_size, eight_bit] = facts(&self.message);
         Ok(vec![
@@ -242,8 +243,5 @@ pub(super) async fn put_chunks(
 
 /// 128 random bits in hexadecimal digits.
 fn random_id() -> Result<String, SqlError> {
-    let mut octets = [0; 16];
-    getrandom::fill(&mut octets)
-        .map_err(|error| SqlError::unusable(format!("the system provides no random octets: {error}")))?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+    Ok(random::octets::<16>()?.iter().map(|octet| format!("{octet:02x}")).collect())
 }

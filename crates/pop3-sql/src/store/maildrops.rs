@@ -4,8 +4,7 @@ use pop3_proto::Octets;
 use pop3_serve::UserName;
 
 use super::SqlStore;
-use crate::error::{SqlError, SqlErrorKind};
-use crate::node::no_maildrop;
+use crate::error::{SqlError, SqlErrorKind, no_maildrop};
 use crate::sql;
 use crate::statement::number;
 

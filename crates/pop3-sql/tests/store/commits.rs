@@ -1,6 +1,7 @@
 //! QUIT removes all that was marked and nothing else, and says so only when it is certain.
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use pop3_sql::{SqlErrorKind, SqlOpenOptions};
 

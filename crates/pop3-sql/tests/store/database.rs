@@ -88,7 +88,8 @@ impl Database {
                         ValueRef::Null => String::new(),
                         ValueRef::Integer(number) => number.to_string(),
                         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-                        other => format!("{other:?}"),
+                        ValueRef::Real(number) => number.to_string(),
+                        ValueRef::Blob(octets) => format!("{octets:?}"),
                     };
                     lines.push((0..columns).map(cell).collect::<Vec<_>>().join("|"));
                 }

@@ -1,6 +1,7 @@
 //! Messages keep the unique-ids that clients know.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pop3_sql::{ImportedMessage, SqlErrorKind};
 

@@ -7,6 +7,7 @@ mod imports;
 mod locks;
 mod nodes;
 mod reading;
+mod servers;
 mod trips;
 mod users;
 

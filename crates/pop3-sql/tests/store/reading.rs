@@ -1,6 +1,6 @@
 //! What is delivered is read.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use pop3_sql::SqlOpenOptions;
 

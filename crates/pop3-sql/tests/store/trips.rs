@@ -1,6 +1,6 @@
 //! How often a session waits for the database.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use pop3_test_postgres::Proxy;
 

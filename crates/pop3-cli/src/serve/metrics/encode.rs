@@ -51,6 +51,7 @@ pub(in crate::serve) struct Metric {
 
 /// The value of a metric.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "without databases there are none"))]
 pub(in crate::serve) enum Figure {
     Counter(u64),
     Gauge(u64),
@@ -60,6 +61,7 @@ pub(in crate::serve) enum Figure {
 }
 
 impl Metric {
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "without databases there are none"))]
     pub(in crate::serve) const fn new(name: &'static str, help: &'static str, figure: Figure) -> Self {
         Self { name, help, figure }
     }

@@ -11,7 +11,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
 use crate::error::{SqlError, SqlErrorKind};
-use crate::node::lock_file::LockFiles;
+use crate::lock_file::LockFiles;
 use crate::statement::{Answer, Call, Cell, Dialect, Row, Value};
 
 /// Opens the file, and makes an empty one that only its owner may read if there is none.

@@ -14,7 +14,8 @@ use pop3_serve::{
 use crate::error::{SqlError, SqlErrorKind};
 use crate::maildrop::SqlMaildrop;
 use crate::message::SqlMessage;
-use crate::node::{SqlNode, SqlOpenOptions};
+use crate::node::SqlNode;
+use crate::open_options::SqlOpenOptions;
 
 impl Maildrops for SqlNode {
     fn open<'a>(

@@ -4,8 +4,8 @@ use core::net::IpAddr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use super::SqlNode;
 use crate::error::SqlError;
-use crate::node::SqlNode;
 use crate::sql;
 
 impl SqlNode {
