@@ -1,10 +1,11 @@
-//! A mail reader renames a message at the worst moment of a commit. It is removed all the same, or QUIT says that it is
-//! not.
+//! A mail reader renames a message at the worst moment of a commit or a delivery. The result is true all the same.
 
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
-use pop3_maildir::{CommitReport, Maildir};
+use pop3_disk::Faults;
+use pop3_maildir::{CommitReport, Delivery, Maildir};
 use tempfile::TempDir;
 
 use crate::counted::Counted;
@@ -96,4 +97,28 @@ fn a_message_that_is_always_in_the_other_directory_is_not_called_gone() {
         }
     });
     maildrop.check(&session.remove([number(1)], []));
+}
+
+#[test]
+fn a_message_that_a_reader_has_before_it_is_taken_back_is_not_called_missing() {
+    let folder = maildir();
+    let [new, cur] = ["new", "cur"].map(|name| folder.path().join(name));
+    let disk = Counted::new();
+    let faults = Faults::over(disk.shared());
+    let mut message = Delivery::open_on(faults.shared(), folder.path(), false).unwrap().begin().unwrap();
+    message.write_all(b"x\n").unwrap();
+    let mut renames = 0;
+    disk.meanwhile(move |call| {
+        renames += usize::from(call == "rename");
+        if (call, renames) == ("rename", 2) {
+            let delivered = fs::read_dir(&new).unwrap().next().unwrap().unwrap().path();
+            fs::rename(delivered, cur.join("1.a.h:2,S")).unwrap();
+        }
+    });
+    // The message is written, synced and moved. The sync of `new` fails.
+    faults.fail_at(4, ErrorKind::StorageFull);
+    let error = message.finish().unwrap_err();
+    assert_eq!((error.kind(), error.may_be_delivered()), (ErrorKind::StorageFull, true));
+    assert!(error.to_string().ends_with("look for it before you deliver it again"), "{error}");
+    assert_eq!(contents(&mut open(&folder)), [b"x\n"]);
 }
