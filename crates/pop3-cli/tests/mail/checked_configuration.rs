@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
-use crate::configuration::{BASE, write};
+use crate::configuration::{BASE, greeted, start, write};
 use crate::support::{House, PASSWORD, code, errors, program};
 
 fn check(house: &House, text: &str, options: &[&str]) -> Output {

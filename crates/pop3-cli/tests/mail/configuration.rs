@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::io::{BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::thread;
 
-use crate::support::{House, PASSWORD, RUNTIMES, Raw, Server, code, program};
+use crate::support::{House, RUNTIMES, Raw, Server, program};
 use crate::talk::Talk;
 
 /// What each file of these tests begins with.
@@ -44,7 +43,7 @@ pub(crate) fn reload(house: &House, server: &Server, rest: &str) {
 }
 
 /// A connection, and its greeting.
-fn greeted(port: u16) -> (Raw, String) {
+pub(crate) fn greeted(port: u16) -> (Raw, String) {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut raw = Raw { reader: BufReader::new(stream.try_clone().unwrap()), stream };
     let greeting = raw.line();
