@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tracing::{debug, info, warn};
 
 use super::fault::Fault;
-use super::figure::{Figure, Metric};
+use super::metric::{Figure, Metric};
 use crate::args::Serve;
 use crate::args::store_url::StoreUrl;
 use crate::database;

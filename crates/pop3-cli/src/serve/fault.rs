@@ -1,4 +1,4 @@
-//! What is wrong with the options, and for what they are read.
+//! What is wrong with the options of a server.
 
 use crate::exit::Failure;
 

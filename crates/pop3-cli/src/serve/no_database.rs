@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pop3_serve::{DecoyKey, Maildrops, NameRule, ServerHandle, Users};
 
 use super::fault::Fault;
-use super::figure::Metric;
+use super::metric::Metric;
 use crate::args::Serve;
 use crate::args::store_url::StoreUrl;
 use crate::exit::Failure;

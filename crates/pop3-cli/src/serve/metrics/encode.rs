@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use crate::logging;
 use crate::serve::certificates::InUse;
 use crate::serve::database::Database;
-use crate::serve::figure::{Figure, Metric};
+use crate::serve::metric::{Figure, Metric};
 
 /// The type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,4 +1,4 @@
-//! Numbers for the metrics.
+//! Metrics of a database.
 
 use pop3_serve::DurationCounts;
 
