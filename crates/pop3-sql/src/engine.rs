@@ -88,6 +88,19 @@ impl Engine {
         }
     }
 
+    /// Runs one statement that is a transaction of its own, at less cost than [`write`](Self::write). It is durable if
+    /// it says so (`{durable}`), and may fail where the database isolates transactions more strictly: for what can be
+    /// repeated.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(crate) async fn write_alone(&self, call: Call) -> Result<Answer, SqlError> {
+        match &self.kind {
+            Kind::Postgres(postgres) => postgres.write_alone(call).await,
+            Kind::Sqlite(sqlite) => Ok(sqlite.write(vec![call]).await?.pop().unwrap_or_default()),
+        }
+    }
+
     /// Begins a transaction. Its first statements take its beginning along, so that this costs no round trip.
     pub(crate) async fn begin(&self) -> Result<Transaction, SqlError> {
         let kind = match &self.kind {

@@ -35,6 +35,22 @@ macro_rules! week {
     };
 }
 
+/// Locks a maildrop that nobody has, or for this other reason.
+macro_rules! lock {
+    ($or:expr) => {
+        concat!(
+            "UPDATE pop3_maildrops AS d SET lock_node = $2, token = d.token + 1, \
+                taken_from = CASE WHEN d.lock_node <> $2 THEN d.lock_node END, \
+                last_login = CASE WHEN $5 = 1 THEN d.last_login ELSE {now} END \
+                WHERE d.user_name = $1 AND (d.last_login IS NULL OR d.last_login + $3 <= {now} \
+                    OR d.last_login > {now} OR ($4 = 1 AND d.lock_node = $2)) \
+                AND (d.lock_node IS NULL OR d.lock_node = $2",
+            $or,
+            ") RETURNING id, token, taken_from"
+        )
+    };
+}
+
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         $($(#[$doc])* pub(crate) static $name: Statement = Statement::new($text);)*
@@ -49,14 +65,9 @@ statements! {
 
     /// Locks the maildrop of user `$1` for node `$2`, unless it is locked, or the last login was less than `$3` ago.
     /// With `$4` = 1, this is repeated because the answer was lost. With `$5` = 1, the login is not noted.
-    LOCK = concat!(
-        "UPDATE pop3_maildrops AS d SET lock_node = $2, token = d.token + 1, \
-            taken_from = CASE WHEN d.lock_node <> $2 THEN d.lock_node END, \
-            last_login = CASE WHEN $5 = 1 THEN d.last_login ELSE {now} END \
-            WHERE d.user_name = $1 AND (d.last_login IS NULL OR d.last_login + $3 <= {now} \
-                OR d.last_login > {now} OR ($4 = 1 AND d.lock_node = $2)) \
-            AND (d.lock_node IS NULL OR d.lock_node = $2 OR NOT ", alive!(), ") \
-            RETURNING id, token, taken_from");
+    LOCK = lock!("");
+    /// The same, but also takes over the lock of a node that is gone. Costs the database more.
+    TAKE_OVER = lock!(concat!(" OR NOT ", alive!()));
     /// Why user `$1` did not get the lock: whether another than `$2` has it, and how long ago the last login was.
     WHY_NOT = concat!(
         "SELECT CASE WHEN d.lock_node IS NOT NULL AND d.lock_node <> $2 AND ", alive!(), " THEN 1 ELSE 0 END, \
@@ -95,7 +106,8 @@ statements! {
         "UPDATE pop3_messages SET retrieved = {now} WHERE maildrop = $1 AND id {in:$4} AND retrieved IS NULL AND ",
         mine!());
     /// Releases the maildrop.
-    FREE = "UPDATE pop3_maildrops SET lock_node = NULL WHERE id = $1 AND token = $2 AND lock_node = $3";
+    FREE = "UPDATE pop3_maildrops SET lock_node = NULL \
+            WHERE id = $1 AND token = $2 AND lock_node = $3 AND {durable}";
     /// What was committed for maildrop `$1` under token `$2`.
     OUTCOME = "SELECT removed FROM pop3_commits WHERE maildrop = $1 AND token = $2";
 
