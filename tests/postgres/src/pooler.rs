@@ -41,15 +41,14 @@ impl Pooler {
         fs::write(&file, settings).unwrap();
         give(folder.path());
         give(&file);
-        let mut process =
-            as_user(&program).arg(&file).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let process = as_user(&program).arg(&file).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+        let mut pooler = Self { port, process: process.unwrap(), _folder: folder };
         let mut said = Vec::new();
-        for line in lines.map_while(Result::ok) {
-            said.push(line);
-            if said.last().is_some_and(|line| line.contains("process up")) {
-                return Some(Self { port, process, _folder: folder });
+        for line in BufReader::new(pooler.process.stderr.take().unwrap()).lines().map_while(Result::ok) {
+            if line.contains("process up") {
+                return Some(pooler);
             }
+            said.push(line);
         }
         panic!("PgBouncer does not start: {}", said.join("\n"));
     }
