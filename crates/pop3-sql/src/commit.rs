@@ -54,12 +54,21 @@ impl Commit {
             }
             return Ok(done);
         }
-        if self.removed.is_empty() && self.expire.is_none() {
-            // Nothing can go wrong with nothing.
+        if !self.removed.is_empty() {
+            return self.commit(deadline).await;
+        }
+        // The client has asked for nothing, so nothing can go wrong for it.
+        if self.expire.is_none() {
             self.lock.release().await.ok();
             return Ok(SqlCommit::default());
         }
-        self.commit(deadline).await
+        match self.lock.shared.store.engine().write(self.calls()).await {
+            Ok(answers) => Ok(self.judge(answers, false).unwrap_or_default()),
+            Err(error) => {
+                tracing::warn!(%error, "what has expired was not removed; the next session does it");
+                Ok(SqlCommit::default())
+            }
+        }
     }
 
     async fn commit(self, deadline: Option<Instant>) -> Result<SqlCommit, SqlError> {
@@ -90,16 +99,18 @@ impl Commit {
         let Lock { id, token, shared, .. } = &self.lock;
         let (id, token, node) = (*id, *token, shared.incarnation);
         let key = || [id.into(), token.into(), node.into()];
-        let [a, b, c] = key();
+        let [a, b, _] = key();
         // A transaction that was cut off, but may still end, has the row: this waits for it.
         let mut calls = vec![sql::HOLD.with(key()), sql::OUTCOME.with([a, b])];
-        calls.push(sql::NOTE.with([id.into(), token.into(), c, self.removed.clone().into()]));
         let with = |ids: &Vec<i64>| [id.into(), token.into(), node.into(), ids.clone().into()];
-        calls.push(sql::REMOVE.with(with(&self.removed)));
+        if !self.removed.is_empty() {
+            calls.push(sql::NOTE.with(with(&self.removed)));
+            calls.push(sql::REMOVE.with(with(&self.removed)));
+        }
         if let Some(days) = self.expire.filter(|&days| days > 0) {
             let age = DAY.saturating_mul(days.into());
-            let [a, b, c, ids] = with(&self.retrieved);
-            calls.push(sql::EXPIRE.with([a, b, c, age.into(), ids]));
+            let [a, b, c] = key();
+            calls.push(sql::EXPIRE.with([a, b, c, age.into()]));
             calls.push(sql::SEEN.with(with(&self.retrieved)));
         }
         calls.push(sql::FREE.with(key()));
@@ -108,11 +119,15 @@ impl Commit {
 
     /// What the answers say.
     fn judge(mut self, answers: Vec<Answer>, looked_up: bool) -> Result<SqlCommit, SqlError> {
-        let with_expiry = answers.len() > 5;
         let mut answers = answers.into_iter();
         let mut next = || answers.next().unwrap_or_default();
-        let (held, outcome, _note, removed) = (next(), next(), next(), next());
-        let expired = if with_expiry { next().changed } else { 0 };
+        let (held, outcome) = (next(), next());
+        let mut removed = 0;
+        if !self.removed.is_empty() {
+            next();
+            removed = next().changed;
+        }
+        let expired = if self.expire.is_some_and(|days| days > 0) { next().changed } else { 0 };
         if held.rows.is_empty() {
             // The lock may be this node's under a token of a statement whose answer was lost.
             self.lock.suspect();
@@ -131,6 +146,6 @@ impl Commit {
             self.lock.shared.store.engine().counted().looked_up();
         }
         self.lock.hold = None;
-        Ok(SqlCommit { removed: removed.changed, expired, looked_up })
+        Ok(SqlCommit { removed, expired, looked_up })
     }
 }

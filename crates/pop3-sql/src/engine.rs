@@ -62,8 +62,8 @@ impl Engine {
         }
     }
 
-    /// Runs statements that only read, in one round trip. Each sees what was committed before it. Repeats them once if
-    /// the connection breaks: one from the pool may have been dead before.
+    /// Runs statements that only read, in one round trip. Each sees what was committed before it. Repeats them a few
+    /// times if the connection breaks: one from the pool may have been dead before.
     pub(crate) async fn read(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
         match &self.kind {
             Kind::Postgres(postgres) => postgres.read(calls).await,

@@ -28,7 +28,8 @@ use crate::store::SqlStore;
 /// its heartbeat every few seconds. Get one with [`SqlStore::join`].
 ///
 /// A node that ends in any other way than by [`leave`](Self::leave) loses its lock with its connection, and the others
-/// take over its maildrops after 3 seconds, or, if its machine is cut off or frozen, after 30.
+/// take over its maildrops after 3 seconds, or, if its machine is cut off or frozen, after 30. So keep it as long as its
+/// maildrops are open.
 #[derive(Debug)]
 pub struct SqlNode {
     pub(crate) shared: Arc<Shared>,

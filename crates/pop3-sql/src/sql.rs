@@ -87,9 +87,9 @@ statements! {
     /// Removes the messages `$4`.
     REMOVE = concat!(
         "DELETE FROM pop3_messages WHERE maildrop = $1 AND id {in:$4} AND ", mine!());
-    /// Removes what was read more than `$4` milliseconds ago, and is not among `$5`.
+    /// Removes what was read more than `$4` milliseconds ago.
     EXPIRE = concat!(
-        "DELETE FROM pop3_messages WHERE maildrop = $1 AND retrieved < {now} - $4 AND NOT id {in:$5} AND ", mine!());
+        "DELETE FROM pop3_messages WHERE maildrop = $1 AND retrieved < {now} - $4 AND ", mine!());
     /// Notes that the messages `$4` were read.
     SEEN = concat!(
         "UPDATE pop3_messages SET retrieved = {now} WHERE maildrop = $1 AND id {in:$4} AND retrieved IS NULL AND ",

@@ -52,9 +52,15 @@ impl Connector {
             settings.connect_timeout(config.connect_timeout);
         }
         // Soon enough notice a database that has vanished without a word.
-        settings.keepalives_idle(Duration::from_secs(10));
-        settings.keepalives_interval(Duration::from_secs(5));
-        settings.keepalives_retries(3);
+        if settings.get_keepalives_idle() == tokio_postgres::Config::new().get_keepalives_idle() {
+            settings.keepalives_idle(Duration::from_secs(10));
+        }
+        if settings.get_keepalives_interval().is_none() {
+            settings.keepalives_interval(Duration::from_secs(5));
+        }
+        if settings.get_keepalives_retries().is_none() {
+            settings.keepalives_retries(3);
+        }
         if settings.get_tcp_user_timeout().is_none() {
             settings.tcp_user_timeout(Duration::from_secs(20));
         }

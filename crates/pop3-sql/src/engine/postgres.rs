@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio_postgres::Client;
 
 use self::pipeline::{Sent, run};
+use super::Backoff;
 use super::connect::{Connector, failed};
 use crate::config::SqlConfig;
 use crate::error::{SqlError, SqlErrorKind};
@@ -38,6 +39,10 @@ struct Settings {
 
 /// How long more than the database itself we wait for it.
 const MARGIN: Duration = Duration::from_secs(5);
+
+/// How often statements that only read are tried if the connection breaks, and the longest wait in between.
+const READ_TRIES: u32 = 3;
+const READ_WAIT: Duration = Duration::from_millis(100);
 
 impl Settings {
     fn new(config: &SqlConfig) -> Self {
@@ -105,7 +110,8 @@ impl Postgres {
     }
 
     pub(crate) async fn read(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
-        let mut repeated = false;
+        let mut backoff = Backoff::new(READ_WAIT);
+        let mut tries = 1;
         loop {
             let client = self.client().await?;
             let sent: Vec<_> = calls.iter().map(Sent::Call).collect();
@@ -116,18 +122,16 @@ impl Postgres {
                 Ok(answers) => return Ok(answers),
                 Err((_, error)) => error,
             };
-            let lost = error.kind() == SqlErrorKind::UnknownOutcome;
-            if lost || error.kind() == SqlErrorKind::Unreachable {
-                drop(Object::take(client));
-            }
-            if !lost {
+            if is_clean(&error) {
                 return Err(error);
             }
-            if repeated {
+            drop(Object::take(client));
+            if tries == READ_TRIES {
                 // Nothing was to be changed, so nothing is unknown.
                 return Err(error.of_kind(SqlErrorKind::Unreachable));
             }
-            repeated = true;
+            tries += 1;
+            tokio::time::sleep(backoff.next()).await;
         }
     }
 

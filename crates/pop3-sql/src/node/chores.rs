@@ -15,6 +15,9 @@ use crate::sql;
 /// How often locks are released that could not be released at once.
 const RELEASES: Duration = Duration::from_millis(500);
 
+/// How many locks are released at once.
+const BATCH: usize = 100;
+
 /// How often the common properties of the users are read again.
 const PROFILE: Duration = Duration::from_secs(60);
 
@@ -30,9 +33,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<()>) {
             () = tokio::time::sleep(RELEASES) => {}
             _ = end.changed() => return,
         }
-        for release in shared.releases.due() {
-            give_back(&shared, release).await;
-        }
+        give_back(&shared, shared.releases.due()).await;
         let now = Instant::now();
         if now >= profile {
             profile = now + PROFILE;
@@ -50,31 +51,40 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<()>) {
     }
 }
 
-/// Releases a lock, or leaves it for later.
-async fn give_back(shared: &Arc<Shared>, release: Release) {
-    let node = shared.incarnation;
-    let call = match &release {
-        Release::Session { maildrop, token } => {
-            sql::FREE.with([(*maildrop).into(), (*token).into(), node.into()])
+/// Releases locks, or leaves them for later.
+async fn give_back(shared: &Shared, due: Vec<Release>) {
+    let (sessions, users): (Vec<_>, Vec<_>) =
+        due.into_iter().partition(|release| matches!(release, Release::Session { .. }));
+    for batch in sessions.chunks(BATCH) {
+        let call = |release: &Release| match release {
+            Release::Session { maildrop, token } => {
+                Some(sql::FREE.with([(*maildrop).into(), (*token).into(), shared.incarnation.into()]))
+            }
+            Release::User { .. } => None,
+        };
+        if shared.store.engine().write(batch.iter().filter_map(call).collect()).await.is_err() {
+            batch.iter().for_each(|release| shared.releases.push(release.clone()));
         }
-        Release::User { name, .. } => {
-            // Who has it open needs its lock. It is looked at again when that session has ended.
-            let Some(hold) = shared.held.take(name) else {
-                let at = Instant::now() + Duration::from_secs(5);
-                let Release::User { name, tries, .. } = release else { return };
-                return shared.releases.push(Release::User { name, tries, at });
-            };
-            let call = sql::FREE_USER.with([name.as_str().into(), node.into()]);
-            let done = shared.store.engine().write(vec![call]).await;
-            drop(hold);
-            return match done {
-                Ok(_) => release.again().into_iter().for_each(|again| shared.releases.push(again)),
-                Err(_) => shared.releases.push(release),
-            };
-        }
+    }
+    for release in users {
+        give_back_user(shared, release).await;
+    }
+}
+
+/// Releases the maildrop of a user if this node has it, and no session.
+async fn give_back_user(shared: &Shared, release: Release) {
+    let Release::User { name, tries, .. } = &release else { return };
+    // Who has it open needs its lock. It is looked at again when that session has ended.
+    let Some(hold) = shared.held.take(name) else {
+        let at = Instant::now() + Duration::from_secs(5);
+        return shared.releases.push(Release::User { name: name.clone(), tries: *tries, at });
     };
-    if shared.store.engine().write(vec![call]).await.is_err() {
-        shared.releases.push(release);
+    let call = sql::FREE_USER.with([name.as_str().into(), shared.incarnation.into()]);
+    let done = shared.store.engine().write(vec![call]).await;
+    drop(hold);
+    match done {
+        Ok(_) => release.again().into_iter().for_each(|again| shared.releases.push(again)),
+        Err(_) => shared.releases.push(release),
     }
 }
 

@@ -79,6 +79,11 @@ async fn messages_expire(database: Database) {
     let done = maildrop.remove([], [number(2)], None).await.unwrap();
     assert_eq!((done.removed, done.expired), (0, 1));
     assert_eq!(all(&node).await, [text(2)]);
+    // Who deletes nothing is told of no failure.
+    let maildrop = node.open_maildrop(&name(ALICE), options).await.unwrap();
+    database.sql("UPDATE pop3_maildrops SET token = token + 1").await;
+    assert_eq!(maildrop.remove([], [number(1)], None).await.unwrap(), pop3_sql::SqlCommit::default());
+    assert_eq!(database.sql("SELECT count(*) FROM pop3_commits").await, "1");
 }
 
 async fn without_days_retrieved_messages_are_removed(database: Database) {
