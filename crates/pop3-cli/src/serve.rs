@@ -3,7 +3,9 @@
 mod certificates;
 #[cfg_attr(not(feature = "tokio"), path = "serve/no_database.rs")]
 mod database;
+mod fault;
 mod maildrops;
+mod metric;
 mod metrics;
 pub(crate) mod notify;
 mod prepare;
@@ -21,8 +23,9 @@ use tracing::{info, warn};
 
 use self::certificates::InUse;
 use self::database::Database;
+use self::fault::{Fault, Purpose};
 use self::metrics::{Figures, Watched};
-use self::prepare::{Fault, Kept, Prepared, Purpose, explain, prepare};
+use self::prepare::{Kept, Prepared, explain, prepare};
 use self::reload::Reloader;
 use crate::args::Serve;
 use crate::config::{CommandLine, Settings};

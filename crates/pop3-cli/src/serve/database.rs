@@ -10,8 +10,8 @@ use pop3_sql::{SqlConfig, SqlError, SqlNode, SqlStats, SqlStore, SqlUrl};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{debug, info, warn};
 
-use super::metrics::{Figure, Metric};
-use super::prepare::Fault;
+use super::fault::Fault;
+use super::metric::{Figure, Metric};
 use crate::args::Serve;
 use crate::args::store_url::StoreUrl;
 use crate::database;

@@ -7,7 +7,7 @@ use pop3_maildir::{InfoSeparator, UniqueIds};
 use pop3_serve::{AnyUser, DecoyKey, MaildropPath, NameRule, ServeConfig, Users, UsersFile};
 
 use super::database::Database;
-use super::prepare::{Fault, Purpose};
+use super::fault::{Fault, Purpose};
 use crate::args::Serve;
 use crate::args::store_url::StoreUrl;
 use crate::exit::Failure;

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use pop3_serve::{Heartbeat, Stop};
 use tracing::info;
 
-#[cfg(feature = "tokio")]
-pub(super) use self::encode::Figure;
-pub(super) use self::encode::{Figures, Metric};
+pub(super) use self::encode::Figures;
 use self::http::{Request, Response};
 use super::database::Database;
 use crate::args::Monitoring;

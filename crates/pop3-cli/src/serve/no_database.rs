@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pop3_serve::{DecoyKey, Maildrops, NameRule, ServerHandle, Users};
 
-use super::metrics::Metric;
-use super::prepare::Fault;
+use super::fault::Fault;
+use super::metric::Metric;
 use crate::args::Serve;
 use crate::args::store_url::StoreUrl;
 use crate::exit::Failure;

@@ -10,6 +10,7 @@ use pop3_serve::{
 use tracing::{info, warn};
 
 use super::certificates::pairs;
+use super::fault::{Fault, Purpose};
 use super::maildrops::Source;
 use crate::args::Serve;
 use crate::args::store_url::STORE_VARIABLE;
@@ -41,13 +42,6 @@ impl Prepared {
     }
 }
 
-/// What is wrong, and the option that it is about.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) option: &'static str,
-    pub(super) failure: Failure,
-}
-
 /// A self-signed certificate, which stays while the name of the host does.
 #[derive(Clone, Debug)]
 pub(super) struct SelfSigned {
@@ -61,13 +55,6 @@ pub(super) struct Kept {
     pub(super) certificate: Option<SelfSigned>,
     /// Where its maildrops are, once it serves.
     pub(super) source: Option<Source>,
-}
-
-/// What is prepared, and whether files may be made for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Serve,
-    Check,
 }
 
 /// Reads all files. `kept` is what a server that runs has already, and gets what it is to keep.
@@ -107,17 +94,6 @@ pub(super) fn prepare(options: &Serve, kept: &mut Kept, purpose: Purpose) -> Res
     let users = source.users(file.as_ref(), names);
     kept.source = Some(source.clone());
     Ok(Prepared { config, users, file, source })
-}
-
-impl Fault {
-    pub(super) fn new(option: &'static str, failure: impl Into<Failure>) -> Self {
-        Self { option, failure: failure.into() }
-    }
-
-    /// The same with another text.
-    pub(super) fn map(self, change: impl FnOnce(Failure) -> Failure) -> Self {
-        Self { option: self.option, failure: change(self.failure) }
-    }
 }
 
 /// The file with the users, unless other programs say who is one.

@@ -4,8 +4,9 @@ use pop3_serve::ServerHandle;
 use tracing::{error, info, warn};
 
 use super::certificates::InUse;
+use super::fault::Purpose;
 use super::lines;
-use super::prepare::{Kept, Purpose, explain, prepare};
+use super::prepare::{Kept, explain, prepare};
 use crate::args::{Command, Serve};
 use crate::config::{CommandLine, Given, NEEDS_RESTART, Refused, Settings};
 use crate::exit::first_line;

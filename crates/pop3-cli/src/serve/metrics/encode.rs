@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use crate::logging;
 use crate::serve::certificates::InUse;
 use crate::serve::database::Database;
+use crate::serve::metric::{Figure, Metric};
 
 /// The type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -38,32 +39,6 @@ impl Figures {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.0)?;
         Ok(text)
-    }
-}
-
-/// A metric of a database.
-#[derive(Debug)]
-pub(in crate::serve) struct Metric {
-    name: &'static str,
-    help: &'static str,
-    figure: Figure,
-}
-
-/// The value of a metric.
-#[derive(Debug)]
-#[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "without databases there are none"))]
-pub(in crate::serve) enum Figure {
-    Counter(u64),
-    Gauge(u64),
-    Histogram(DurationCounts),
-    /// One for each value of a label.
-    Histograms(&'static str, Vec<(&'static str, DurationCounts)>),
-}
-
-impl Metric {
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "without databases there are none"))]
-    pub(in crate::serve) const fn new(name: &'static str, help: &'static str, figure: Figure) -> Self {
-        Self { name, help, figure }
     }
 }
 
