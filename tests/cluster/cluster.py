@@ -33,6 +33,7 @@ class Node:
     def start(self) -> None:
         store = self.cluster.store
         sql = ["--node", self.name] if isinstance(store, SqlStore) else []
+        sql += store.of_node(self.link.own_port if self.link else None) if isinstance(store, PostgresStore) else []
         self.process = self.cluster.processes.start(
             [str(self.cluster.program), "serve", "--allow-root", *store.options(self.link.port if self.link else None), *sql,
              "--listen", f"{HOST}:{self.port}", "--proxy-from", PROXIED, "--metrics", f"{HOST}:{self.metrics}", "--allow-insecure-auth",
@@ -75,10 +76,10 @@ class Cluster:
         ports = free_ports(2 * nodes + 1)
         self.balanced = ports.pop()
         sql = isinstance(store, PostgresStore)
-        target = store.server.port if isinstance(store, PostgresStore) else 0
+        targets = store.ports() if isinstance(store, PostgresStore) else (0, 0)
         # The link of those who deliver.
-        self.mx = Link("mx", target, rng) if sql else None
-        self.nodes = [Node(self, f"n{number}", ports[2 * number], ports[2 * number + 1], Link(f"n{number}", target, rng) if sql else None)
+        self.mx = Link("mx", targets, rng) if sql else None
+        self.nodes = [Node(self, f"n{number}", ports[2 * number], ports[2 * number + 1], Link(f"n{number}", targets, rng) if sql else None)
                       for number in range(nodes)]
         self.haproxy: subprocess.Popen[bytes] | None = None
 

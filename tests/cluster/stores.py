@@ -82,6 +82,15 @@ class PostgresStore(SqlStore):
     def url(self, port: int | None = None) -> str:
         return self.server.url(port=port)
 
+    def ports(self) -> tuple[int, int]:
+        """Where the database is: for statements, and for the connection by which a node shows that it lives."""
+        return self.server.port, self.server.port
+
+    def of_node(self, port: int | None) -> list[str]:
+        """The options for that connection."""
+        del port
+        return []
+
     def rows(self, sql: str) -> list[list[str]]:
         return self.server.query(sql)
 

@@ -41,14 +41,16 @@ impl Pooler {
         fs::write(&file, settings).unwrap();
         give(folder.path());
         give(&file);
-        let mut process =
+        let process =
             as_user(&program).arg(&file).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        // From here on it ends with this.
+        let mut pooler = Self { port, process, _folder: folder };
+        let lines = BufReader::new(pooler.process.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
         for line in lines.map_while(Result::ok) {
             said.push(line);
             if said.last().is_some_and(|line| line.contains("process up")) {
-                return Some(Self { port, process, _folder: folder });
+                return Some(pooler);
             }
         }
         panic!("PgBouncer does not start: {}", said.join("\n"));
