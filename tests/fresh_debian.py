@@ -48,6 +48,43 @@ def make_tree() -> None:
         (TREE / "made").touch()
 
 
+def make_packages(*sets: str) -> Path:
+    """Downloads packages for the tree, with what they need, so that `apt-get install` works without a network.
+
+    The packages of a set can be installed together. Returns a directory that an overlay shows above the tree.
+    """
+    make_tree()
+    place = TREE.parent / "packages"
+    with (TREE.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = place / "made"
+        if not made.exists() or made.read_text() != "\n".join(sets):
+            shutil.rmtree(place, ignore_errors=True)
+            for name in ("upper", "scratch", "tree"):
+                (place / name).mkdir(parents=True)
+            subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-ec", DOWNLOAD, "sh", str(TREE), str(place), *sets], check=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            made.write_text("\n".join(sets))
+    return place / "upper"
+
+
+# No service starts when it is installed, as there is nothing that starts services.
+DOWNLOAD = r"""
+tree=$1 place=$2
+shift 2
+mount -t overlay overlay -o "lowerdir=$tree,upperdir=$place/upper,workdir=$place/scratch" "$place/tree"
+cd "$place/tree"
+cat /etc/resolv.conf >etc/resolv.conf
+echo 127.0.0.1 localhost >etc/hosts
+printf 'APT::Install-Recommends "false";\nAPT::Sandbox::User "root";\nquiet "1";\nDpkg::Use-Pty "0";\n' >etc/apt/apt.conf.d/90tests
+echo force-unsafe-io >etc/dpkg/dpkg.cfg.d/tests
+printf '#!/bin/sh\nexit 101\n' >usr/sbin/policy-rc.d
+chmod 755 usr/sbin/policy-rc.d
+chroot . apt-get -qq update
+for set in "$@"; do chroot . apt-get -qq install --yes --download-only $set; done
+"""
+
+
 class System:
     """A copy of the tree in which a test may change everything. Use it in a process that `APART` has started."""
 
@@ -57,10 +94,10 @@ class System:
         self.tree = self.work / "tree"
         self.mounts: list[Path] = []
 
-    def enter(self) -> None:
-        """Mounts the tree, and starts the loopback interface."""
+    def enter(self, *above: Path) -> None:
+        """Mounts the tree, with what is shown above it, and starts the loopback interface."""
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        self.overlay("debian", TREE, self.tree)
+        self.overlay("debian", ":".join(map(str, [*above, TREE])), self.tree)
         self.mount(self.tree / "dev", "--rbind", "/dev")
         self.mount(self.tree / "proc", "-t", "proc", "proc")
 
@@ -69,7 +106,7 @@ class System:
         subprocess.run(["mount", *options, str(place)], check=True)
         self.mounts.append(place)
 
-    def overlay(self, name: str, lower: Path, place: Path) -> None:
+    def overlay(self, name: str, lower: Path | str, place: Path) -> None:
         """Mounts a directory in such a way that changes are kept elsewhere, in `changes(name)`."""
         scratch = self.work / name / "scratch"
         for folder in (self.changes(name), scratch):

@@ -113,6 +113,8 @@ def changed_while(arena: Arena, sending: bool) -> str:
                 received(session, mail[0], f"{what}, the message before")
                 if session.say("DELE 3").startswith(b"+OK"):
                     gone = session.say("QUIT").startswith(b"+OK")
+        if what == "chmod 000":
+            file.chmod(0o600)
         home = server.home / "outside" if what.startswith("Maildir") else server.maildir(name)
         left = [path.read_bytes() for sub in ("cur", "new") for path in (home / sub).iterdir() if path.is_file() and not path.is_symlink()]
         must(mail[0] in left, f"{what}: the message before is lost")

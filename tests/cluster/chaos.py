@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 import socket
 import struct
@@ -17,11 +18,12 @@ COMMIT = b"INSERT INTO pop3_commits"
 
 
 class Link:
-    """Passes connections on to a port. What happens to the octets is decided for each piece anew."""
+    """Passes connections on to two ports. What happens to the octets is decided for each piece anew."""
 
-    def __init__(self, name: str, target: int, rng: random.Random) -> None:
-        self.name, self.target, self.rng = name, target, rng
-        self.port = 0
+    def __init__(self, name: str, targets: tuple[int, int], rng: random.Random) -> None:
+        self.name, self.targets, self.rng = name, targets, rng
+        # Of statements, and of the connection by which a node shows that it lives.
+        self.port = self.own_port = 0
         self.pairs: set[Pair] = set()
         # Seconds by which each piece is late.
         self.delay = 0.0
@@ -35,22 +37,23 @@ class Link:
         self.lost = asyncio.Event()
         # Held while something is done to the link.
         self.busy = asyncio.Lock()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, HOST, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        for target in self.targets:
+            self._servers.append(await asyncio.start_server(functools.partial(self._accept, target), HOST, 0))
+        self.port, self.own_port = (server.sockets[0].getsockname()[1] for server in self._servers)
 
     async def stop(self) -> None:
-        if self._server:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         self.drop()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, target: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
             reset(writer)
             return
-        pair = Pair(self, reader, writer)
+        pair = Pair(self, target, reader, writer)
         self.pairs.add(pair)
         try:
             # At the end of the run, asyncio would say that it was cancelled.
@@ -87,8 +90,8 @@ class Link:
 class Pair:
     """One connection through the link."""
 
-    def __init__(self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.link, self.near, self.near_writer = link, reader, writer
+    def __init__(self, link: Link, target: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.link, self.target, self.near, self.near_writer = link, target, reader, writer
         self.far_writer: asyncio.StreamWriter | None = None
         self.deaf = False
         self.ended = False
@@ -98,7 +101,7 @@ class Pair:
     async def run(self) -> None:
         try:
             await self.link.open.wait()
-            far, self.far_writer = await asyncio.open_connection(HOST, self.link.target)
+            far, self.far_writer = await asyncio.open_connection(HOST, self.target)
         except OSError:
             self.reset()
             return

@@ -33,6 +33,7 @@ class Node:
     def start(self) -> None:
         store = self.cluster.store
         sql = ["--node", self.name] if isinstance(store, SqlStore) else []
+        sql += store.of_node(self.link.own_port if self.link else None) if isinstance(store, PostgresStore) else []
         self.process = self.cluster.processes.start(
             [str(self.cluster.program), "serve", "--allow-root", *store.options(self.link.port if self.link else None), *sql,
              "--listen", f"{HOST}:{self.port}", "--proxy-from", PROXIED, "--metrics", f"{HOST}:{self.metrics}", "--allow-insecure-auth",
@@ -72,13 +73,15 @@ class Cluster:
 
     def __init__(self, program: Path, work: Path, processes: Processes, store: Store, ledger: Ledger, nodes: int, rng: random.Random) -> None:
         self.program, self.work, self.processes, self.store, self.ledger = program, work, processes, store, ledger
-        ports = free_ports(2 * nodes + 1)
-        self.balanced = ports.pop()
+        ports = free_ports(2 * nodes + 2)
+        self.balanced, lmtp_port = ports.pop(), ports.pop()
+        self.lmtp_port = lmtp_port if isinstance(store, SqlStore) else 0
+        self.lmtp: subprocess.Popen[bytes] | None = None
         sql = isinstance(store, PostgresStore)
-        target = store.server.port if isinstance(store, PostgresStore) else 0
+        targets = store.ports() if isinstance(store, PostgresStore) else (0, 0)
         # The link of those who deliver.
-        self.mx = Link("mx", target, rng) if sql else None
-        self.nodes = [Node(self, f"n{number}", ports[2 * number], ports[2 * number + 1], Link(f"n{number}", target, rng) if sql else None)
+        self.mx = Link("mx", targets, rng) if sql else None
+        self.nodes = [Node(self, f"n{number}", ports[2 * number], ports[2 * number + 1], Link(f"n{number}", targets, rng) if sql else None)
                       for number in range(nodes)]
         self.haproxy: subprocess.Popen[bytes] | None = None
 
@@ -89,6 +92,7 @@ class Cluster:
     async def start(self) -> None:
         for link in self.links:
             await link.start()
+        self.start_lmtp()
         for node in self.nodes:
             node.start()
         for node in self.nodes:
@@ -119,6 +123,12 @@ backend nodes
         self.haproxy = self.processes.start(["haproxy", "-W", "-db", "-f", str(config)], log)
         await asyncio.to_thread(wait_for_ports, (self.balanced,), self.haproxy, log)
 
+    def start_lmtp(self) -> None:
+        """Starts `pop3 lmtp`. Nobody waits for it: who cannot connect has not delivered."""
+        if self.lmtp_port:
+            self.lmtp = self.processes.start([str(self.program), "lmtp", *self.store.options(self.mx.port if self.mx else None), "--strip-domain",
+                                              "--listen", f"{HOST}:{self.lmtp_port}"], self.work / "lmtp.log")
+
     def reload(self) -> None:
         """HAProxy reads its configuration again: a new process accepts, the old one serves what it has."""
         if self.haproxy:
@@ -128,6 +138,8 @@ backend nodes
         """Ends all disturbances."""
         for link in self.links:
             link.heal()
+        if self.lmtp and self.lmtp.poll() is not None:
+            self.start_lmtp()
         for node in self.nodes:
             node.signal(signal.SIGCONT)
             if node.dead():

@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import smtplib
 import sqlite3
 import subprocess
-import sys
+import time
 from pathlib import Path
 
 from houses import PASSWORD, Server
-from net import HOST, START_SECONDS
+from net import HOST, START_SECONDS, free_ports, wait_for_ports
 from postgres import Postgres
 from serve import listening
 
@@ -116,7 +117,7 @@ class Postgresql(Store):
     def sizes(self, options):
         """Prints what one more maildrop, one more message and so on take, from many of each."""
         query = self.server.query
-        many, octets = 100_000, 4096
+        many = 100_000
         self._written(options)
         before = self.tables()
         query(f"INSERT INTO pop3_users SELECT 'user-number-' || n || '@example.org', forms, kind FROM generate_series(1, {many}) n, "
@@ -126,7 +127,8 @@ class Postgresql(Store):
         after = self.tables()
         for name in ("pop3_users", "pop3_maildrops"):
             print(f"{name}: {(after[name] - before[name]) / many:.0f} octets a row", flush=True)
-        self._message_sizes(many, octets)
+        for number, octets in ((many, 4096), (many // 50, 40_960)):
+            self._message_sizes(number, octets)
 
     def _written(self, options):
         """Prints what a session and a delivery write into the log, and how fast deliveries are."""
@@ -139,18 +141,34 @@ class Postgresql(Store):
         before, cpu, count = self.wal(), self.database_cpu(), 200
         for number in range(count):
             self.pop3("deliver", f"small{1 + number % 100}", octets=message)
-        print(f"log: {(self.wal() - before) / count:.0f} octets for a delivery of {len(message)} octets; CPU of the database with a connection for each: "
+        print(f"log: {(self.wal() - before) / count:.0f} octets for a delivery of {len(message)} octets; CPU of the database with a process for each: "
               f"{1e6 * (self.database_cpu() - cpu) / count:.0f} µs", flush=True)
+        self._over_lmtp(message, 1000)
+
+    def _over_lmtp(self, message, count):
+        """Prints what a delivery takes if a server has its connections already."""
+        (port,) = free_ports(1)
+        log = self.houses.log("lmtp")
+        process = self.houses.processes.start([self.houses.program, "lmtp", "--store", self.url, "--listen", f"{HOST}:{port}", "--strip-domain", "--log", "error"], log)
+        wait_for_ports((port,), process, log)
+        with smtplib.LMTP(HOST, port) as client:
+            client.sendmail("a@example.org", ["small1@example.org"], message)
+            cpu, own, begun = self.database_cpu(), cpu_of(process.pid), time.monotonic()
+            for number in range(count):
+                client.sendmail("a@example.org", [f"small{1 + number % 100}@example.org"], message)
+            took = time.monotonic() - begun
+        print(f"LMTP, one connection: {count / took:.0f} deliveries in a second; CPU of the database {1e6 * (self.database_cpu() - cpu) / count:.0f} µs, "
+              f"of pop3 lmtp {1e6 * (cpu_of(process.pid) - own) / count:.0f} µs", flush=True)
 
     def _message_sizes(self, many, octets):
         query = self.server.query
         before = self.tables()
         # In the order in which mail comes: each to another maildrop.
         query("INSERT INTO pop3_messages (maildrop, unique_id, octets, size, eight_bit, received) "
-              f"SELECT d.id, md5(random()::text), {octets}, {octets} + 100, 0, 1796000000000 + n FROM generate_series(1, {many}) n "
+              f"SELECT d.id, md5(random()::text), {octets}, {octets} + 100, 0, {octets}000000000000 + n FROM generate_series(1, {many}) n "
               "JOIN pop3_maildrops d ON d.user_name = 'user-number-' || (1 + n * 7919 % 100000) || '@example.org' ORDER BY n")
-        query("INSERT INTO pop3_chunks SELECT id, 0, convert_to(left(string, " + str(octets) + "), 'LATIN1') FROM pop3_messages, "
-              f"LATERAL (SELECT string_agg(md5(id::text || k), '') AS string FROM generate_series(1, {octets // 32}) k) content WHERE octets = {octets} AND received > 1796000000000")
+        query(f"INSERT INTO pop3_chunks SELECT id, 0, convert_to(left(string, {octets}), 'LATIN1') FROM pop3_messages, "
+              f"LATERAL (SELECT string_agg(md5(id::text || k), '') AS string FROM generate_series(1, {octets // 32}) k) content WHERE octets = {octets} AND received > {octets}000000000000")
         query("VACUUM ANALYZE")
         after = self.tables()
         print(f"pop3_messages: {(after['pop3_messages'] - before['pop3_messages']) / many:.0f} octets a row")

@@ -24,7 +24,7 @@ fn name(path: &Path) -> &str {
 }
 
 fn pages() -> Vec<PathBuf> {
-    let folders = [".", "docs", "docs/decisions", "fuzz"];
+    let folders = [".", "docs", "docs/decisions", "docs/tasks", "fuzz"];
     let crates = list("crates").into_iter().map(|path| path.join("README.md")).filter(|path| path.exists());
     let pages = folders.into_iter().flat_map(list).chain(crates);
     pages.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
@@ -50,9 +50,11 @@ fn links_lead_to_files() {
 #[test]
 fn the_front_page_leads_to_all_others() {
     let readme = read(&root().join("README.md"));
-    for path in list("docs") {
-        let link = format!("(docs/{})", name(&path));
-        assert!(readme.contains(&link), "README.md has no link to {link}");
+    for folder in ["docs", "docs/tasks"] {
+        for path in list(folder) {
+            let link = format!("({folder}/{})", name(&path));
+            assert!(readme.contains(&link), "README.md has no link to {link}");
+        }
     }
 }
 

@@ -17,8 +17,6 @@ use std::io::{self, Read};
 use std::sync::mpsc;
 use std::{panic, process, thread};
 
-use pop3_serve::UserName;
-
 pub(crate) use maildirs::Maildirs;
 pub(crate) use message::Message;
 pub(crate) use undelivered::Undelivered;
@@ -60,7 +58,7 @@ fn deliver(options: &Deliver) -> Result<(), Undelivered> {
     let store = store.required().map_err(unusable)?;
     let name = &options.user;
     let user = names.user(name).map_err(unusable)?;
-    let user = user.ok_or_else(|| Undelivered::no_user(format!("{name} is no user: {}", UserName::RULE)))?;
+    let user = user.ok_or_else(|| Undelivered::no_user(name))?;
     let message = || Message::read(io::stdin().lock(), &options.fields()).map_err(|error| unread(&error));
     if let StoreUrl::Maildir(folder) = store {
         if options.id.is_some() {
@@ -72,7 +70,7 @@ fn deliver(options: &Deliver) -> Result<(), Undelivered> {
         return store.store(&user, false, &mut message()?);
     }
     #[cfg(feature = "tokio")]
-    if let Some(url) = database::url(&store)? {
+    if let Some(url) = database::url(&store).map_err(|error| unusable(error.into()))? {
         let stored = sql::deliver(&url, &user, &mut message()?, options.id.as_deref())?;
         if options.verbose && !stored {
             tell("pop3: an earlier attempt had stored the message");

@@ -170,12 +170,6 @@ fn store_imports_an_mbox_once() {
     let list = std::fs::read_to_string(maildir.join("dovecot-uidlist")).unwrap();
     assert!(list.contains("\n1 Pfirst :") && list.lines().count() == 3, "{list}");
     assert_eq!(std::fs::read_to_string(&spool).unwrap(), text);
-
-    // While another program has the mbox, the import is to be tried later.
-    std::fs::write(folder.path().join("spool.lock"), format!("{}\n", std::process::id())).unwrap();
-    let output = import(&[]);
-    assert_eq!(output.status.code(), Some(6), "{output:?}");
-    std::fs::remove_file(folder.path().join("spool.lock")).unwrap();
     assert_eq!(import(&["--remove"]).status.code(), Some(0));
     assert_eq!(std::fs::read_to_string(&spool).unwrap(), "");
 }

@@ -31,6 +31,7 @@ struct Inner {
     bare: Vec<Vec<u8>>,
     connections: usize,
     secrets: Vec<Secret>,
+    stays_after_quit: bool,
 }
 
 /// Octets that must not be shown.
@@ -56,6 +57,15 @@ impl Record {
         let mut inner = self.0.borrow_mut();
         inner.connections += 1;
         inner.connections
+    }
+
+    /// Whether the server has left a connection open after QUIT. It is not waited for again.
+    pub(crate) fn stays_after_quit(&self) -> bool {
+        self.0.borrow().stays_after_quit
+    }
+
+    pub(crate) fn note_that_it_stays_after_quit(&self) {
+        self.0.borrow_mut().stays_after_quit = true;
     }
 
     pub(crate) fn sent(&self, connection: usize, octets: &[u8]) {

@@ -293,8 +293,10 @@ impl Wire {
         if self.end.is_none() && !(self.logged_in && self.quit_removes()) {
             let timeout = self.timeout.min(Duration::from_secs(5));
             self.timeout = timeout;
-            if self.send(b"QUIT\r\n").is_ok() && self.read_reply("QUIT").is_ok() {
-                self.ends(Duration::from_millis(500));
+            let is_answered = self.send(b"QUIT\r\n").is_ok() && self.read_reply("QUIT").is_ok();
+            let waits = is_answered && !self.record.stays_after_quit();
+            if waits && !self.ends(Duration::from_millis(500)) && self.unread() == 0 {
+                self.record.note_that_it_stays_after_quit();
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The delivery side: a message is in `new` whole and on the disk, or not at all.
 
-use core::fmt;
+mod error;
+
 use core::time::Duration;
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Write};
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use pop3_disk::{Disk, File, Folder, Open, System};
+
+pub use error::DeliveryError;
 
 use crate::folders::{open_root, or_make};
 use crate::lf::CrlfToLf;
@@ -124,11 +127,14 @@ impl Delivery {
     /// before, and the directory `new` afterwards.
     ///
     /// # Errors
-    /// Returns an error of the system. The file is then still in `tmp`.
+    /// Returns an error of the system. The file is then still in `tmp`, and also in `new` if it
+    /// [may be delivered](DeliveryError::may_be_delivered).
     pub fn publish(&self, name: &[u8]) -> Result<(), DeliveryError> {
         let Folders { tmp, new, .. } = &*self.folders;
-        unique::rename(&**tmp, name, &**new, name)
-            .map_err(|error| DeliveryError::new("deliver", &path(&self.folders, "tmp", name), error))
+        unique::rename(&**tmp, name, &**new, name).map_err(|error| {
+            let path = path(&self.folders, "tmp", name);
+            DeliveryError::new("deliver", &path, error.source).unsure(error.has_appeared)
+        })
     }
 
     /// Removes files in `tmp` that were not changed for this time, for example [`ABANDONED`](Self::ABANDONED).
@@ -202,7 +208,8 @@ impl Delivering {
     /// survives a power failure and may be deleted elsewhere.
     ///
     /// # Errors
-    /// Returns an error if a step failed, including an earlier write. The message is then not delivered.
+    /// Returns an error if a step failed, including an earlier write. The message is then not delivered, except if it
+    /// had appeared and could not be taken back: see [`DeliveryError::may_be_delivered`].
     pub fn finish(mut self) -> Result<Delivered, DeliveryError> {
         self.deliver()
     }
@@ -221,19 +228,26 @@ impl Delivering {
         };
         let file = written.and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error));
         let Folders { tmp, new, .. } = &*self.folders;
-        file.and_then(|file| file.sync())
-            .and_then(|()| unique::rename(&**tmp, &self.name, &**new, &self.name))
-            .map_err(|error| self.error("deliver", error))?;
+        file.and_then(|file| file.sync()).map_err(|error| self.error("deliver", error))?;
+        unique::rename(&**tmp, &self.name, &**new, &self.name)
+            .map_err(|error| self.error("deliver", error.source).unsure(error.has_appeared))?;
         if let Err(error) = new.sync() {
             // It must not be there if we say that it is not.
-            if unique::rename(&**new, &self.name, &**tmp, &self.name).is_err() {
-                new.unlink(&self.name).ok();
-            }
-            return Err(self.error("deliver", error));
+            let is_taken_back = self.take_back();
+            return Err(self.error("deliver", error).unsure(!is_taken_back));
         }
         // From here on, the name in `tmp` is not ours.
         self.unfinished = false;
         Ok(Delivered { path: path(&self.folders, "new", &self.name) })
+    }
+
+    /// Moves the message from `new` back to `tmp`, or removes it. Returns whether it has certainly gone from `new`, and
+    /// not to a mail reader.
+    fn take_back(&self) -> bool {
+        let Folders { tmp, new, .. } = &*self.folders;
+        let is_back = unique::rename(&**new, &self.name, &**tmp, &self.name).is_ok();
+        // What was moved by a link may still have both names.
+        is_back && matches!(new.stat(&self.name), Ok(None)) || new.unlink(&self.name).is_ok()
     }
 
     /// Syncs the octets written so far to the disk. The message stays invisible. A final CR is not written until the
@@ -321,50 +335,6 @@ impl Delivered {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-}
-
-/// Why a message could not be delivered, or a Maildir could not be opened.
-#[derive(Debug)]
-pub struct DeliveryError {
-    action: &'static str,
-    path: PathBuf,
-    source: io::Error,
-}
-
-impl DeliveryError {
-    fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self { action, path: path.to_path_buf(), source }
-    }
-
-    /// Returns the file or directory that the error is about.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Returns the kind of the system error. `StorageFull` and `QuotaExceeded` will affect the next message, too.
-    #[must_use]
-    pub fn kind(&self) -> io::ErrorKind {
-        self.source.kind()
-    }
-}
-
-impl fmt::Display for DeliveryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "can't {} {:?}", self.action, self.path)
-    }
-}
-
-impl core::error::Error for DeliveryError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-impl From<DeliveryError> for io::Error {
-    fn from(error: DeliveryError) -> Self {
-        Self::new(error.kind(), error)
     }
 }
 

@@ -56,27 +56,55 @@ fn host(name: &[u8], base: &mut Vec<u8>) {
     }
 }
 
+/// Why a file was not moved.
+#[derive(Debug)]
+pub(crate) struct NotMoved {
+    pub(crate) source: io::Error,
+    /// It has appeared under its new name, which could not be taken back: the file has both names, or somebody else has
+    /// moved it on.
+    pub(crate) has_appeared: bool,
+}
+
+impl From<io::Error> for NotMoved {
+    fn from(source: io::Error) -> Self {
+        Self { source, has_appeared: false }
+    }
+}
+
+impl From<NotMoved> for io::Error {
+    fn from(error: NotMoved) -> Self {
+        error.source
+    }
+}
+
 /// Moves a file to another name in one step, and never over another file.
 ///
 /// Where the system can't do that, the file has both names for a moment. The old one goes only when the new one is on
 /// the disk: a power failure may keep the change of one directory and lose that of the other, and the file with them.
-pub(crate) fn rename(from: &dyn Folder, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+/// If then neither name can be removed, the file is moved, and keeps the old name as well.
+pub(crate) fn rename(from: &dyn Folder, old: &[u8], to: &dyn Folder, new: &[u8]) -> Result<(), NotMoved> {
     match from.rename_new(old, to, new) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
-        other => return other,
+        other => return Ok(other?),
     }
     match from.link(old, to, new) {
-        Ok(()) => match to.sync().and_then(|()| from.unlink(old)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                // With two names, it would be two messages.
-                to.unlink(new).ok();
-                Err(error)
-            }
-            _ => Ok(()),
-        },
+        Ok(()) => {}
         // The new name is unique, or was looked for just before.
-        Err(error) if is_without_links(&error) => from.rename(old, to, new),
-        Err(error) => Err(error),
+        Err(error) if is_without_links(&error) => return Ok(from.rename(old, to, new)?),
+        Err(error) => return Err(error.into()),
+    }
+    let synced = to.sync();
+    let is_synced = synced.is_ok();
+    match synced.and_then(|()| from.unlink(old)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            // With two names, it would be two messages.
+            let is_taken_back = to.unlink(new).is_ok();
+            if is_synced && !is_taken_back {
+                return Ok(());
+            }
+            Err(NotMoved { source: error, has_appeared: !is_taken_back })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -2,16 +2,19 @@
 
 mod courier;
 pub(crate) mod dovecot;
+mod expressions;
 mod format;
 mod lines;
+mod variables;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 
 use pop3_proto::UniqueId;
 
+pub use format::UidlFormat;
 pub(crate) use format::Values;
-pub use format::{UidlFormat, UidlFormatError};
+pub use variables::UidlFormatError;
 
 use crate::folders::Root;
 use crate::found::{Found, Size};
@@ -107,11 +110,15 @@ impl<'f> Wanted<'f> {
         Given { id: Uid::of(self.messages[place].identity()).as_bytes().to_vec(), order: u64::MAX }
     }
 
-    /// The name that the file has in `cur`.
+    /// The name that the file has in `cur`. Flags that would tear a line are left out.
     fn name_in_cur(&self, place: usize) -> Vec<u8> {
         let message = &self.messages[place];
-        let is_bare = message.folder == MaildirFolder::New && name::info(&message.name).is_empty();
-        [&*message.name, if is_bare { b":2," } else { b"" }].concat()
+        let flags: &[u8] = match name::info(&message.name) {
+            b"" if message.folder == MaildirFolder::New => b":2,",
+            flags if flags.contains(&b'\n') => b"",
+            flags => flags,
+        };
+        [self.base(place), flags].concat()
     }
 
     /// The size of its wire form, and whether its header is not ASCII.

@@ -102,35 +102,42 @@ fn serving(
 
 #[test]
 fn users_of_a_database_log_in_on_every_runtime() {
+    // Each waits for refusals, so they run beside each other.
+    thread::scope(|scope| {
+        for runtime in RUNTIMES {
+            scope.spawn(move || users_of_a_database_log_in(runtime));
+        }
+    });
+}
+
+fn users_of_a_database_log_in(runtime: ServerRuntime) {
     const HASH: &str = "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc";
     let folder = maildirs(&["alice", "bob"]);
-    for runtime in RUNTIMES {
-        let users = Database::with(&[("alice", &["{PLAIN}secret"]), ("bob", &[HASH])]);
-        let server = Server::bind(config(&folder), users.clone()).unwrap();
-        let (address, stop) = (address(&server), Stop::new());
-        let server = serving(server, runtime, &stop);
-        for (name, password, reply) in [
-            ("alice", "secret", "+OK 1 17"),
-            ("bob", "password", "+OK 1 17"),
-            ("bob", "secret", "-ERR"),
-            ("carol", "secret", "-ERR"),
-        ] {
-            let said = talk(address, &format!("USER {name}\r\nPASS {password}\r\nSTAT\r\nQUIT\r\n"));
-            assert!(said[3].starts_with(reply), "{runtime:?} {name} {said:?}");
-        }
-        assert_eq!(users.0.lock().unwrap().asked, 4, "{runtime:?}: once for each login");
-        // A user who is created while the server runs.
-        let carol = User::new().with_form(b"{PLAIN}new").unwrap();
-        users.0.lock().unwrap().users.insert("carol".into(), carol.into());
-        let said = talk(address, "USER carol\r\nPASS new\r\nQUIT\r\n");
-        assert!(said[2].starts_with("-ERR [SYS/PERM]"), "{runtime:?}: there is no Maildir: {said:?}");
-        // If the database fails, the client is not to blame.
-        users.0.lock().unwrap().down = true;
-        let said = talk(address, "USER alice\r\nPASS secret\r\nQUIT\r\n");
-        assert!(said[2].starts_with("-ERR [SYS/TEMP]"), "{runtime:?} {said:?}");
-        stop.stop();
-        server.join().unwrap().unwrap();
+    let users = Database::with(&[("alice", &["{PLAIN}secret"]), ("bob", &[HASH])]);
+    let server = Server::bind(config(&folder), users.clone()).unwrap();
+    let (address, stop) = (address(&server), Stop::new());
+    let server = serving(server, runtime, &stop);
+    for (name, password, reply) in [
+        ("alice", "secret", "+OK 1 17"),
+        ("bob", "password", "+OK 1 17"),
+        ("bob", "secret", "-ERR"),
+        ("carol", "secret", "-ERR"),
+    ] {
+        let said = talk(address, &format!("USER {name}\r\nPASS {password}\r\nSTAT\r\nQUIT\r\n"));
+        assert!(said[3].starts_with(reply), "{runtime:?} {name} {said:?}");
     }
+    assert_eq!(users.0.lock().unwrap().asked, 4, "{runtime:?}: once for each login");
+    // A user who is created while the server runs.
+    let carol = User::new().with_form(b"{PLAIN}new").unwrap();
+    users.0.lock().unwrap().users.insert("carol".into(), carol.into());
+    let said = talk(address, "USER carol\r\nPASS new\r\nQUIT\r\n");
+    assert!(said[2].starts_with("-ERR [SYS/PERM]"), "{runtime:?}: there is no Maildir: {said:?}");
+    // If the database fails, the client is not to blame.
+    users.0.lock().unwrap().down = true;
+    let said = talk(address, "USER alice\r\nPASS secret\r\nQUIT\r\n");
+    assert!(said[2].starts_with("-ERR [SYS/TEMP]"), "{runtime:?} {said:?}");
+    stop.stop();
+    server.join().unwrap().unwrap();
 }
 
 #[test]

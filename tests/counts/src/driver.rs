@@ -15,7 +15,7 @@ use crate::{MESSAGES, Scenario, commands, mail};
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("driver/server stat", 10, |times| pipelined(times, &b"STAT\r\n".repeat(100))).allocating(1),
     Scenario::new("driver/server stat, one by one", 10, |times| one_by_one(times, &b"STAT\r\n".repeat(100))),
-    Scenario::new("driver/server list and uidl", 10, |times| pipelined(times, b"LIST\r\nUIDL\r\n")),
+    Scenario::new("driver/server list and uidl", 100, |times| pipelined(times, b"LIST\r\nUIDL\r\n")),
     Scenario::new("driver/server retr", 5, |times| pipelined(times, &commands("RETR", ""))).allocating(4),
     Scenario::new("driver/server retr, one by one", 5, |times| one_by_one(times, &commands("RETR", "")))
         .allocating(300),
@@ -44,8 +44,9 @@ fn one_by_one(times: u32, commands: &[u8]) {
 fn in_memory(messages: u32) -> MemoryStore {
     let store = MemoryStore::new();
     store.add_user("mrose", "tanstaaf");
+    let mail = mail();
     for _ in 0..messages {
-        store.deliver("mrose", &mail());
+        store.deliver("mrose", &mail);
     }
     store
 }

@@ -41,14 +41,17 @@ impl Pooler {
         fs::write(&file, settings).unwrap();
         give(folder.path());
         give(&file);
-        let process = as_user(&program).arg(&file).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
-        let mut pooler = Self { port, process: process.unwrap(), _folder: folder };
+        let process =
+            as_user(&program).arg(&file).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        // From here on it ends with this.
+        let mut pooler = Self { port, process, _folder: folder };
+        let lines = BufReader::new(pooler.process.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
-        for line in BufReader::new(pooler.process.stderr.take().unwrap()).lines().map_while(Result::ok) {
-            if line.contains("process up") {
+        for line in lines.map_while(Result::ok) {
+            said.push(line);
+            if said.last().is_some_and(|line| line.contains("process up")) {
                 return Some(pooler);
             }
-            said.push(line);
         }
         panic!("PgBouncer does not start: {}", said.join("\n"));
     }

@@ -13,6 +13,7 @@ mod saslprep;
 mod state;
 mod surrogate;
 mod text;
+mod uid_lists;
 mod url;
 mod users;
 
@@ -24,6 +25,7 @@ pub use saslprep::saslprep;
 pub use state::{notes, state_file};
 pub use surrogate::surrogates;
 pub use text::text;
+pub use uid_lists::uid_lists;
 pub use url::url;
 pub use users::users;
 
@@ -33,7 +35,7 @@ use pop3_tests::properties;
 pub type Property = fn(&[u8]);
 
 /// All properties by the names of their fuzz targets.
-pub const TARGETS: [(&str, Property); 24] = [
+pub const TARGETS: [(&str, Property); 25] = [
     ("capability", properties::capability),
     ("capture", capture),
     ("client", properties::client),
@@ -55,6 +57,7 @@ pub const TARGETS: [(&str, Property); 24] = [
     ("surrogate", surrogates),
     ("text", text),
     ("transcript", transcript),
+    ("uid_lists", uid_lists),
     ("url", url),
     ("users", users),
     ("words", properties::words),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use pop3_disk::{Disk as _, Folder, Open};
+use pop3_disk::{Folder, Open};
 use pop3_maildir::{Maildir, MaildirConfig};
 use pop3_proto::MessageNumber;
 use pop3_tests::store::content;
@@ -73,7 +73,7 @@ impl<'a> Arbitrary<'a> for Plan<'a> {
 }
 
 /// The name of a file: as a program writes it, as any octets, or as another one with other flags.
-fn name(u: &mut Unstructured<'_>, other: Option<&[u8]>) -> Result<Vec<u8>> {
+pub(crate) fn name(u: &mut Unstructured<'_>, other: Option<&[u8]>) -> Result<Vec<u8>> {
     let mut name = match (u.arbitrary::<u8>()? % 4, other) {
         (0, _) | (3, None) => {
             let length = usize::from(u.arbitrary::<u8>()? % 40).min(u.len());
@@ -284,7 +284,7 @@ fn expected(plan: &Plan<'_>, listing: &Listing) {
 }
 
 /// What stays of a name: what is before the colon, without sizes at its end.
-fn identity(name: &[u8]) -> &[u8] {
+pub(crate) fn identity(name: &[u8]) -> &[u8] {
     let mut rest = name.split(|&octet| octet == b':').next().unwrap_or_default();
     while let Some(comma) = rest.iter().rposition(|&octet| octet == b',') {
         let is_size =

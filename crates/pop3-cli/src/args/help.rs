@@ -154,4 +154,27 @@ mod tests {
             }
         }
     }
+
+    /// The options of `serve` are in docs/configuration.md, which is compared with them elsewhere.
+    #[test]
+    fn every_option_is_in_the_documentation() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let pages = std::fs::read_dir(docs).unwrap().map(|entry| entry.unwrap().path());
+        let pages = pages.filter(|page| page.extension().is_some_and(|kind| kind == "md"));
+        let text: String = pages.map(|page| std::fs::read_to_string(page).unwrap()).collect();
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '-';
+        let words: std::collections::BTreeSet<_> = text.split(|character| !is_part(character)).collect();
+        let mut missing = Vec::new();
+        let mut commands: Vec<_> = definition().get_subcommands().cloned().collect();
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            for option in command.get_arguments().filter(|_| command.get_name() != "serve") {
+                let known = option.get_long().is_none_or(|long| words.contains(format!("--{long}").as_str()));
+                if !known || option.get_help().is_none() {
+                    missing.push(format!("{} {}", command.get_name(), option.get_id()));
+                }
+            }
+        }
+        assert_eq!(missing, [""; 0], "not in docs/*.md, or without a help text");
+    }
 }

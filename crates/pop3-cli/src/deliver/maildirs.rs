@@ -52,14 +52,14 @@ impl Maildirs {
             let found = users
                 .find(user)
                 .map_err(|error| Undelivered::later(format!("{user} can't be looked up: {error}")))?;
-            let user = found.ok_or_else(|| {
-                Undelivered::no_user(format!("{user} is not in the users file; pop3 user add adds users"))
-            })?;
+            let user = found.ok_or_else(|| Undelivered::no_user(user))?;
             home = user.home().map(Path::to_path_buf);
         }
         self.path.of(&self.folder, user, home.as_deref()).map_err(|why| {
-            let text = format!("{user} has no maildrop: {why}");
-            if self.users.is_some() { Undelivered::settings(text) } else { Undelivered::no_user(text) }
+            if self.users.is_none() {
+                return Undelivered::no_user(user);
+            }
+            Undelivered::settings(format!("{user} has no maildrop: {why}"))
         })
     }
 
@@ -81,6 +81,6 @@ impl Maildirs {
                 "there is no Maildir {path}; is a disk not mounted in {folder}?"
             ));
         }
-        Undelivered::no_user(format!("there is no Maildir {path}, so {user} is not a user"))
+        Undelivered::no_user(user)
     }
 }

@@ -31,32 +31,26 @@ pub(crate) fn deliver(
     let key = id.map(|id| message.key(id));
     let mut options = DeliveryOptions::new();
     options.key = key.as_deref();
-    let database = Database::open(url)?;
-    let receipt = database.wait(database.store.deliver(user, &spooled, options))?;
-    Ok(receipt.stored)
+    let database = Database::open(url).map_err(|error| match error {
+        NoStore::System(error) => Undelivered::later(format!("a thread can't be started: {error}")),
+        NoStore::Sql(error) => Undelivered::of_database(user, &error),
+    })?;
+    let receipt = database.wait(database.store.deliver(user, &spooled, options));
+    receipt.map(|receipt| receipt.stored).map_err(|error| Undelivered::of_database(user, &error))
 }
 
-impl From<SqlError> for Undelivered {
-    fn from(error: SqlError) -> Self {
-        let text = pop3_text::reasons(&error);
-        let kind = error.kind();
+impl Undelivered {
+    /// An error of the database.
+    pub(crate) fn of_database(user: &UserName, error: &SqlError) -> Self {
+        let (kind, text) = (error.kind(), pop3_text::reasons(error));
         if matches!(kind, SqlErrorKind::NoMaildrop | SqlErrorKind::NoUser) {
-            Self::no_user(text)
+            Self::no_user(user)
         } else if kind == SqlErrorKind::OverQuota {
-            Self::full(text)
+            Self::full()
         } else if matches!(kind, SqlErrorKind::Unusable | SqlErrorKind::Schema | SqlErrorKind::Invalid) {
             Self::settings(text)
         } else {
             Self::later(text)
-        }
-    }
-}
-
-impl From<NoStore> for Undelivered {
-    fn from(error: NoStore) -> Self {
-        match error {
-            NoStore::System(error) => Self::later(format!("a thread can't be started: {error}")),
-            NoStore::Sql(error) => error.into(),
         }
     }
 }

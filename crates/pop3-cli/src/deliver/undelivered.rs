@@ -30,12 +30,14 @@ enum Reason {
 }
 
 impl Undelivered {
-    pub(crate) fn no_user(text: impl Into<String>) -> Self {
-        Self { reason: Reason::NoUser, text: text.into() }
+    /// The sender of the message reads this, so that it tells nothing about this machine.
+    pub(crate) fn no_user(name: impl fmt::Display) -> Self {
+        Self { reason: Reason::NoUser, text: format!("there is no user {name}") }
     }
 
-    pub(crate) fn full(text: impl Into<String>) -> Self {
-        Self { reason: Reason::Full, text: text.into() }
+    /// The sender of the message reads this, too.
+    pub(crate) fn full() -> Self {
+        Self { reason: Reason::Full, text: "the maildrop is full".to_owned() }
     }
 
     pub(crate) fn settings(text: impl Into<String>) -> Self {

@@ -92,15 +92,15 @@ impl Mailboxes for Maildrops {
     type Message = Received;
 
     async fn find(&self, address: &str) -> Result<UserName, Refusal> {
-        let none = || Refusal::no_mailbox("no user has this address");
-        let user = self.user(address).ok_or_else(none)?;
+        let user = self.user(address).ok_or_else(|| refusal(&Undelivered::no_user(address)))?;
         match &self.store {
             Store::Maildirs(maildirs) => {
                 let (maildirs, name) = (Arc::clone(maildirs), user.clone());
                 blocking(move || maildirs.open(&name).map(drop)).await?;
             }
             Store::Sql(store) => {
-                store.quota(&user).await.map_err(|error| refusal(&error.into()))?;
+                let quota = store.quota(&user).await;
+                quota.map_err(|error| refusal(&Undelivered::of_database(&user, &error)))?;
             }
         }
         Ok(user)
@@ -147,7 +147,7 @@ impl Mailboxes for Maildrops {
                 let mut options = DeliveryOptions::new();
                 options.key = self.recognises_retries.then_some(&hash[..]);
                 let receipt = store.deliver(user, message, options).await;
-                let receipt = receipt.map_err(|error| refusal(&error.into()))?;
+                let receipt = receipt.map_err(|error| refusal(&Undelivered::of_database(user, &error)))?;
                 if !receipt.stored {
                     info!(user = user.as_str(), "an earlier attempt had stored the message");
                 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use crate::support::{House, RUNTIMES, Scripted, code, errors, script};
+use crate::support::{House, RUNTIMES, Scripted, code, errors, program, script};
 
 const MAIL: &[u8] = b"Subject: a\r\n\r\nA\r\n";
 
@@ -106,6 +106,25 @@ fn a_lock_that_stays_ends_the_run_with_a_word_on_what_to_do() {
         })
     });
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// While another program has the mbox, an import is to be tried later.
+#[test]
+fn a_lock_that_stays_ends_an_import() {
+    let house = House::new();
+    let (spool, lock) = (house.path("spool"), house.path("spool.lock"));
+    fs::write(&spool, "From a Sat Jan  6 10:00:00 2024\n\ny\n").unwrap();
+    fs::write(&lock, format!("{}\n", std::process::id())).unwrap();
+    let import = || {
+        let (from, to) =
+            (format!("mbox:{}", spool.display()), format!("maildir:{}", house.path("mail").display()));
+        program().args(["store", "import", "--from", &from, "--to", &to, "--remove"]).output().unwrap()
+    };
+    let output = import();
+    assert_eq!(code(&output), 6, "{}", errors(&output));
+    fs::remove_file(&lock).unwrap();
+    assert_eq!(code(&import()), 0);
+    assert_eq!(fs::read(&spool).unwrap(), b"");
 }
 
 #[test]

@@ -129,11 +129,12 @@ fn metrics_count_what_has_happened() {
 }
 
 /// Names that try to be something else in a log.
-const HOSTILE: [&str; 5] = [
+const HOSTILE: [&str; 6] = [
     "alice",
     "x\" peer=192.0.2.66 user=\"y",
     "login refused session=1 peer=192.0.2.66 user=\"x\"",
     "a\n2026-11-30T09:40:35.123456Z  WARN login refused session=1 peer=192.0.2.66 user=\"x\"",
+    "{\"timestamp\":\"2026-11-30T09:40:35Z\",\"level\":\"WARN\",\"message\":\"login refused\",\"session\":1,\"peer\":\"192.0.2.66\",\"user\":\"",
     "a\\\" \\\n<4>login not checked: too many from this address session=1 peer=192.0.2.66",
 ];
 
@@ -163,7 +164,7 @@ fn fail2ban_bans_those_who_fail_and_nobody_else() {
     // A name with the end of a line is not understood, so its login is not tried.
     let tried = HOSTILE.iter().zip(1..).filter(|(name, _)| !name.contains('\n'));
     let expected: BTreeSet<_> = tried.map(|(_, last)| format!("127.0.1.{last}")).collect();
-    for format in ["text", "journald"] {
+    for format in ["text", "journald", "json"] {
         let house = House::new();
         let log = fail_with(&house, format);
         // As fail2ban gets it from the journal.
@@ -171,10 +172,15 @@ fn fail2ban_bans_those_who_fail_and_nobody_else() {
             assert!(line.starts_with('<') && line.as_bytes()[2] == b'>', "{line}");
             format!("Nov 30 09:40:35 host pop3[4711]: {}\n", &line[3..])
         };
-        let log = if format == "text" { log } else { log.lines().map(journal).collect() };
+        let log = if format == "journald" { log.lines().map(journal).collect() } else { log };
         let file = house.path("fail2ban.log");
         fs::write(&file, &log).unwrap();
         let filter = root("packaging/fail2ban/filter.d/pop3-serve.conf");
+        let filter = if format == "json" {
+            format!("{}[format=json]", filter.display())
+        } else {
+            filter.display().to_string()
+        };
         let output = Command::new("fail2ban-regex").args(["-o", "ip"]).arg(&file).arg(&filter).output();
         let output = match output {
             Ok(output) => output,

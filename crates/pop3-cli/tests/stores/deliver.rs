@@ -53,9 +53,9 @@ fn who_is_no_user_is_told_from_what_is_not_there_yet() {
     let house = House::new();
     house.maildir("mail/alice");
     let store = house.maildirs();
-    is_refused(&deliver(&store, &["bob"], MESSAGE), 67, "5.1.1", "mail/bob, so bob is not a user");
-    is_refused(&deliver(&store, &["../alice"], MESSAGE), 67, "5.1.1", "../alice is no user: ");
-    is_refused(&deliver(&store, &["a\nb"], MESSAGE), 67, "5.1.1", "a\\nb is no user");
+    is_refused(&deliver(&store, &["bob"], MESSAGE), 67, "5.1.1", "pop3: there is no user bob\n");
+    is_refused(&deliver(&store, &["../alice"], MESSAGE), 67, "5.1.1", "there is no user ../alice\n");
+    is_refused(&deliver(&store, &["a\nb"], MESSAGE), 67, "5.1.1", "there is no user a\\nb\n");
     // A disk that is not mounted looks like this.
     fs::create_dir_all(house.path("mail/carol")).unwrap();
     is_refused(&deliver(&store, &["carol"], MESSAGE), 75, "4.3.0", "is a disk not mounted");
@@ -69,7 +69,7 @@ fn who_is_no_user_is_told_from_what_is_not_there_yet() {
     fs::write(&users, "alice:{PLAIN}a\nDave:{PLAIN}a\n").unwrap();
     let with = ["--users", users.to_str().unwrap(), "--fold-names"];
     let to = |user| deliver(&store, &[&with[..], &[user]].concat(), MESSAGE);
-    is_refused(&to("bob"), 67, "5.1.1", "bob is not in the users file; pop3 user add");
+    is_refused(&to("bob"), 67, "5.1.1", "there is no user bob\n");
     is_refused(&to("dave"), 75, "4.3.5", "dave is a user, but there is no Maildir");
     assert_eq!(code(&to("ALICE")), 0);
     assert_eq!(contents(&house.path("mail/alice/new")), [MESSAGE]);

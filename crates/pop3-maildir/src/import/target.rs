@@ -81,7 +81,9 @@ impl Target {
             }
             match unique::rename(directory, &waiting, folders.folder(folder), &name) {
                 // On a file system without moves that replace nothing, a link was made, and its end was missed.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => directory.unlink(&waiting)?,
+                Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
+                    directory.unlink(&waiting)?
+                }
                 moved => moved?,
             }
         }

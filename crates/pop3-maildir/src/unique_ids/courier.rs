@@ -185,14 +185,11 @@ impl List {
             }
         }
         for &place in &new {
-            let mut number = Number { number: self.next, validity: self.validity };
             // A list may have such a number beside another uidv, as the name of a file.
-            while !taken.take(&number.id(b"")) {
-                number.number = number.number.saturating_add(1);
-            }
-            if number.number >= u64::MAX - 1 {
+            let mut free = (self.next..u64::MAX - 1).map(|number| Number { number, validity: self.validity });
+            let Some(number) = free.find(|number| taken.take(&number.id(b""))) else {
                 return Err(lines::unusable(NAME, 0, "there are no more numbers"));
-            }
+            };
             self.next = number.number + 1;
             self.records[place] = Some(Record { number, is_exact: true });
         }

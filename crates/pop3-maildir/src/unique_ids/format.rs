@@ -4,73 +4,41 @@ use core::fmt;
 use core::str::FromStr;
 use std::sync::Arc;
 
-use md5::{Digest as _, Md5};
+use super::expressions;
+use super::variables::{Part, Step, UidlFormatError, WIDTH_MAX, What};
 
-/// How Dovecot makes the unique-id of a message: its setting `pop3_uidl_format`, in the notation of Dovecot 2.3.
+/// How Dovecot makes the unique-id of a message: its setting `pop3_uidl_format`.
 ///
-/// A format is text with variables:
+/// A format is text with variables, in the notation of Dovecot 2.3 or 2.4:
 ///
-/// | variable | stands for |
-/// |---|---|
-/// | `%u` | the UID of the message |
-/// | `%v` | the UIDVALIDITY of the mailbox |
-/// | `%f` | the file name without flags |
-/// | `%g` | the GUID of the message; usually this is the file name |
-/// | `%%` | a percent sign |
+/// | 2.3 | 2.4 | stands for |
+/// |---|---|---|
+/// | `%u` | `%{uid}` | the UID of the message |
+/// | `%v` | `%{uidvalidity}` | the UIDVALIDITY of the mailbox |
+/// | `%f` | `%{filename}` | the file name without flags |
+/// | `%g` | `%{guid}` | the GUID of the message; usually this is the file name |
+/// | `%%` | | a percent sign |
 ///
-/// Between `%` and the letter, these may stand, in this order: an offset and a dot, a width (numbers are filled up with
-/// zeros if it begins with 0, otherwise the value is cut), and modifiers: `X` (hexadecimal), `M` (MD5), `L` (lower
-/// case), `U` (upper case), `R` (reversed).
+/// In the notation of Dovecot 2.3, these may stand between `%` and the letter, in this order: an offset and a dot, a
+/// width (numbers are filled up with zeros if it begins with 0, otherwise the value is cut), and modifiers: `X`
+/// (hexadecimal), `M` (MD5), `L` (lower case), `U` (upper case), `R` (reversed).
+///
+/// In the notation of Dovecot 2.4, filters may follow the variable, as in `%{uid | hex(8)}`: `hex` of a number, with a
+/// width; `lower`, `upper`, `reverse`, `truncate(width)`, `lfill(width)`, and `md5`, behind which only `hexlify` may
+/// come before another one. A format with `%{` is in this notation.
 ///
 /// ```
 /// use pop3_maildir::UidlFormat;
 /// let format: UidlFormat = "UID%u-%v".parse()?;
 /// assert_eq!(format.to_string(), "UID%u-%v");
 /// assert!("%m".parse::<UidlFormat>().is_err()); // Dovecot has it for mbox only.
+/// assert!("%{uidvalidity}.%{uid | hex(8)}".parse::<UidlFormat>().is_ok());
 /// # Ok::<(), pop3_maildir::UidlFormatError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UidlFormat {
     text: Arc<str>,
     parts: Arc<[Part]>,
-}
-
-/// Why a text is not a [`UidlFormat`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum UidlFormatError {
-    /// A `%` is followed by something that is not supported.
-    Variable(String),
-    /// Dovecot has a variable for Maildir or for mbox only, and this is the other one.
-    Elsewhere(String),
-    /// There is none of the variables `%u`, `%f` and `%g`, so all messages would have the same unique-id.
-    NotUnique,
-    /// A character outside 0x21 to 0x7E, which no unique-id may have (RFC 1939 section 7).
-    Character(char),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Variable { what: What, offset: usize, width: usize, zeros: bool, modifiers: Vec<Modifier> },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Uid,
-    Validity,
-    FileName,
-    Guid,
-    Md5,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Modifier {
-    Hexadecimal,
-    Md5,
-    Lower,
-    Upper,
-    Reversed,
 }
 
 /// What the variables stand for.
@@ -83,9 +51,6 @@ pub(crate) struct Values<'a> {
     /// The hash of the header, for mbox only.
     pub(crate) md5: &'a [u8],
 }
-
-/// An offset or width of more than this makes no sense.
-const WIDTH_MAX: usize = 255;
 
 impl UidlFormat {
     /// Dovecot's default.
@@ -102,7 +67,7 @@ impl UidlFormat {
 
     /// Whether it has the UID or the UIDVALIDITY of a message.
     pub(crate) fn needs_uid(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Variable { what: What::Uid | What::Validity, .. }))
+        self.parts.iter().any(|part| matches!(part, Part::Variable(What::Uid | What::Validity, _)))
     }
 
     /// The unique-id of a message, which may be one that no unique-id may be.
@@ -111,7 +76,7 @@ impl UidlFormat {
         for part in &*self.parts {
             match part {
                 Part::Text(text) => id.extend_from_slice(text.as_bytes()),
-                Part::Variable { what, offset, width, zeros, modifiers } => {
+                Part::Variable(what, steps) => {
                     let value = match what {
                         What::Uid => values.uid.to_string().into_bytes(),
                         What::Validity => values.validity.to_string().into_bytes(),
@@ -119,52 +84,11 @@ impl UidlFormat {
                         What::Guid => values.guid.to_vec(),
                         What::Md5 => values.md5.to_vec(),
                     };
-                    let value = modifiers.iter().fold(value, |value, modifier| modifier.apply(value));
-                    let value = value.get(*offset..).unwrap_or_default();
-                    if *zeros {
-                        id.extend(core::iter::repeat_n(b'0', width.saturating_sub(value.len())));
-                        id.extend_from_slice(value);
-                    } else {
-                        let cut = if *width == 0 { value.len() } else { value.len().min(*width) };
-                        id.extend_from_slice(&value[..cut]);
-                    }
+                    id.extend(steps.iter().fold(value, |value, step| step.apply(value)));
                 }
             }
         }
         id
-    }
-}
-
-impl Modifier {
-    fn of(letter: u8) -> Option<Self> {
-        Some(match letter {
-            b'X' => Self::Hexadecimal,
-            b'M' => Self::Md5,
-            b'L' => Self::Lower,
-            b'U' => Self::Upper,
-            b'R' => Self::Reversed,
-            _ => return None,
-        })
-    }
-
-    fn apply(self, mut value: Vec<u8>) -> Vec<u8> {
-        match self {
-            // As Dovecot does: 0 for what is not a number.
-            Self::Hexadecimal => {
-                format!("{:x}", crate::name::decimal(&value).unwrap_or_default()).into_bytes()
-            }
-            Self::Md5 => Md5::digest(&value)
-                .iter()
-                .map(|octet| format!("{octet:02x}"))
-                .collect::<String>()
-                .into_bytes(),
-            Self::Lower => value.to_ascii_lowercase(),
-            Self::Upper => value.to_ascii_uppercase(),
-            Self::Reversed => {
-                value.reverse();
-                value
-            }
-        }
     }
 }
 
@@ -187,12 +111,12 @@ fn variable(rest: &str) -> Option<(Part, usize)> {
         offset = width;
         (width, zeros, _) = number().filter(|&(_, _, again)| !again)?;
     }
-    let mut modifiers = Vec::new();
+    let mut steps = Vec::new();
     loop {
         let &letter = octets.get(at)?;
         at += 1;
-        if let Some(modifier) = Modifier::of(letter) {
-            modifiers.push(modifier);
+        if let Some(step) = Step::of(letter) {
+            steps.push(step);
             continue;
         }
         let what = match letter {
@@ -204,39 +128,59 @@ fn variable(rest: &str) -> Option<(Part, usize)> {
             b'%' if at == 1 => return Some((Part::Text("%".to_owned()), at)),
             _ => return None,
         };
-        return Some((Part::Variable { what, offset, width, zeros, modifiers }, at));
+        steps.push(Step::Skip(offset));
+        match width {
+            _ if zeros => steps.push(Step::Zeros(width)),
+            0 => {}
+            _ => steps.push(Step::First(width)),
+        }
+        return Some((Part::Variable(what, steps), at));
     }
 }
 
 impl UidlFormat {
     /// Parses a format without this variable.
     fn parse(text: &str, without: What) -> Result<Self, UidlFormatError> {
-        if let Some(character) = text.chars().find(|character| !character.is_ascii_graphic()) {
-            return Err(UidlFormatError::Character(character));
-        }
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, behind)) = rest.split_once('%') {
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
+        let parts = if text.contains("%{") { expressions::parse(text)? } else { letters(text)? };
+        for part in &parts {
+            match part {
+                Part::Variable(what, _) if *what == without => {
+                    return Err(UidlFormatError::Elsewhere(text.to_owned()));
+                }
+                Part::Variable(..) => {}
+                Part::Text(text) => {
+                    if let Some(character) = text.chars().find(|character| !character.is_ascii_graphic()) {
+                        return Err(UidlFormatError::Character(character));
+                    }
+                }
             }
-            let rest_of = || format!("%{}", &behind[..behind.len().min(8)]);
-            let (part, octets) = variable(behind).ok_or_else(|| UidlFormatError::Variable(rest_of()))?;
-            if matches!(part, Part::Variable { what, .. } if what == without) {
-                return Err(UidlFormatError::Elsewhere(rest_of()));
-            }
-            parts.push(part);
-            rest = &behind[octets..];
         }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        let is_unique = |part: &Part| matches!(part, Part::Variable { what, .. } if *what != What::Validity);
+        let is_unique = |part: &Part| matches!(part, Part::Variable(what, _) if *what != What::Validity);
         if !parts.iter().any(is_unique) {
             return Err(UidlFormatError::NotUnique);
         }
         Ok(Self { text: text.into(), parts: parts.into() })
     }
+}
+
+/// Parses the notation of Dovecot 2.3.
+fn letters(text: &str) -> Result<Vec<Part>, UidlFormatError> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('%') {
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        let (part, octets) = variable(behind).ok_or_else(|| {
+            UidlFormatError::Variable(core::iter::once('%').chain(behind.chars().take(8)).collect())
+        })?;
+        parts.push(part);
+        rest = &behind[octets..];
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Ok(parts)
 }
 
 impl FromStr for UidlFormat {
@@ -250,13 +194,7 @@ impl FromStr for UidlFormat {
 impl Default for UidlFormat {
     /// Dovecot's default, `%08Xu%08Xv`.
     fn default() -> Self {
-        let number = |what| Part::Variable {
-            what,
-            offset: 0,
-            width: 8,
-            zeros: true,
-            modifiers: vec![Modifier::Hexadecimal],
-        };
+        let number = |what| Part::Variable(what, vec![Step::Hexadecimal, Step::Skip(0), Step::Zeros(8)]);
         Self { text: Self::DEFAULT.into(), parts: [number(What::Uid), number(What::Validity)].into() }
     }
 }
@@ -267,33 +205,11 @@ impl fmt::Display for UidlFormat {
     }
 }
 
-impl fmt::Display for UidlFormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Elsewhere(text) => {
-                write!(
-                    f,
-                    "{text:?} is not supported here: Dovecot has %m for mbox only, and %f for Maildir only"
-                )
-            }
-            Self::Variable(text) => write!(
-                f,
-                "{text:?} is not supported; variables are %u, %v, %f, %g and %%, with an offset, a width, and the \
-                 modifiers X, M, L, U and R"
-            ),
-            Self::NotUnique => f.write_str("needs %u, %f or %g, as the unique-ids of messages must differ"),
-            Self::Character(character) => write!(f, "a unique-id cannot contain {character:?}"),
-        }
-    }
-}
-
-impl core::error::Error for UidlFormatError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    // MDR-10. The expected values are those of Dovecot 2.3.19.
+    // MDR-10. The expected values are those of Dovecot 2.3.19, and of 2.4.1 for its notation.
     #[test]
     fn formats_are_expanded_as_dovecot_does() {
         let expand = |format: &str, uid, validity, file_name: &str| {
@@ -323,6 +239,14 @@ mod tests {
             ("%4f", "1700"),
             ("%u%2.08Xv", "1000d41bc"),
             ("%u%04.2v", "103"),
+            ("%{uid | hex(8)}%{uidvalidity | hex(8)}", "000000016b0d41bc"),
+            ("%{uidvalidity}-%{uid}", "1796030908-1"),
+            ("UID%{uid}-%{uidvalidity|hex}", "UID1-6b0d41bc"),
+            ("%{uid}.%{uidvalidity | hex(4) | upper}", "1.41BC"),
+            ("%{filename}", name),
+            ("%{guid | md5}", "333c60a4f01823f4afcdbbd70dd23572"),
+            ("%{guid | md5 | hexlify | truncate(4) | reverse}", "c333"),
+            ("%{uid | lfill(3)}%%{%{guid | truncate(4)}", "001%{1700"),
         ] {
             assert_eq!(expand(format, 1, 1_796_030_908, name), expected, "{format}");
         }
@@ -331,11 +255,37 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_refused() {
-        for format in ["%m", "%", "%5", "%X5u", "%-4f", "%{uid}", "%1.2.3u", "%999u", "%Hu", "%\u{e9}"] {
+        for format in ["%m", "%", "%5", "%X5u", "%-4f", "%1.2.3u", "%999u", "%Hu", "%\u{e9}"] {
             assert!(format.parse::<UidlFormat>().is_err(), "{format}");
         }
         assert!(UidlFormat::for_mbox("%m").is_ok() && UidlFormat::for_mbox("%f").is_err());
         assert_eq!("%v".parse::<UidlFormat>(), Err(UidlFormatError::NotUnique));
+        for format in [
+            "%{",
+            "%{uid",
+            "%{}",
+            "%{uid|}",
+            "%{md5}",
+            "%{user}",
+            "%{uid}%u",
+            "%{uid | hex(-8)}",
+            "%{uid | hex(8) | hex}",
+            "%{filename | hex}",
+            "%{uid | hex(999)}",
+            "%{uid | hex(}",
+            "%{uid | hex(8)x}",
+            "%{guid | md5 | truncate(4)}",
+            "%{guid | hexlify}",
+            "%{uid | substr(0, 4)}",
+            "%{uid | lower(1)}",
+            "%{uid | truncate}",
+            "%{uid}\u{e9}",
+        ] {
+            assert!(format.parse::<UidlFormat>().is_err(), "{format}");
+        }
+        assert!(UidlFormat::for_mbox("%{md5}").is_ok() && UidlFormat::for_mbox("%{filename}").is_err());
+        assert_eq!("%{uidvalidity}".parse::<UidlFormat>(), Err(UidlFormatError::NotUnique));
+        assert_eq!("a %{uid}".parse::<UidlFormat>(), Err(UidlFormatError::Character(' ')));
         assert_eq!("a %u".parse::<UidlFormat>(), Err(UidlFormatError::Character(' ')));
         assert_eq!("".parse::<UidlFormat>(), Err(UidlFormatError::NotUnique));
     }

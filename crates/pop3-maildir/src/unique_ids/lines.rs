@@ -24,6 +24,8 @@ pub(super) struct Lines {
     file_name: &'static str,
     line: Vec<u8>,
     number: u64,
+    /// Octets that may still come, whatever is added to the file meanwhile.
+    left: u64,
 }
 
 /// A line without its line end.
@@ -47,17 +49,22 @@ impl Lines {
         }
         let ownership = file.ownership().ok();
         let from = BufReader::with_capacity(PIECE, file);
-        Ok(Some(Self { from, ownership, file_name, line: Vec::new(), number: 0 }))
+        Ok(Some(Self { from, ownership, file_name, line: Vec::new(), number: 0, left: FILE_MAX }))
     }
 
     /// The next line, `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         self.line.clear();
         let read = (&mut self.from).take(LINE_MAX).read_until(b'\n', &mut self.line);
-        if read.map_err(|error| failed("read", self.file_name, error))? == 0 {
+        let read = read.map_err(|error| failed("read", self.file_name, error))? as u64;
+        if read == 0 {
             return Ok(None);
         }
         self.number += 1;
+        let Some(left) = self.left.checked_sub(read) else {
+            return Err(self.broken(&format!("the file grows, and at most {FILE_MAX} octets are read")));
+        };
+        self.left = left;
         let is_whole = self.line.last() == Some(&b'\n');
         if !is_whole && self.line.len() as u64 >= LINE_MAX {
             return Err(self.broken("the line is too long"));
@@ -132,4 +139,25 @@ pub(super) fn replace(
         root.unlink(&temporary).ok();
     }
     stored.and_then(|()| root.sync()).map_err(|error| failed("write", file_name, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use pop3_disk::System;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_not_read_for_ever() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = System::shared().open_folder(place.path()).unwrap();
+        let mut file = folder.open(b"list", Open::writing().make_new(0o600)).unwrap();
+        file.write_all(b"one\ntwo\nthree\n").unwrap();
+        let mut lines = Lines::open(&*folder, "list").unwrap().unwrap();
+        lines.left = 8;
+        assert!(lines.next().unwrap().is_some() && lines.next().unwrap().is_some());
+        let error = lines.next().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(error.to_string().starts_with("list, line 3: the file grows"), "{error}");
+    }
 }

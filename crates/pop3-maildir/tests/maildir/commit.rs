@@ -48,6 +48,19 @@ fn renamed_messages_are_found_and_gone_ones_count_as_removed() {
     assert_eq!(contents(&mut open(&folder)), [b"4\n", b"5\n"]);
 }
 
+#[test]
+fn of_many_renamed_messages_each_is_removed_that_was_marked() {
+    let folder = five();
+    let maildir = open(&folder);
+    for index in 1..=5 {
+        let [old, new] = [format!("new/{index}.a.h"), format!("cur/{index}.a.h:2,S")];
+        fs::rename(folder.path().join(old), folder.path().join(new)).unwrap();
+    }
+    let report = remove(maildir, &[1, 2, 4]);
+    assert_eq!((report.is_complete(), report.removed(), report.gone()), (true, 3, 0));
+    assert_eq!(contents(&mut open(&folder)), [b"3\n", b"5\n"]);
+}
+
 // 1939-6.11, 1939-6.12
 #[test]
 fn what_cannot_be_removed_is_told_and_the_rest_goes() {
@@ -83,4 +96,27 @@ fn numbers_outside_the_snapshot_are_failures() {
     let folder = five();
     let report = remove(open(&folder), &[6, 1]);
     assert_eq!((report.removed(), report.failures().len()), (1, 1));
+}
+
+// 1939-6.11, 1939-6.12
+#[test]
+fn without_its_directories_nothing_is_removed_and_each_message_is_told() {
+    let folder = five();
+    let maildir = open(&folder);
+    fs::remove_dir(folder.path().join("cur")).unwrap();
+    put(&folder, "cur", "");
+    let report = remove(maildir, &[1, 3]);
+    let told: Vec<String> = report.failures().iter().map(ToString::to_string).collect();
+    let expected = [1, 3].map(|n| format!("message {n} was not removed: Not a directory (os error 20)"));
+    assert_eq!((report.is_complete(), report.removed(), told), (false, 0, expected.to_vec()));
+    assert_eq!(names(&folder, "new").len(), 5);
+
+    // Without directories there are no messages either.
+    let folder = five();
+    let maildir = open(&folder);
+    for name in ["new", "cur"] {
+        fs::remove_dir_all(folder.path().join(name)).unwrap();
+    }
+    let report = remove(maildir, &[1, 3]);
+    assert_eq!((report.is_complete(), report.removed(), report.gone()), (true, 0, 2));
 }

@@ -1,6 +1,7 @@
 //! A disk that counts what is asked of it, a day from now, so that every file and directory has been left alone for long.
 
 use core::any::Any;
+use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +15,8 @@ use pop3_disk::{Disk, File, Folder, FolderEntry, Lock, Open, Stat, System};
 /// How often each call was made, and under `written` how many octets.
 pub(crate) type Counts = BTreeMap<&'static str, u64>;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
     inner: Arc<dyn Disk>,
@@ -21,10 +24,28 @@ pub(crate) struct Counted {
     without_locks: bool,
     /// What the clock shows.
     time: Option<SystemTime>,
+    /// How far the clock is ahead otherwise.
+    ahead: Duration,
     /// Files that can't be opened.
     refused: Arc<Mutex<BTreeMap<Vec<u8>, io::ErrorKind>>>,
     /// What is removed behind the next listing.
     leaving: Arc<Mutex<Option<PathBuf>>>,
+    meanwhile: Arc<Mutex<Meanwhile>>,
+}
+
+/// What is done before each call, which is named.
+pub(crate) struct Meanwhile(Box<dyn FnMut(&'static str) + Send>);
+
+impl Default for Meanwhile {
+    fn default() -> Self {
+        Self(Box::new(|_| ()))
+    }
+}
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl Counted {
@@ -33,8 +54,8 @@ impl Counted {
     }
 
     pub(crate) fn over(inner: Arc<dyn Disk>) -> Self {
-        let (counts, refused, leaving) = Default::default();
-        Self { inner, counts, without_locks: false, time: None, refused, leaving }
+        let (counts, refused, leaving, meanwhile) = Default::default();
+        Self { inner, counts, without_locks: false, time: None, ahead: DAY, refused, leaving, meanwhile }
     }
 
     /// Grants every lock, whoever has it.
@@ -47,6 +68,11 @@ impl Counted {
         Self { time: Some(time), ..self }
     }
 
+    /// Shows the time of now.
+    pub(crate) fn on_time(self) -> Self {
+        Self { ahead: Duration::ZERO, ..self }
+    }
+
     /// Refuses to open the files with this name.
     pub(crate) fn refuse(&self, name: &str, kind: io::ErrorKind) {
         self.refused.lock().unwrap().insert(name.into(), kind);
@@ -55,6 +81,11 @@ impl Counted {
     /// Removes this file as soon as a folder was listed.
     pub(crate) fn remove_when_listed(&self, path: &Path) {
         *self.leaving.lock().unwrap() = Some(path.into());
+    }
+
+    /// Does this before each call from now on.
+    pub(crate) fn meanwhile(&self, act: impl FnMut(&'static str) + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Meanwhile(Box::new(act));
     }
 
     /// Refuses nothing any more.
@@ -72,6 +103,7 @@ impl Counted {
     }
 
     fn count(&self, what: &'static str, times: u64) {
+        self.meanwhile.lock().unwrap().0(what);
         *self.counts.lock().unwrap().entry(what).or_default() += times;
     }
 
@@ -99,7 +131,7 @@ impl Disk for Counted {
     }
 
     fn now(&self) -> SystemTime {
-        self.time.unwrap_or_else(|| self.inner.now() + Duration::from_secs(86_400))
+        self.time.unwrap_or_else(|| self.inner.now() + self.ahead)
     }
 
     fn pause(&self, time: Duration) {

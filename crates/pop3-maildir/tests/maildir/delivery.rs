@@ -6,10 +6,12 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::thread;
+use std::time::SystemTime;
 
 use pop3_maildir::{CrlfToLf, Delivery};
 use proptest::prelude::*;
 
+use crate::counted::Counted;
 use crate::support::{contents, maildir, names, open, put};
 
 #[test]
@@ -121,6 +123,37 @@ fn only_what_is_abandoned_is_cleaned_from_tmp() {
     assert_eq!(delivery.clean_tmp(Delivery::ABANDONED).unwrap(), 0);
     assert_eq!(delivery.clean_tmp(Duration::ZERO).unwrap(), 1);
     assert_eq!(names(&folder, "tmp"), [".dot", "directory"]);
+}
+
+// MDR-04
+#[test]
+fn what_is_left_for_36_hours_is_abandoned() {
+    let folder = maildir();
+    put(&folder, "tmp/1.left.h", "x");
+    for (hours, cleaned) in [(35, 0), (37, 1)] {
+        let time = SystemTime::now() + Duration::from_secs(hours * 3_600);
+        let disk = Counted::new().stopped_at(time).shared();
+        let delivery = Delivery::open_on(disk, folder.path(), false).unwrap();
+        assert_eq!(delivery.clean_tmp(Delivery::ABANDONED).unwrap(), cleaned, "{hours} hours");
+    }
+}
+
+#[test]
+fn files_that_others_write_in_tmp_are_published_under_fresh_names() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    let fresh = [(); 2].map(|()| String::from_utf8(delivery.fresh_name()).unwrap());
+    assert_ne!(fresh[0], fresh[1]);
+    for name in &fresh {
+        put(&folder, &format!("tmp/{name}"), "x\n");
+        delivery.publish(name.as_bytes()).unwrap();
+    }
+    assert_eq!((names(&folder, "tmp").len(), contents(&mut open(&folder)).len()), (0, 2));
+    // Nothing is replaced, and what is not there can't be published.
+    put(&folder, &format!("tmp/{}", fresh[0]), "y\n");
+    assert_eq!(delivery.publish(fresh[0].as_bytes()).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(delivery.publish(b"1.none.h").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(contents(&mut open(&folder)), [b"x\n", b"x\n"]);
 }
 
 #[test]

@@ -58,6 +58,37 @@ fn a_change_that_fails_once_is_found_out_and_taken_back() {
     }
 }
 
+/// One or more changes in a row fail, those among them that would take the message back. It may then be there although it
+/// could not be delivered, and who asked must know: a second try would double it.
+#[test]
+fn a_message_that_can_not_be_taken_back_is_not_called_missing() {
+    for (system, faults) in file_systems().into_iter().enumerate() {
+        let mut were_unsure = 0;
+        for (change, count) in (1..=20).flat_map(|change| (1..=8).map(move |count| (change, count))) {
+            let (folder, case) = (maildir(), format!("system {system}, {count} changes from {change} on"));
+            faults.fail_from(change, count, ErrorKind::StorageFull);
+            let delivered = deliver(&faults, folder.path());
+            let published = Delivery::open_on(faults.shared(), folder.path(), false).map(|delivery| {
+                put(&folder, "tmp/1.a.h", TEXT);
+                delivery.publish(b"1.a.h")
+            });
+            faults.calm();
+            let expected = [delivered, published.unwrap()].map(|result| match result {
+                Ok(()) => 1,
+                Err(error) => {
+                    were_unsure += usize::from(error.may_be_delivered());
+                    usize::from(error.may_be_delivered())
+                }
+            });
+            let names = names(&folder, "new");
+            let there =
+                |name: &str| names.iter().filter(|other| (*other == "1.a.h") == (name == "1.a.h")).count();
+            assert_eq!([there("delivered"), there("1.a.h")], expected, "{case}");
+        }
+        assert!(were_unsure > 0, "system {system}");
+    }
+}
+
 #[test]
 fn a_process_that_is_killed_at_any_change_leaves_a_message_whole_or_not_there() {
     for (system, faults) in file_systems().into_iter().enumerate() {
@@ -102,6 +133,24 @@ fn a_message_is_brought_to_the_disk_before_it_appears_and_its_name_after() {
             (What::Sync, new),
         ]
     );
+}
+
+#[test]
+fn what_was_written_is_synced_or_flushed_when_asked_and_never_when_dropped() {
+    let folder = maildir();
+    let faults = Faults::over(System::shared());
+    let mut message = Delivery::open_on(faults.shared(), folder.path(), false).unwrap().begin().unwrap();
+    let path = message.path();
+    let made = |faults: &Faults| faults.changes().into_iter().map(|change| change.what).collect::<Vec<_>>();
+    message.write_all(b"one").unwrap();
+    message.flush().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"one");
+    message.write_all(b"two").unwrap();
+    message.sync().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"onetwo");
+    message.write_all(b"three").unwrap();
+    drop(message);
+    assert_eq!(made(&faults), [What::Make, What::Write, What::Write, What::Sync, What::Unlink]);
 }
 
 /// After a power failure, only one of two directories may be as it was left. Who moves a message by giving it a second
@@ -167,6 +216,8 @@ fn a_removal_that_fails_is_reported_and_no_other_message_goes() {
             let is_reported = report.failures().iter().any(|failure| failure.number == number(index));
             assert_eq!(has(index), is_reported, "change {change}, message {index}: {report:?}");
         }
+        let is_unsynced = report.unsynced().is_some_and(|error| error.kind() == ErrorKind::PermissionDenied);
+        assert_eq!(is_unsynced, !report.is_complete() && report.failures().is_empty(), "{report:?}");
         if !failed {
             assert!(report.is_complete() && report.seen() == 1 && change > 5, "{change} {report:?}");
             break;

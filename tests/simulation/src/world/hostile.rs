@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pop3_driver::Transport as _;
 
 use super::World;
+use super::plan::{GUESSED, password};
 use crate::Chance;
 use crate::network::Socket;
 use crate::process::Alive;
@@ -97,10 +98,8 @@ impl Attacker {
             },
             Attack::Guesses => loop {
                 self.guesses += 1;
-                let guess = format!(
-                    "USER alice\r\nPASS secret of alice {}\r\n",
-                    self.chance.below(1 << 30) + (1 << 20)
-                );
+                let password = password("alice", self.chance.below(1 << 30) + GUESSED);
+                let guess = format!("USER alice\r\nPASS {password}\r\n");
                 self.send(guess.as_bytes()).await?;
                 self.read().await?;
             },

@@ -33,6 +33,14 @@ impl Account {
     }
 }
 
+/// Passwords with this number or a greater one are guesses.
+pub(super) const GUESSED: usize = 1 << 20;
+
+/// A password. The number is not its end: a guess that continued the password would have it on the wire in clear.
+pub(super) fn password(name: &str, number: usize) -> String {
+    format!("secret {number} of {name}")
+}
+
 /// What happens in a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -88,10 +96,7 @@ impl Plan {
         let odd = chance.per_mille(350);
         let accounts: Vec<Account> = ["alice", "bob"][..1 + usize::from(!odd && chance.per_mille(300))]
             .iter()
-            .map(|name| Account {
-                name: (*name).to_owned(),
-                password: format!("secret of {name} {}", chance.below(1 << 20)),
-            })
+            .map(|name| Account { name: (*name).to_owned(), password: password(name, chance.below(GUESSED)) })
             .collect();
         let oddities = if odd { Oddity::some(chance) } else { Vec::new() };
         let tls =
@@ -300,5 +305,18 @@ impl fmt::Display for Plan {
             write!(f, "; {} of {} into {}, {deletes}", fetcher.name, fetcher.account.name, fetcher.target)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_guess_contains_the_password() {
+        for (number, guess) in [(8, 80_000_000), (8, 18_000_000), (1_048_575, 1_048_575_123)] {
+            assert!(number < GUESSED && guess >= GUESSED);
+            assert!(!password("alice", guess).contains(&password("alice", number)), "{guess}");
+        }
     }
 }
