@@ -73,8 +73,10 @@ class Cluster:
 
     def __init__(self, program: Path, work: Path, processes: Processes, store: Store, ledger: Ledger, nodes: int, rng: random.Random) -> None:
         self.program, self.work, self.processes, self.store, self.ledger = program, work, processes, store, ledger
-        ports = free_ports(2 * nodes + 1)
-        self.balanced = ports.pop()
+        ports = free_ports(2 * nodes + 2)
+        self.balanced, lmtp_port = ports.pop(), ports.pop()
+        self.lmtp_port = lmtp_port if isinstance(store, SqlStore) else 0
+        self.lmtp: subprocess.Popen[bytes] | None = None
         sql = isinstance(store, PostgresStore)
         targets = store.ports() if isinstance(store, PostgresStore) else (0, 0)
         # The link of those who deliver.
@@ -90,6 +92,7 @@ class Cluster:
     async def start(self) -> None:
         for link in self.links:
             await link.start()
+        self.start_lmtp()
         for node in self.nodes:
             node.start()
         for node in self.nodes:
@@ -120,6 +123,12 @@ backend nodes
         self.haproxy = self.processes.start(["haproxy", "-W", "-db", "-f", str(config)], log)
         await asyncio.to_thread(wait_for_ports, (self.balanced,), self.haproxy, log)
 
+    def start_lmtp(self) -> None:
+        """Starts `pop3 lmtp`. Nobody waits for it: who cannot connect has not delivered."""
+        if self.lmtp_port:
+            self.lmtp = self.processes.start([str(self.program), "lmtp", *self.store.options(self.mx.port if self.mx else None), "--strip-domain",
+                                              "--listen", f"{HOST}:{self.lmtp_port}"], self.work / "lmtp.log")
+
     def reload(self) -> None:
         """HAProxy reads its configuration again: a new process accepts, the old one serves what it has."""
         if self.haproxy:
@@ -129,6 +138,8 @@ backend nodes
         """Ends all disturbances."""
         for link in self.links:
             link.heal()
+        if self.lmtp and self.lmtp.poll() is not None:
+            self.start_lmtp()
         for node in self.nodes:
             node.signal(signal.SIGCONT)
             if node.dead():

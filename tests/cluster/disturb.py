@@ -25,6 +25,8 @@ class Disturber:
         running = [self._nodes(node) for node in self.cluster.nodes]
         running += [self._links(link) for link in self.cluster.links]
         running.append(self._haproxy())
+        if self.cluster.lmtp:
+            running.append(self._lmtp())
         if isinstance(self.cluster.store, PostgresStore):
             running.append(self._database(self.cluster.store))
         return [asyncio.create_task(one) for one in running]
@@ -105,6 +107,18 @@ class Disturber:
                 return
             self.ledger.event("HAProxy reload")
             self.cluster.reload()
+
+    async def _lmtp(self) -> None:
+        while True:
+            await self._for(self.rng.uniform(1, 12))
+            if self.over.is_set():
+                return
+            lmtp = self.cluster.lmtp
+            if lmtp and lmtp.poll() is None:
+                self.ledger.event("kill -9 of pop3 lmtp")
+                lmtp.kill()
+                await asyncio.to_thread(lmtp.wait)
+            self.cluster.start_lmtp()
 
     async def _database(self, store: PostgresStore) -> None:
         while True:

@@ -14,7 +14,9 @@ from client import Client, Lost
 from cluster import Cluster, Node
 from ledger import Delivery, Ledger, Session, now
 from letters import Letter, digest, number_of
+from lmtp import send, without_added
 from stores import PASSWORD
+from wire import wire
 
 TEMPORARY = 75
 # What a login may be answered while the cluster is disturbed. Anything else makes a client ask its user for the password.
@@ -36,15 +38,31 @@ class Driver:
 
     async def deliver(self, user: str, patient: bool = False) -> Letter:
         """A new message. It is tried again with the same key until it is accepted or, unless `patient`, the run is over."""
-        number = self.ledger.next
-        self.ledger.next += 1
-        letter, octets = Letter.write(self.ledger.seed, number, user)
-        delivery = self.ledger.deliveries[number] = self.open[number] = Delivery(letter, now())
+        letter, octets, delivery = self._new(user)
+        self.open[letter.number] = delivery
         while not await self._attempt(delivery, octets, kill=not patient and self.rng.random() < 0.05):
             if self.over.is_set() and not patient:
                 return letter
             await asyncio.sleep(self.rng.uniform(0.05, 0.5))
         return letter
+
+    def _new(self, user: str) -> tuple[Letter, bytes, Delivery]:
+        number = self.ledger.next
+        self.ledger.next += 1
+        letter, octets = Letter.write(self.ledger.seed, number, user)
+        delivery = self.ledger.deliveries[number] = Delivery(letter, now())
+        return letter, octets, delivery
+
+    async def deliver_over_lmtp(self, user: str, port: int) -> None:
+        """A new message, once. Unless it is answered with 250, it may be stored or not."""
+        _, octets, delivery = self._new(user)
+        delivery.over_lmtp, delivery.attempts = True, 1
+        code = await send(port, user, wire(octets))
+        self.ledger.counts[f"LMTP deliveries answered {code or 'not at all'}"] += 1
+        if code == "250":
+            delivery.accepted = now()
+        elif code[:1] == "5":
+            self.ledger.fault(f"a delivery over LMTP is answered {code}")
 
     async def finish(self) -> None:
         """Tries again what was not accepted. Nothing is disturbed any more."""
@@ -77,7 +95,8 @@ class Driver:
         """Delivers until the run is over, while there are not too many messages."""
         while not self.over.is_set():
             if self.there() < most:
-                await self.deliver(self.rng.choice(self.users))
+                user, port = self.rng.choice(self.users), self.cluster.lmtp_port
+                await (self.deliver_over_lmtp(user, port) if port and self.rng.random() < 0.4 else self.deliver(user))
             else:
                 await asyncio.sleep(0.05)
 
@@ -167,6 +186,8 @@ class Driver:
 
     def _fetched(self, session: Session, uid: str, octets: bytes) -> None:
         self.ledger.counts["messages fetched"] += 1
+        self.ledger.sizes[session.user, uid] = len(octets)
+        octets = without_added(octets)
         number = number_of(octets)
         delivery = self.ledger.deliveries.get(number or 0)
         if number is None or delivery is None:

@@ -63,7 +63,7 @@ class Judge:
         letter = delivery.letter
         if letter.user != one.user:
             self._fault(f"message {one.number} of {letter.user} is stored for {one.user}")
-        if letter.stored != one.digest:
+        if delivery.stored != one.digest:
             self._fault(f"message {one.number} of {one.user} is stored in part or changed")
         if one.uid is not None:
             self._named(one.user, one.uid, one.number)
@@ -89,8 +89,12 @@ class Judge:
             number = self.number_of.get((session.user, uid))
             if number is None:
                 self._fault(f"{session.user} had unique-id {uid}, which nobody removed and nobody has")
-            elif size != self.ledger.deliveries[number].letter.size:
-                self._fault(f"message {number} of {session.user} is listed with {size} octets, and sent with {self.ledger.deliveries[number].letter.size}")
+                continue
+            # LMTP adds fields, so only who has fetched such a message knows its size.
+            delivery = self.ledger.deliveries[number]
+            sent = self.ledger.sizes.get((session.user, uid), size if delivery.over_lmtp else delivery.letter.size)
+            if size != sent:
+                self._fault(f"message {number} of {session.user} is listed with {size} octets, and sent with {sent}")
 
     def _one_at_a_time(self, user: str, sessions: list[Session]) -> None:
         """A session that removed something surely had the maildrop from the reply to PASS until QUIT was sent.

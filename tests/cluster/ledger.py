@@ -23,6 +23,13 @@ class Delivery:
     # When the first attempt ended with 0. Before that, or if none did, it may be stored or not.
     accepted: float = NEVER
     attempts: int = 0
+    # Over LMTP, lines end in CRLF, and there is no key: it is not tried again.
+    over_lmtp: bool = False
+
+    @property
+    def stored(self) -> str:
+        """The digest of what is to be stored."""
+        return self.letter.sent if self.over_lmtp else self.letter.stored
 
 
 @dataclass
@@ -57,6 +64,8 @@ class Ledger:
         self.begun = now()
         self.deliveries: dict[int, Delivery] = {}
         self.sessions: list[Session] = []
+        # The octets of each message that was fetched, by user and unique-id.
+        self.sizes: dict[tuple[str, str], int] = {}
         # What is wrong already when it is seen.
         self.faults: list[str] = []
         self.counts: Counter[str] = Counter()

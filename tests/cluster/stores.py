@@ -11,6 +11,7 @@ from pathlib import Path
 
 from judge import Stored
 from letters import digest, number_of
+from lmtp import without_added
 from maildir import make_maildir
 from net import HOST, Processes
 from postgres import Postgres
@@ -96,8 +97,9 @@ class PostgresStore(SqlStore):
 
     def contents(self) -> list[Stored]:
         """Everything that is stored, read without the program."""
+        # The message begins after what LMTP has added.
         rows = self.rows(r"""
-            SELECT d.user_name, m.unique_id, encode(sha256(coalesce(c.octets, '')), 'hex'),
+            SELECT d.user_name, m.unique_id, encode(sha256(substring(coalesce(c.octets, '') FROM greatest(1, position('From: '::bytea IN c.octets)))), 'hex'),
                    substring(convert_from(substring(coalesce(c.octets, '') FROM 1 FOR 1000), 'LATIN1') FROM 'X-Ledger: (\d+)')
             FROM pop3_messages m JOIN pop3_maildrops d ON d.id = m.maildrop
             LEFT JOIN LATERAL (SELECT string_agg(data, ''::bytea ORDER BY seq) AS octets FROM pop3_chunks WHERE message = m.id) c ON true""")
@@ -129,7 +131,7 @@ class SqliteStore(SqlStore):
             assert isinstance(data, bytes)
             content[message] = content.get(message, b"") + data
         rows = self._select("SELECT m.id, d.user_name, m.unique_id FROM pop3_messages m JOIN pop3_maildrops d ON d.id = m.maildrop")
-        return [Stored(str(user), str(uid), number_of(content.get(message, b"")), digest(content.get(message, b""))) for message, user, uid in rows]
+        return [Stored(str(user), str(uid), number_of(content.get(message, b"")), digest(without_added(content.get(message, b"")))) for message, user, uid in rows]
 
 
 class MaildirStore:

@@ -100,10 +100,9 @@ impl Commit {
         let Lock { id, token, shared, .. } = &self.lock;
         let (id, token, node) = (*id, *token, shared.incarnation);
         let key = || [id.into(), token.into(), node.into()];
-        let [a, b, _] = key();
         // A transaction that was cut off, but may still end, has the row: this waits for it.
         let mut calls = vec![sql::HOLD.with(key())];
-        calls.extend(looks_up.then(|| sql::OUTCOME.with([a, b])));
+        calls.extend(looks_up.then(|| sql::OUTCOME.with(key())));
         let with = |ids: &Vec<i64>| [id.into(), token.into(), node.into(), ids.clone().into()];
         if !self.removed.is_empty() {
             calls.push(sql::NOTE.with(with(&self.removed)));

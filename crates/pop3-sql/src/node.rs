@@ -62,6 +62,7 @@ impl SqlNode {
             held: Held::default(),
             releases: Releases::default(),
             ready: AtomicBool::new(true),
+            interrupted: AtomicBool::new(false),
             profile: Mutex::new(profile),
             failures_seen: AtomicI64::new(0),
         });
@@ -148,7 +149,10 @@ async fn beat(
         let beaten = presence.beat().await;
         let was_ready = shared.ready.swap(beaten.is_ok(), Ordering::Relaxed);
         match beaten {
-            Ok(()) => {
+            Ok(is_new) => {
+                if is_new {
+                    shared.interrupted.store(true, Ordering::Relaxed);
+                }
                 if !was_ready {
                     tracing::info!("the database answers again");
                 }

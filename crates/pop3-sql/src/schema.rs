@@ -51,13 +51,15 @@ const STEPS: &[&[&str]] = &[&[
         seq bigint NOT NULL,
         data {octets} NOT NULL,
         PRIMARY KEY (message, seq))",
-    // What was committed under a token, to find out the outcome when the answer was lost. Kept for a day.
+    // What a node has committed under a token, to find out the outcome when the answer was lost. Kept for a day. A token
+    // alone may come twice, if the server fails over to one that has not seen the first.
     "CREATE TABLE pop3_commits (
         maildrop bigint NOT NULL,
         token bigint NOT NULL,
+        node bigint NOT NULL,
         at bigint NOT NULL,
         removed bigint NOT NULL,
-        PRIMARY KEY (maildrop, token))",
+        PRIMARY KEY (maildrop, token, node))",
     "CREATE INDEX pop3_commits_at ON pop3_commits (at)",
     // What was delivered, to recognise a retry. Kept for a week.
     "CREATE TABLE pop3_deliveries (

@@ -93,7 +93,7 @@ statements! {
     HOLD = "SELECT id FROM pop3_maildrops WHERE id = $1 AND token = $2 AND lock_node = $3 {hold}";
     /// Notes the commit of the messages `$4`.
     NOTE = concat!(
-        "INSERT INTO pop3_commits (maildrop, token, at, removed) SELECT $1, $2, {now}, \
+        "INSERT INTO pop3_commits (maildrop, token, node, at, removed) SELECT $1, $2, $3, {now}, \
             (SELECT count(*) FROM pop3_messages WHERE maildrop = $1 AND id {in:$4}) WHERE ", mine!());
     /// Removes the messages `$4`.
     REMOVE = concat!(
@@ -106,10 +106,9 @@ statements! {
         "UPDATE pop3_messages SET retrieved = {now} WHERE maildrop = $1 AND id {in:$4} AND retrieved IS NULL AND ",
         mine!());
     /// Releases the maildrop.
-    FREE = "UPDATE pop3_maildrops SET lock_node = NULL \
-            WHERE id = $1 AND token = $2 AND lock_node = $3 AND {durable}";
-    /// What was committed for maildrop `$1` under token `$2`.
-    OUTCOME = "SELECT removed FROM pop3_commits WHERE maildrop = $1 AND token = $2";
+    FREE = "UPDATE pop3_maildrops SET lock_node = NULL WHERE id = $1 AND token = $2 AND lock_node = $3";
+    /// What was committed for maildrop `$1` under token `$2` of node `$3`.
+    OUTCOME = "SELECT removed FROM pop3_commits WHERE maildrop = $1 AND token = $2 AND node = $3";
 
     // Delivering.
 
@@ -209,6 +208,9 @@ statements! {
             AND l.classid::bigint = (($1 >> 32) & 4294967295) AND l.objid::bigint = ($1 & 4294967295)) AS ended";
     /// Releases the maildrop of user `$1` if node `$2` has it, under whatever token.
     FREE_USER = "UPDATE pop3_maildrops SET lock_node = NULL WHERE user_name = $1 AND lock_node = $2";
+    /// The users whose maildrops node `$1` has, among those with a number above `$2` and up to `$3`.
+    OWN = "SELECT user_name FROM pop3_maildrops WHERE lock_node = $1 AND id > $2 AND id <= $3";
+    LAST_MAILDROP = "SELECT coalesce(max(id), 0) FROM pop3_maildrops";
     /// Releases all maildrops of node `$1`.
     FREE_ALL = "UPDATE pop3_maildrops SET lock_node = NULL WHERE lock_node = $1";
     LEAVE = "DELETE FROM pop3_nodes WHERE incarnation = $1";

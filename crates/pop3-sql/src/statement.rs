@@ -33,13 +33,6 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("in", "= ANY(*)", "IN (SELECT value FROM json_each(*))"),
     // A lock on the row until the end of the transaction. In SQLite, a transaction that writes is alone.
     ("hold", "FOR NO KEY UPDATE", ""),
-    // What is changed is on the disk at the end, whatever the default of the database is.
-    (
-        "durable",
-        "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
-            ELSE current_setting('synchronous_commit') END, true) <> ''",
-        "1",
-    ),
     // Which run of the server it is: its locks end with it.
     ("run", "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint", "0"),
     // Whether somebody holds the lock of this incarnation.

@@ -18,7 +18,7 @@ use super::Backoff;
 use super::connect::{Connector, failed};
 use crate::config::SqlConfig;
 use crate::error::{SqlError, SqlErrorKind};
-use crate::statement::{Answer, Call, Dialect, expand};
+use crate::statement::{Answer, Call};
 use crate::stats::{Counted, Trip};
 use crate::url::Address;
 
@@ -34,6 +34,7 @@ pub(crate) struct Postgres {
 #[derive(Clone, Debug)]
 struct Settings {
     begin: String,
+    begin_lightly: String,
     patience: Duration,
 }
 
@@ -49,16 +50,17 @@ impl Settings {
         let limit = config.statement_timeout.as_millis();
         // Each statement sees what was committed before it, whatever the default of the database is. What is committed
         // is on the disk, unless the default is stricter. A node that stops in the middle holds no row for long. One
-        // statement for all settings, because each one costs the database as much as a small query.
-        let begin = expand(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT {durable}, set_config('lock_timeout', '{limit}', true), \
-                set_config('statement_timeout', '{limit}', true), \
+        // statement for all settings, because each costs the database as much as a small query.
+        let begin = |disk: &str| {
+            format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT set_config('synchronous_commit', {disk}, true), \
+                set_config('lock_timeout', '{limit}', true), set_config('statement_timeout', '{limit}', true), \
                 set_config('idle_in_transaction_session_timeout', '{limit}', true)"
-                .replace("{limit}", &limit.to_string())
-                .as_str(),
-            Dialect::Postgres,
-        );
-        Self { begin, patience: config.statement_timeout + MARGIN }
+            )
+        };
+        let durable = "coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on')";
+        let (begin, begin_lightly) = (begin(durable), begin("'off'"));
+        Self { begin, begin_lightly, patience: config.statement_timeout + MARGIN }
     }
 }
 
@@ -137,28 +139,21 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn write(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
-        let mut sent = vec![Sent::Text(&self.settings.begin)];
+    pub(crate) async fn write(&self, calls: Vec<Call>, lightly: bool) -> Result<Vec<Answer>, SqlError> {
+        let client = self.client().await?;
+        let begin = if lightly { &self.settings.begin_lightly } else { &self.settings.begin };
+        let mut sent = vec![Sent::Text(begin)];
         sent.extend(calls.iter().map(Sent::Call));
         sent.push(Sent::Text("COMMIT"));
-        let mut answers = self.send(&Trip::of(&calls), &sent).await?;
-        answers.pop();
-        answers.remove(0);
-        Ok(answers)
-    }
-
-    pub(crate) async fn write_alone(&self, call: Call) -> Result<Answer, SqlError> {
-        let trip = Trip::of(core::slice::from_ref(&call));
-        Ok(self.send(&trip, &[Sent::Call(&call)]).await?.pop().unwrap_or_default())
-    }
-
-    /// Sends what changes something. The last of it commits.
-    async fn send(&self, trip: &Trip, sent: &[Sent<'_>]) -> Result<Vec<Answer>, SqlError> {
-        let client = self.client().await?;
-        let answers = run(&client, sent, self.settings.patience).await;
-        self.counted.ended(trip, &answers);
+        let trip = Trip::of(&calls);
+        let answers = run(&client, &sent, self.settings.patience).await;
+        self.counted.ended(&trip, &answers);
         match answers {
-            Ok(answers) => Ok(answers),
+            Ok(mut answers) => {
+                answers.pop();
+                answers.remove(0);
+                Ok(answers)
+            }
             Err((index, error)) => {
                 let error = outcome(error, index + 1 == sent.len());
                 if !is_clean(&error) {

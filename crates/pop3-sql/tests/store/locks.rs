@@ -58,10 +58,10 @@ async fn a_lock_is_released_however_the_session_ends(database: Database) {
     // The client leaves during the login: the call goes on without it.
     let (user, options) = (name(ALICE), SqlOpenOptions::new());
     for _ in 0..5 {
+        begin_and_drop(one.open_maildrop(&user, options)).await;
         while one.open_maildrops() > 0 {
             tokio::task::yield_now().await;
         }
-        begin_and_drop(one.open_maildrop(&user, options)).await;
         wait_until_free(&database).await;
     }
     // The node ends.

@@ -10,6 +10,7 @@ crate::on_both!(a_node_that_has_died_is_replaced_at_once, nodes_tell_each_other_
 
 crate::on_postgres!(
     a_node_whose_session_was_ended_is_not_robbed,
+    a_lock_that_a_crash_brings_back_does_not_stay,
     a_node_that_lost_its_connection_keeps_its_maildrops,
     another_run_of_the_server_proves_nothing,
     a_login_is_repeated_if_the_answer_is_lost,
@@ -78,6 +79,26 @@ async fn a_node_whose_session_was_ended_is_not_robbed(database: Database) {
         }
     }
     assert_eq!(quit(maildrop, &[1]).await.unwrap().removed, 1);
+}
+
+async fn a_lock_that_a_crash_brings_back_does_not_stay(database: Database) {
+    let (one, two) = (database.node().await, database.node().await);
+    let maildrop = open(&one).await.unwrap();
+    let locked = database.lock().await;
+    quit(maildrop, &[]).await.unwrap();
+    // The database has crashed, and knows nothing of the release.
+    let (owner, _) = locked.split_once('|').unwrap();
+    database.sql(&format!("UPDATE pop3_maildrops SET lock_node = {owner}")).await;
+    assert_eq!(kind(open(&two).await), SqlErrorKind::Locked);
+    database.sql(END).await;
+    let maildrop = loop {
+        match open(&two).await {
+            Ok(maildrop) => break maildrop,
+            Err(error) => assert_eq!(error.kind(), SqlErrorKind::Locked),
+        }
+    };
+    quit(maildrop, &[]).await.unwrap();
+    assert_eq!(two.store().stats().takeovers, 0);
 }
 
 async fn a_node_that_lost_its_connection_keeps_its_maildrops(database: Database) {

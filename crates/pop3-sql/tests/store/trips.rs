@@ -43,7 +43,7 @@ async fn a_session_takes_few_round_trips(database: Database) {
     let done = one_trip(&proxy, 6, quit(maildrop, &[1, 3])).await.unwrap();
     assert_eq!(done.removed, 2);
     let maildrop = one_trip(&proxy, 4, open(&node)).await.unwrap();
-    one_trip(&proxy, 1, quit(maildrop, &[])).await.unwrap();
+    one_trip(&proxy, 3, quit(maildrop, &[])).await.unwrap();
 }
 
 async fn a_delivery_takes_two_round_trips(database: Database) {
