@@ -96,8 +96,44 @@ impl Database {
                 lines.join("\n")
             }
             Place::Postgres(server, name) => {
-                let (server, name): (&'static Postgres, _) = (server, name.clone());
-                tokio::task::spawn_blocking(move || server.sql(&name, &text)).await.unwrap()
+                let (client, connection) =
+                    tokio_postgres::connect(&server.url(name), tokio_postgres::NoTls).await.unwrap();
+                let driving = tokio::spawn(connection);
+                let answer =
+                    client.simple_query(&text).await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
+                drop(client);
+                driving.await.unwrap().ok();
+                let line = |row: &tokio_postgres::SimpleQueryRow| {
+                    (0..row.len())
+                        .map(|column| row.get(column).unwrap_or_default())
+                        .collect::<Vec<_>>()
+                        .join("|")
+                };
+                let rows = answer.iter().filter_map(|one| {
+                    if let tokio_postgres::SimpleQueryMessage::Row(row) = one {
+                        Some(line(row))
+                    } else {
+                        None
+                    }
+                });
+                rows.collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    /// Whether the lock of this incarnation of a node is held.
+    pub(crate) async fn holds(&self, incarnation: i64) -> bool {
+        match &self.place {
+            Place::Sqlite(folder) => {
+                folder.path().join("mail.db-nodes").join(format!("{incarnation:016x}")).exists()
+            }
+            Place::Postgres(..) => {
+                let text = format!(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 \
+                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                        AND ((classid::bigint << 32) | objid::bigint) = {incarnation}"
+                );
+                self.sql(&text).await != "0"
             }
         }
     }
