@@ -75,12 +75,15 @@ const STEPS: &[&[&str]] = &[&[
         maildrop bigint NOT NULL REFERENCES pop3_maildrops (id) ON DELETE CASCADE,
         unique_id {name} NOT NULL,
         PRIMARY KEY (maildrop, unique_id))",
-    // run: of the server, in which the node took its lock.
+    // run: of the server, in which the node took its lock. outage, back: how long its last long silence was, and when it
+    // ended.
     "CREATE TABLE pop3_nodes (
         incarnation bigint PRIMARY KEY,
         node_name text NOT NULL,
         started bigint NOT NULL,
         heartbeat bigint NOT NULL,
+        outage bigint NOT NULL DEFAULT 0,
+        back bigint NOT NULL DEFAULT 0,
         run bigint NOT NULL) {roomy}",
     // What all nodes share, such as the key for the salts of users who do not exist.
     "CREATE TABLE pop3_settings (

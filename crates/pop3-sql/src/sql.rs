@@ -10,12 +10,15 @@ macro_rules! silence {
 }
 
 /// Whether the node that has maildrop `d` lives. It has a heartbeat that is not old; and it holds its lock, or it has
-/// lost it only a moment ago, or it took that lock in another run of the server, which proves nothing.
+/// lost it only a moment ago, or it took that lock in another run of the server, which proves nothing. Node `$me` has
+/// more patience when it was silent itself: the others may be about to come back as well.
 macro_rules! alive {
-    () => {
+    ($($me:literal)?) => {
         concat!(
             "EXISTS (SELECT 1 FROM pop3_nodes n WHERE n.incarnation = d.lock_node AND n.heartbeat > {now} - ",
             silence!(),
+            $(" - coalesce((SELECT CASE WHEN me.back > {now} - 10000 THEN me.outage ELSE 0 END \
+                FROM pop3_nodes me WHERE me.incarnation = ", $me, "), 0)",)?
             " AND (n.run <> {run} OR n.heartbeat > {now} - {grace} OR {held:d.lock_node}))"
         )
     };
@@ -67,10 +70,10 @@ statements! {
     /// With `$4` = 1, this is repeated because the answer was lost. With `$5` = 1, the login is not noted.
     LOCK = lock!("");
     /// The same, but also takes over the lock of a node that is gone. Costs the database more.
-    TAKE_OVER = lock!(concat!(" OR NOT ", alive!()));
+    TAKE_OVER = lock!(concat!(" OR NOT ", alive!("$2")));
     /// Why user `$1` did not get the lock: whether another than `$2` has it, and how long ago the last login was.
     WHY_NOT = concat!(
-        "SELECT CASE WHEN d.lock_node IS NOT NULL AND d.lock_node <> $2 AND ", alive!(), " THEN 1 ELSE 0 END, \
+        "SELECT CASE WHEN d.lock_node IS NOT NULL AND d.lock_node <> $2 AND ", alive!("$2"), " THEN 1 ELSE 0 END, \
             {now} - d.last_login FROM pop3_maildrops d WHERE d.user_name = $1");
     /// The messages of user `$1`, if node `$2` has the lock.
     SNAPSHOT = "SELECT m.id, m.unique_id, m.size, m.ascii_size, m.eight_bit, m.octets \
@@ -195,6 +198,9 @@ statements! {
     HEARTBEAT = "INSERT INTO pop3_nodes AS n (incarnation, node_name, started, heartbeat, run) \
             VALUES ($1, $2, {now}, {now}, CASE WHEN $3 = 1 THEN {run} ELSE 0 END) \
             ON CONFLICT (incarnation) DO UPDATE SET heartbeat = excluded.heartbeat, \
+            outage = CASE WHEN excluded.heartbeat - n.heartbeat > 15000 THEN excluded.heartbeat - n.heartbeat \
+                ELSE n.outage END, \
+            back = CASE WHEN excluded.heartbeat - n.heartbeat > 15000 THEN excluded.heartbeat ELSE n.back END, \
             run = CASE WHEN $3 = 1 THEN excluded.run ELSE n.run END RETURNING {session}";
     /// Takes the lock that shows that node `$1` lives, until the connection ends (PostgreSQL only).
     TAKE = "SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1 ELSE 0 END";
