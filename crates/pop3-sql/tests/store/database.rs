@@ -96,13 +96,9 @@ impl Database {
                 lines.join("\n")
             }
             Place::Postgres(server, name) => {
-                let (client, connection) =
-                    tokio_postgres::connect(&server.url(name), tokio_postgres::NoTls).await.unwrap();
-                let driving = tokio::spawn(connection);
+                let client = Self::client(server, name).await;
                 let answer =
                     client.simple_query(&text).await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
-                drop(client);
-                driving.await.unwrap().ok();
                 let line = |row: &tokio_postgres::SimpleQueryRow| {
                     (0..row.len())
                         .map(|column| row.get(column).unwrap_or_default())
@@ -119,6 +115,20 @@ impl Database {
                 rows.collect::<Vec<_>>().join("\n")
             }
         }
+    }
+
+    /// A connection to PostgreSQL, past the store.
+    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
+        let Place::Postgres(server, name) = &self.place else { panic!("SQLite has no connections") };
+        Self::client(server, name).await
+    }
+
+    async fn client(server: &Postgres, name: &str) -> tokio_postgres::Client {
+        let url = server.url(name);
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        // It ends with the client.
+        tokio::spawn(connection);
+        client
     }
 
     /// Whether the lock of this incarnation of a node is held.
