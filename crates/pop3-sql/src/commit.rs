@@ -43,30 +43,32 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 impl Commit {
     /// Commits. The lock is released with it, or else in the background.
     pub(crate) async fn run(mut self, deadline: Option<Instant>) -> Result<SqlCommit, SqlError> {
+        let marked = self.removed.len() as u64;
         if self.expire == Some(0) {
             // What was read is removed at once, though the client did not say so.
-            let (marked, read) = (self.removed.len() as u64, self.retrieved.len() as u64);
             self.removed.append(&mut self.retrieved);
-            let mut done = self.commit(deadline).await?;
-            if !done.looked_up {
-                done.expired = done.removed.saturating_sub(marked).min(read);
-                done.removed -= done.expired;
-            }
-            return Ok(done);
         }
-        if !self.removed.is_empty() {
-            return self.commit(deadline).await;
+        let read = self.removed.len() as u64 - marked;
+        let mut done = if marked > 0 { self.commit(deadline).await? } else { self.clear().await };
+        if !done.looked_up {
+            let expired = done.removed.saturating_sub(marked).min(read);
+            done.expired += expired;
+            done.removed -= expired;
         }
-        // The client has asked for nothing, so nothing can go wrong for it.
-        if self.expire.is_none() {
+        Ok(done)
+    }
+
+    /// Removes what has expired. The client has asked for nothing, so nothing can go wrong for it.
+    async fn clear(self) -> SqlCommit {
+        if self.removed.is_empty() && self.expire.is_none_or(|days| days == 0) {
             self.lock.release().await.ok();
-            return Ok(SqlCommit::default());
+            return SqlCommit::default();
         }
         match self.lock.shared.store.engine().write(self.calls(false)).await {
-            Ok(answers) => Ok(self.judge(answers, false).unwrap_or_default()),
+            Ok(answers) => self.judge(answers, false).unwrap_or_default(),
             Err(error) => {
                 tracing::warn!(%error, "what has expired was not removed; the next session does it");
-                Ok(SqlCommit::default())
+                SqlCommit::default()
             }
         }
     }

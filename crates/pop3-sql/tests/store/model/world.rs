@@ -254,7 +254,8 @@ impl World {
         };
         let (marked, retrieved) = (numbers(&session.marked), numbers(&session.retrieved));
         let is_owner = self.release(&session);
-        if marked.is_empty() && session.expire.is_none() {
+        // Who has asked for nothing is told of no failure.
+        if marked.is_empty() && (session.expire.is_none() || !is_owner) {
             return Reply::Committed { removed: 0, expired: 0 };
         }
         if !is_owner {
