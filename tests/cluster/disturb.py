@@ -31,6 +31,21 @@ class Disturber:
             running.append(self._database(self.cluster.store))
         return [asyncio.create_task(one) for one in running]
 
+    def killing(self) -> list[asyncio.Task[None]]:
+        """Only kills the nodes, one time after the other."""
+        return [asyncio.create_task(self._kill(node)) for node in self.cluster.nodes]
+
+    async def _kill(self, node: Node) -> None:
+        while True:
+            await self._for(self.rng.uniform(0, 0.5))
+            if self.over.is_set():
+                return
+            async with node.busy:
+                self.ledger.event(f"kill -9: {node.name}")
+                await node.end(signal.SIGKILL)
+                node.start()
+                await node.listens()
+
     async def _for(self, seconds: float) -> None:
         """Lets it be as it is for so long, or until the run is over."""
         try:

@@ -33,6 +33,8 @@ class Driver:
     def __init__(self, cluster: Cluster, ledger: Ledger, users: list[str], rng: random.Random) -> None:
         self.cluster, self.ledger, self.users, self.rng = cluster, ledger, users, rng
         self.over = asyncio.Event()
+        # The part of the deliveries that are killed.
+        self.kills = 0.05
         # Deliveries without an end so far, which are tried again.
         self.open: dict[int, Delivery] = {}
 
@@ -40,7 +42,7 @@ class Driver:
         """A new message. It is tried again with the same key until it is accepted or, unless `patient`, the run is over."""
         letter, octets, delivery = self._new(user)
         self.open[letter.number] = delivery
-        while not await self._attempt(delivery, octets, kill=not patient and self.rng.random() < 0.05):
+        while not await self._attempt(delivery, octets, kill=not patient and self.rng.random() < self.kills):
             if self.over.is_set() and not patient:
                 return letter
             await asyncio.sleep(self.rng.uniform(0.05, 0.5))

@@ -62,7 +62,7 @@ impl Commit {
             self.lock.release().await.ok();
             return Ok(SqlCommit::default());
         }
-        match self.lock.shared.store.engine().write(self.calls()).await {
+        match self.lock.shared.store.engine().write(self.calls(false)).await {
             Ok(answers) => Ok(self.judge(answers, false).unwrap_or_default()),
             Err(error) => {
                 tracing::warn!(%error, "what has expired was not removed; the next session does it");
@@ -77,7 +77,7 @@ impl Commit {
         let mut backoff = Backoff::new(Duration::from_secs(2));
         let mut unknown = false;
         loop {
-            let error = match self.lock.shared.store.engine().write(self.calls()).await {
+            let error = match self.lock.shared.store.engine().write(self.calls(unknown)).await {
                 Ok(answers) => return self.judge(answers, unknown),
                 Err(error) => error,
             };
@@ -95,13 +95,14 @@ impl Commit {
         }
     }
 
-    fn calls(&self) -> Vec<Call> {
+    /// With `looks_up`, also asks what came of an earlier attempt.
+    fn calls(&self, looks_up: bool) -> Vec<Call> {
         let Lock { id, token, shared, .. } = &self.lock;
         let (id, token, node) = (*id, *token, shared.incarnation);
         let key = || [id.into(), token.into(), node.into()];
-        let [a, b, _] = key();
         // A transaction that was cut off, but may still end, has the row: this waits for it.
-        let mut calls = vec![sql::HOLD.with(key()), sql::OUTCOME.with([a, b])];
+        let mut calls = vec![sql::HOLD.with(key())];
+        calls.extend(looks_up.then(|| sql::OUTCOME.with(key())));
         let with = |ids: &Vec<i64>| [id.into(), token.into(), node.into(), ids.clone().into()];
         if !self.removed.is_empty() {
             calls.push(sql::NOTE.with(with(&self.removed)));
@@ -121,7 +122,8 @@ impl Commit {
     fn judge(mut self, answers: Vec<Answer>, looked_up: bool) -> Result<SqlCommit, SqlError> {
         let mut answers = answers.into_iter();
         let mut next = || answers.next().unwrap_or_default();
-        let (held, outcome) = (next(), next());
+        let held = next();
+        let outcome = if looked_up { next() } else { Answer::default() };
         let mut removed = 0;
         if !self.removed.is_empty() {
             next();

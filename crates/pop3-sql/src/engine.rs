@@ -83,8 +83,17 @@ impl Engine {
     /// `UnknownOutcome` if the connection broke after they were sent. With any other error, none has taken effect.
     pub(crate) async fn write(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
         match &self.kind {
-            Kind::Postgres(postgres) => postgres.write(calls).await,
-            Kind::Sqlite(sqlite) => sqlite.write(calls).await,
+            Kind::Postgres(postgres) => postgres.write(calls, false).await,
+            Kind::Sqlite(sqlite) => sqlite.write(calls, false).await,
+        }
+    }
+
+    /// Does the same without waiting for the disk: if the database crashes within a second, it may be as if this had
+    /// never happened. For heartbeats and releases, and nothing that is promised to anybody.
+    pub(crate) async fn write_lightly(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
+        match &self.kind {
+            Kind::Postgres(postgres) => postgres.write(calls, true).await,
+            Kind::Sqlite(sqlite) => sqlite.write(calls, true).await,
         }
     }
 

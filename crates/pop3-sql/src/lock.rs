@@ -43,7 +43,7 @@ impl Drop for Lock {
 /// Releases a lock, now or later.
 async fn release(shared: Arc<Shared>, maildrop: i64, token: i64, hold: Hold) -> Result<(), SqlError> {
     let call = sql::FREE.with([maildrop.into(), token.into(), shared.incarnation.into()]);
-    let freed = shared.store.engine().write(vec![call]).await;
+    let freed = shared.store.engine().write_lightly(vec![call]).await;
     match &freed {
         Ok(answers) if answers.first().is_some_and(|answer| answer.changed == 0) => {
             shared.releases.suspect(hold.name());

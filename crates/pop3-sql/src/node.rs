@@ -62,6 +62,7 @@ impl SqlNode {
             held: Held::default(),
             releases: Releases::default(),
             ready: AtomicBool::new(true),
+            interrupted: AtomicBool::new(false),
             profile: Mutex::new(profile),
             failures_seen: AtomicI64::new(0),
         });
@@ -73,7 +74,8 @@ impl SqlNode {
         Ok(Arc::new(Self { shared, presence, _alive: alive }))
     }
 
-    /// Locks a maildrop and takes its snapshot, in one round trip.
+    /// Locks a maildrop and takes its snapshot, in one round trip. It takes another one to find out whether the node that
+    /// has it is gone, and to take it over, or why it can't be opened.
     ///
     /// # Errors
     /// `NoMaildrop`, `Locked`, `TooSoon`, and the errors of the database.
@@ -147,7 +149,10 @@ async fn beat(
         let beaten = presence.beat().await;
         let was_ready = shared.ready.swap(beaten.is_ok(), Ordering::Relaxed);
         match beaten {
-            Ok(()) => {
+            Ok(is_new) => {
+                if is_new {
+                    shared.interrupted.store(true, Ordering::Relaxed);
+                }
                 if !was_ready {
                     tracing::info!("the database answers again");
                 }
@@ -164,21 +169,27 @@ async fn beat(
     }
 }
 
-/// Locks a maildrop and reads its messages.
+/// Locks a maildrop and reads its messages: in one round trip if it is free, else in two.
 async fn lock(shared: Arc<Shared>, hold: Hold, options: SqlOpenOptions) -> Result<SqlMaildrop, SqlError> {
     let (user, node) = (hold.name().as_str(), shared.incarnation);
     let delay = number(u64::try_from(options.login_delay.as_millis()).unwrap_or(u64::MAX)).min(MAX_DELAY);
     let mut backoff = Backoff::new(Duration::from_secs(1));
     let read_only = i64::from(options.read_only);
-    let mut tries = 0;
+    let (mut tries, mut is_taken) = (0, false);
     let answers = loop {
         let repeated = i64::from(tries > 0);
-        let calls = vec![
-            sql::LOCK.with([user.into(), node.into(), delay.into(), repeated.into(), read_only.into()]),
-            sql::SNAPSHOT.with([user.into(), node.into()]),
-            sql::WHY_NOT.with([user.into(), node.into()]),
-        ];
+        let values = [user.into(), node.into(), delay.into(), repeated.into(), read_only.into()];
+        let both = || [user.into(), node.into()];
+        let calls = if is_taken {
+            vec![sql::TAKE_OVER.with(values), sql::SNAPSHOT.with(both()), sql::WHY_NOT.with(both())]
+        } else {
+            vec![sql::LOCK.with(values), sql::SNAPSHOT.with(both())]
+        };
         match shared.store.engine().write(calls).await {
+            // Whether the node that has it lives, and what else may be the reason, is asked for only now.
+            Ok(answers) if !is_taken && answers.first().is_some_and(|locked| locked.rows.is_empty()) => {
+                is_taken = true;
+            }
             Ok(answers) => break answers,
             Err(error) => {
                 let unknown = error.kind() == SqlErrorKind::UnknownOutcome;

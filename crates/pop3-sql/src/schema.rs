@@ -51,13 +51,15 @@ const STEPS: &[&[&str]] = &[&[
         seq bigint NOT NULL,
         data {octets} NOT NULL,
         PRIMARY KEY (message, seq))",
-    // What was committed under a token, to find out the outcome when the answer was lost. Kept for a day.
+    // What a node has committed under a token, to find out the outcome when the answer was lost. Kept for a day. A token
+    // alone may come twice, if the server fails over to one that has not seen the first.
     "CREATE TABLE pop3_commits (
         maildrop bigint NOT NULL,
         token bigint NOT NULL,
+        node bigint NOT NULL,
         at bigint NOT NULL,
         removed bigint NOT NULL,
-        PRIMARY KEY (maildrop, token))",
+        PRIMARY KEY (maildrop, token, node))",
     "CREATE INDEX pop3_commits_at ON pop3_commits (at)",
     // What was delivered, to recognise a retry. Kept for a week.
     "CREATE TABLE pop3_deliveries (
@@ -73,12 +75,15 @@ const STEPS: &[&[&str]] = &[&[
         maildrop bigint NOT NULL REFERENCES pop3_maildrops (id) ON DELETE CASCADE,
         unique_id {name} NOT NULL,
         PRIMARY KEY (maildrop, unique_id))",
-    // run: of the server, in which the node took its lock.
+    // run: of the server, in which the node took its lock. outage, back: how long its last long silence was, and when it
+    // ended.
     "CREATE TABLE pop3_nodes (
         incarnation bigint PRIMARY KEY,
         node_name text NOT NULL,
         started bigint NOT NULL,
         heartbeat bigint NOT NULL,
+        outage bigint NOT NULL DEFAULT 0,
+        back bigint NOT NULL DEFAULT 0,
         run bigint NOT NULL) {roomy}",
     // What all nodes share, such as the key for the salts of users who do not exist.
     "CREATE TABLE pop3_settings (

@@ -17,6 +17,8 @@ pub(crate) struct Shared {
     pub(crate) held: Held,
     pub(crate) releases: Releases,
     pub(crate) ready: AtomicBool,
+    /// Whether the connection of the node was interrupted, so that the database may have crashed.
+    pub(crate) interrupted: AtomicBool,
     pub(crate) profile: Mutex<Arc<Profile>>,
     /// The last failed login of others that was seen.
     pub(crate) failures_seen: AtomicI64,

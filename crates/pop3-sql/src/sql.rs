@@ -10,12 +10,15 @@ macro_rules! silence {
 }
 
 /// Whether the node that has maildrop `d` lives. It has a heartbeat that is not old; and it holds its lock, or it has
-/// lost it only a moment ago, or it took that lock in another run of the server, which proves nothing.
+/// lost it only a moment ago, or it took that lock in another run of the server, which proves nothing. Node `$me` has
+/// more patience when it was silent itself: the others may be about to come back as well.
 macro_rules! alive {
-    () => {
+    ($($me:literal)?) => {
         concat!(
             "EXISTS (SELECT 1 FROM pop3_nodes n WHERE n.incarnation = d.lock_node AND n.heartbeat > {now} - ",
             silence!(),
+            $(" - coalesce((SELECT CASE WHEN me.back > {now} - 10000 THEN me.outage ELSE 0 END \
+                FROM pop3_nodes me WHERE me.incarnation = ", $me, "), 0)",)?
             " AND (n.run <> {run} OR n.heartbeat > {now} - {grace} OR {held:d.lock_node}))"
         )
     };
@@ -35,6 +38,22 @@ macro_rules! week {
     };
 }
 
+/// Locks a maildrop that nobody has, or for this other reason.
+macro_rules! lock {
+    ($or:expr) => {
+        concat!(
+            "UPDATE pop3_maildrops AS d SET lock_node = $2, token = d.token + 1, \
+                taken_from = CASE WHEN d.lock_node <> $2 THEN d.lock_node END, \
+                last_login = CASE WHEN $5 = 1 THEN d.last_login ELSE {now} END \
+                WHERE d.user_name = $1 AND (d.last_login IS NULL OR d.last_login + $3 <= {now} \
+                    OR d.last_login > {now} OR ($4 = 1 AND d.lock_node = $2)) \
+                AND (d.lock_node IS NULL OR d.lock_node = $2",
+            $or,
+            ") RETURNING id, token, taken_from"
+        )
+    };
+}
+
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         $($(#[$doc])* pub(crate) static $name: Statement = Statement::new($text);)*
@@ -49,17 +68,12 @@ statements! {
 
     /// Locks the maildrop of user `$1` for node `$2`, unless it is locked, or the last login was less than `$3` ago.
     /// With `$4` = 1, this is repeated because the answer was lost. With `$5` = 1, the login is not noted.
-    LOCK = concat!(
-        "UPDATE pop3_maildrops AS d SET lock_node = $2, token = d.token + 1, \
-            taken_from = CASE WHEN d.lock_node <> $2 THEN d.lock_node END, \
-            last_login = CASE WHEN $5 = 1 THEN d.last_login ELSE {now} END \
-            WHERE d.user_name = $1 AND (d.last_login IS NULL OR d.last_login + $3 <= {now} \
-                OR d.last_login > {now} OR ($4 = 1 AND d.lock_node = $2)) \
-            AND (d.lock_node IS NULL OR d.lock_node = $2 OR NOT ", alive!(), ") \
-            RETURNING id, token, taken_from");
+    LOCK = lock!("");
+    /// The same, but also takes over the lock of a node that is gone. Costs the database more.
+    TAKE_OVER = lock!(concat!(" OR NOT ", alive!("$2")));
     /// Why user `$1` did not get the lock: whether another than `$2` has it, and how long ago the last login was.
     WHY_NOT = concat!(
-        "SELECT CASE WHEN d.lock_node IS NOT NULL AND d.lock_node <> $2 AND ", alive!(), " THEN 1 ELSE 0 END, \
+        "SELECT CASE WHEN d.lock_node IS NOT NULL AND d.lock_node <> $2 AND ", alive!("$2"), " THEN 1 ELSE 0 END, \
             {now} - d.last_login FROM pop3_maildrops d WHERE d.user_name = $1");
     /// The messages of user `$1`, if node `$2` has the lock.
     SNAPSHOT = "SELECT m.id, m.unique_id, m.size, m.ascii_size, m.eight_bit, m.octets \
@@ -82,7 +96,7 @@ statements! {
     HOLD = "SELECT id FROM pop3_maildrops WHERE id = $1 AND token = $2 AND lock_node = $3 {hold}";
     /// Notes the commit of the messages `$4`.
     NOTE = concat!(
-        "INSERT INTO pop3_commits (maildrop, token, at, removed) SELECT $1, $2, {now}, \
+        "INSERT INTO pop3_commits (maildrop, token, node, at, removed) SELECT $1, $2, $3, {now}, \
             (SELECT count(*) FROM pop3_messages WHERE maildrop = $1 AND id {in:$4}) WHERE ", mine!());
     /// Removes the messages `$4`.
     REMOVE = concat!(
@@ -96,8 +110,8 @@ statements! {
         mine!());
     /// Releases the maildrop.
     FREE = "UPDATE pop3_maildrops SET lock_node = NULL WHERE id = $1 AND token = $2 AND lock_node = $3";
-    /// What was committed for maildrop `$1` under token `$2`.
-    OUTCOME = "SELECT removed FROM pop3_commits WHERE maildrop = $1 AND token = $2";
+    /// What was committed for maildrop `$1` under token `$2` of node `$3`.
+    OUTCOME = "SELECT removed FROM pop3_commits WHERE maildrop = $1 AND token = $2 AND node = $3";
 
     // Delivering.
 
@@ -184,6 +198,9 @@ statements! {
     HEARTBEAT = "INSERT INTO pop3_nodes AS n (incarnation, node_name, started, heartbeat, run) \
             VALUES ($1, $2, {now}, {now}, CASE WHEN $3 = 1 THEN {run} ELSE 0 END) \
             ON CONFLICT (incarnation) DO UPDATE SET heartbeat = excluded.heartbeat, \
+            outage = CASE WHEN excluded.heartbeat - n.heartbeat > 15000 THEN excluded.heartbeat - n.heartbeat \
+                ELSE n.outage END, \
+            back = CASE WHEN excluded.heartbeat - n.heartbeat > 15000 THEN excluded.heartbeat ELSE n.back END, \
             run = CASE WHEN $3 = 1 THEN excluded.run ELSE n.run END RETURNING {session}";
     /// Takes the lock that shows that node `$1` lives, until the connection ends (PostgreSQL only).
     TAKE = "SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1 ELSE 0 END";
@@ -197,6 +214,9 @@ statements! {
             AND l.classid::bigint = (($1 >> 32) & 4294967295) AND l.objid::bigint = ($1 & 4294967295)) AS ended";
     /// Releases the maildrop of user `$1` if node `$2` has it, under whatever token.
     FREE_USER = "UPDATE pop3_maildrops SET lock_node = NULL WHERE user_name = $1 AND lock_node = $2";
+    /// The users whose maildrops node `$1` has, among those with a number above `$2` and up to `$3`.
+    OWN = "SELECT user_name FROM pop3_maildrops WHERE lock_node = $1 AND id > $2 AND id <= $3";
+    LAST_MAILDROP = "SELECT coalesce(max(id), 0) FROM pop3_maildrops";
     /// Releases all maildrops of node `$1`.
     FREE_ALL = "UPDATE pop3_maildrops SET lock_node = NULL WHERE lock_node = $1";
     LEAVE = "DELETE FROM pop3_nodes WHERE incarnation = $1";

@@ -61,7 +61,7 @@ const BOUNDS: [u64; 8] = [500, 2_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_
 /// What round trips are for, by their first statement. All others are the last one.
 const PURPOSES: [(&str, &[&Statement]); 7] = [
     ("find_user", &[&sql::USER]),
-    ("open", &[&sql::LOCK]),
+    ("open", &[&sql::LOCK, &sql::TAKE_OVER]),
     ("message", &[&sql::CHUNK, &sql::FIRST_CHUNKS]),
     ("commit", &[&sql::HOLD]),
     ("release", &[&sql::FREE, &sql::FREE_USER, &sql::FREE_ALL]),

@@ -12,6 +12,7 @@ mod fetch;
 mod pipe;
 mod server;
 mod sessions;
+mod sql;
 mod two_clients;
 
 use proptest::test_runner::Config;

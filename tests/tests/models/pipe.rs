@@ -6,6 +6,8 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Wake;
+use std::thread::{self, Thread};
 
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Transport, timed_out};
@@ -49,6 +51,11 @@ impl Pipe {
 
     pub(crate) fn end(&self) {
         self.state().ended = true;
+    }
+
+    /// Whether there is something to take.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.state().outgoing.is_empty()
     }
 
     pub(crate) fn take(&self) -> Vec<u8> {
@@ -122,6 +129,15 @@ impl Transport for Pipe {
     }
 }
 
+/// Wakes the thread of the test.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// A future that runs when the test says so.
 pub(crate) struct Task(Option<Pin<Box<dyn Future<Output = ()>>>>);
 
@@ -144,6 +160,26 @@ impl Task {
 
     pub(crate) fn is_over(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Runs until this holds, or it has ended. What it waits for may happen in other threads, or at a time that the test
+    /// makes come in `done`.
+    ///
+    /// # Panics
+    /// If that takes a minute.
+    pub(crate) fn run_until(&mut self, done: impl Fn() -> bool) {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while let Some(future) = &mut self.0 {
+            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                self.0 = None;
+            } else if done() {
+                return;
+            } else {
+                assert!(std::time::Instant::now() < end, "the server does not answer");
+                thread::park_timeout(Duration::from_millis(5));
+            }
+        }
     }
 
     /// Drops the future, as a runtime that shuts down.

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use pop3_serve::{DecoyKey, Maildrops, NameRule, ServerHandle, Users, this_host};
 use pop3_sql::{SqlConfig, SqlError, SqlNode, SqlStats, SqlStore, SqlUrl};
@@ -23,6 +24,10 @@ const FAILURES_EVERY: Duration = Duration::from_secs(3);
 /// The most addresses whose failed logins wait while the database does not answer.
 const MOST_WAITING: usize = 10_000;
 
+/// How long a server that begins waits for the database, and how long between two tries at most.
+const AT_START: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
+
 /// How long a server that ends waits for the database.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -41,11 +46,7 @@ impl Database {
         let (url, config) = settings(options, store)?;
         let runtime = runtime().map_err(fault)?;
         let name = options.database.node.clone().unwrap_or_else(this_host);
-        let joined = runtime.block_on(async {
-            let store = SqlStore::open(&url, config).await?;
-            let decoy_key = DecoyKey::from_octets(store.decoy_key().await?);
-            Ok((store.join(&name).await?, decoy_key))
-        });
+        let joined = runtime.block_on(patiently(store, || join(&url, &config, &name)));
         let (node, decoy_key) = joined.map_err(|error| of_sql(store, error))?;
         info!(%store, node = name, "maildrops");
         Ok(Self { node, decoy_key: decoy_key.into(), runtime: Arc::new(runtime) })
@@ -117,6 +118,32 @@ impl Database {
                 warn!(error = pop3_text::reasons(&error), "the database was not told of the end")
             }
             Err(_) => warn!("the database was not told of the end: it did not answer"),
+        }
+    }
+}
+
+/// Opens the store and joins it.
+async fn join(url: &SqlUrl, config: &SqlConfig, name: &str) -> Result<(Arc<SqlNode>, DecoyKey), SqlError> {
+    let store = SqlStore::open(url, config.clone()).await?;
+    let decoy_key = DecoyKey::from_octets(store.decoy_key().await?);
+    Ok((store.join(name).await?, decoy_key))
+}
+
+/// Tries again for a while if the database does not answer: the machine may have started before it has.
+async fn patiently<T, F: Future<Output = Result<T, SqlError>>>(
+    store: &StoreUrl,
+    open: impl Fn() -> F,
+) -> Result<T, SqlError> {
+    let begun = Instant::now();
+    let mut wait = Duration::from_millis(250);
+    loop {
+        match open().await {
+            Err(error) if error.is_temporary() && begun.elapsed() + wait < AT_START => {
+                warn!(%store, %error, seconds = wait.as_secs_f32(), "the database is not there yet; trying again");
+                tokio::time::sleep(wait).await;
+                wait = LONGEST_WAIT.min(wait * 2);
+            }
+            opened => return opened,
         }
     }
 }

@@ -347,6 +347,26 @@ fn a_database_that_does_not_answer_makes_the_server_unready_and_nobody_guilty() 
 }
 
 #[test]
+fn a_server_may_start_before_its_database() {
+    let Some(server) = Postgres::shared() else { return };
+    let database = server.create_database();
+    make(&server.url(&database), &["alice"]);
+    let proxy = Proxy::start(server.port());
+    let house = House::new();
+    proxy.pause();
+    let starting = thread::scope(|scope| {
+        let started = scope.spawn(|| start(&house, &Postgres::url_on(proxy.port(), &database), &[]));
+        // It has connected, and gets no answer.
+        let log = || fs::read_to_string(house.path("log")).unwrap_or_default();
+        until(&house, "the server tries again", || log().contains("is not there yet; trying again"));
+        proxy.resume();
+        started.join().unwrap()
+    });
+    assert!(starting.connect().log_in().starts_with("+OK"));
+    assert!(starting.ends_well());
+}
+
+#[test]
 fn failed_logins_are_known_on_the_other_node() {
     let Some(url) = postgres() else { return };
     let house = House::new();

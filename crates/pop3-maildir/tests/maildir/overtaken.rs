@@ -122,3 +122,24 @@ fn a_message_that_a_reader_has_before_it_is_taken_back_is_not_called_missing() {
     assert!(error.to_string().ends_with("look for it before you deliver it again"), "{error}");
     assert_eq!(contents(&mut open(&folder)), [b"x\n"]);
 }
+
+/// Without moves that replace nothing, a message has two names for a moment. If the old one goes by itself, the new one is
+/// the only one.
+#[test]
+fn a_message_whose_old_name_goes_while_it_is_moved_keeps_the_new_one() {
+    let folder = maildir();
+    put(&folder, "tmp/1.a.h", "x\n");
+    let disk = Counted::new();
+    let faults = Faults::over(disk.shared());
+    faults.without_rename_new();
+    let mut old = Some(folder.path().join("tmp/1.a.h"));
+    disk.meanwhile(move |call| {
+        if call == "unlink"
+            && let Some(old) = old.take()
+        {
+            fs::remove_file(old).unwrap();
+        }
+    });
+    Delivery::open_on(faults.shared(), folder.path(), false).unwrap().publish(b"1.a.h").unwrap();
+    assert_eq!(contents(&mut open(&folder)), [b"x\n"]);
+}

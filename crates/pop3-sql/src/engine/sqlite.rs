@@ -97,10 +97,11 @@ impl Sqlite {
         answers
     }
 
-    pub(crate) async fn write(&self, calls: Vec<Call>) -> Result<Vec<Answer>, SqlError> {
+    pub(crate) async fn write(&self, calls: Vec<Call>, lightly: bool) -> Result<Vec<Answer>, SqlError> {
         let (mut handle, _turn) = self.handle(true).await?;
         let trip = Trip::of(&calls);
         let answers = with(&mut handle, move |connection| {
+            connection.execute_batch(if lightly { LIGHTLY } else { DURABLY }).map_err(failed)?;
             let transaction = connection.transaction_with_behavior(IMMEDIATE).map_err(failed)?;
             let answers = calls.iter().map(|call| run(&transaction, call)).collect::<Result<_, _>>()?;
             transaction.commit().map_err(failed)?;
@@ -113,7 +114,11 @@ impl Sqlite {
 
     pub(crate) async fn begin(&self) -> Result<Transaction, SqlError> {
         let (mut handle, turn) = self.handle(true).await?;
-        with(&mut handle, |connection| connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)).await?;
+        let begin = |connection: &mut Connection| {
+            connection.execute_batch(DURABLY)?;
+            connection.execute_batch("BEGIN IMMEDIATE")
+        };
+        with(&mut handle, move |connection| begin(connection).map_err(failed)).await?;
         Ok(Transaction { handle: Some(handle), _turn: turn })
     }
 
@@ -131,6 +136,10 @@ impl Sqlite {
         self.pool.status()
     }
 }
+
+/// Whether a commit waits for the disk. Neither harms the file.
+const DURABLY: &str = "PRAGMA synchronous = FULL";
+const LIGHTLY: &str = "PRAGMA synchronous = NORMAL";
 
 const IMMEDIATE: rusqlite::TransactionBehavior = rusqlite::TransactionBehavior::Immediate;
 

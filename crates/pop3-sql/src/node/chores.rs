@@ -1,5 +1,6 @@
 //! What a node does now and then.
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -11,9 +12,13 @@ use crate::random;
 use crate::releases::Release;
 use crate::shared::Shared;
 use crate::sql;
+use crate::store::user_name;
 
 /// How often locks are released that could not be released at once.
 const RELEASES: Duration = Duration::from_millis(500);
+
+/// How many maildrops are looked at in one query.
+const RANGE: i64 = 100_000;
 
 /// How many locks are released at once.
 const BATCH: usize = 100;
@@ -33,6 +38,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<()>) {
             () = tokio::time::sleep(RELEASES) => {}
             _ = end.changed() => return,
         }
+        if shared.interrupted.swap(false, Ordering::Relaxed) && find_left_locks(&shared).await.is_err() {
+            shared.interrupted.store(true, Ordering::Relaxed);
+        }
         give_back(&shared, shared.releases.due()).await;
         let now = Instant::now();
         if now >= profile {
@@ -51,6 +59,27 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<()>) {
     }
 }
 
+/// Finds the maildrops that this node has in the database. If no session has them, they are to be released: a crash of
+/// the database may have taken back their release.
+async fn find_left_locks(shared: &Shared) -> Result<(), SqlError> {
+    let engine = shared.store.engine();
+    let last = engine.read_one(sql::LAST_MAILDROP.with([])).await?.first();
+    let last = last.map_or(Ok(0), |row| row.number(0))?;
+    let mut from = 0;
+    while from < last {
+        let to = from.saturating_add(RANGE);
+        let call = sql::OWN.with([shared.incarnation.into(), from.into(), to.into()]);
+        for mut row in engine.read_one(call).await?.rows {
+            let name = user_name(&row.text(0)?)?;
+            if shared.held.take(&name).is_some() {
+                shared.releases.suspect(&name);
+            }
+        }
+        from = to;
+    }
+    Ok(())
+}
+
 /// Releases locks, or leaves them for later.
 async fn give_back(shared: &Shared, due: Vec<Release>) {
     let (sessions, users): (Vec<_>, Vec<_>) =
@@ -62,7 +91,7 @@ async fn give_back(shared: &Shared, due: Vec<Release>) {
             }
             Release::User { .. } => None,
         };
-        if shared.store.engine().write(batch.iter().filter_map(call).collect()).await.is_err() {
+        if shared.store.engine().write_lightly(batch.iter().filter_map(call).collect()).await.is_err() {
             batch.iter().for_each(|release| shared.releases.push(release.clone()));
         }
     }
@@ -80,7 +109,7 @@ async fn give_back_user(shared: &Shared, release: Release) {
         return shared.releases.push(Release::User { name: name.clone(), tries: *tries, at });
     };
     let call = sql::FREE_USER.with([name.as_str().into(), shared.incarnation.into()]);
-    let done = shared.store.engine().write(vec![call]).await;
+    let done = shared.store.engine().write_lightly(vec![call]).await;
     drop(hold);
     match done {
         Ok(_) => release.again().into_iter().for_each(|again| shared.releases.push(again)),

@@ -26,7 +26,7 @@ impl SqlNode {
                         let address = address.to_string();
                         sql::FAILED.with([node.into(), (&*address).into(), i64::from(*failures).into()])
                     });
-                    engine.write(calls.collect()).await?;
+                    engine.write_lightly(calls.collect()).await?;
                 }
                 let seen = shared.failures_seen.load(Ordering::Relaxed);
                 let answer = engine.read_one(sql::FAILURES.with([node.into(), seen.into()])).await?;

@@ -60,11 +60,13 @@ impl Presence {
 
     /// Renews the heartbeat, and first the connection and the lock if they were lost. The incarnation stays the same:
     /// sessions of this node keep their maildrops, unless somebody else has taken them over meanwhile.
-    pub(super) async fn beat(&mut self) -> Result<(), SqlError> {
+    ///
+    /// Returns whether it had to take the lock.
+    pub(super) async fn beat(&mut self) -> Result<bool, SqlError> {
         let beat =
             |held: i64| sql::HEARTBEAT.with([self.incarnation.into(), Value::from(&*self.name), held.into()]);
         let Lock::Session { connector, single, taken_by } = &mut self.lock else {
-            return self.store.engine().write(vec![beat(1)]).await.map(drop);
+            return self.store.engine().write_lightly(vec![beat(1)]).await.map(|_| false);
         };
         let own = self.incarnation;
         let beaten = async {
@@ -88,9 +90,9 @@ impl Presence {
                         seconds; set the URL of the database itself for it"
                 );
             }
-            Ok(())
+            Ok(is_new)
         };
-        let beaten: Result<(), SqlError> = beaten.await;
+        let beaten: Result<bool, SqlError> = beaten.await;
         if beaten.is_err() {
             *single = None;
         }

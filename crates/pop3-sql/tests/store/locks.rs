@@ -17,6 +17,8 @@ crate::on_both!(
     a_maildrop_is_removed_when_nobody_has_it_open,
 );
 
+crate::on_postgres!(a_release_that_is_lost_is_repeated, a_login_that_has_waited_lists_what_is_left);
+
 async fn a_maildrop_is_open_once(database: Database) {
     let (one, two) = (database.node().await, database.node().await);
     let maildrop = open(&one).await.unwrap();
@@ -58,10 +60,10 @@ async fn a_lock_is_released_however_the_session_ends(database: Database) {
     // The client leaves during the login: the call goes on without it.
     let (user, options) = (name(ALICE), SqlOpenOptions::new());
     for _ in 0..5 {
+        begin_and_drop(one.open_maildrop(&user, options)).await;
         while one.open_maildrops() > 0 {
             tokio::task::yield_now().await;
         }
-        begin_and_drop(one.open_maildrop(&user, options)).await;
         wait_until_free(&database).await;
     }
     // The node ends.
@@ -164,4 +166,37 @@ async fn a_maildrop_is_removed_when_nobody_has_it_open(database: Database) {
     assert_eq!(kind(open(&node).await), SqlErrorKind::NoMaildrop);
     assert_eq!(kind(store.remove_maildrop(&name(ALICE), true).await), SqlErrorKind::NoMaildrop);
     assert_eq!(database.sql("SELECT count(*) FROM pop3_chunks").await, "0");
+}
+
+async fn a_release_that_is_lost_is_repeated(database: Database) {
+    let (proxy, node) = database.node_behind_proxy().await;
+    let other = database.node().await;
+    let maildrop = open(&node).await.unwrap();
+    proxy.lose_request("SET lock_node = NULL");
+    drop(maildrop);
+    // The node lives, so nobody takes the lock from it.
+    wait_until_free(&database).await;
+    assert!(proxy.has_struck());
+    quit(open(&other).await.unwrap(), &[]).await.unwrap();
+}
+
+async fn a_login_that_has_waited_lists_what_is_left(database: Database) {
+    let node = database.node().await;
+    deliver(node.store(), HELLO).await;
+    deliver(node.store(), b"Subject: second\n\n").await;
+    // A commit of another session is under way, and has the row of the maildrop.
+    let committing = database.connect().await;
+    let commit = "BEGIN; UPDATE pop3_maildrops SET lock_node = NULL; \
+        DELETE FROM pop3_messages WHERE id = (SELECT min(id) FROM pop3_messages)";
+    committing.batch_execute(commit).await.unwrap();
+    let login = tokio::spawn(async move { open(&node).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+        AND datname = current_database()";
+    while database.sql(waiting).await == "0" {
+        assert!(!login.is_finished());
+    }
+    committing.batch_execute("COMMIT").await.unwrap();
+    let mut maildrop = login.await.unwrap().unwrap();
+    assert_eq!(maildrop.take_snapshot().len(), 1);
+    assert_eq!(read(&mut maildrop, 1).await.unwrap(), b"Subject: second\n\n");
 }

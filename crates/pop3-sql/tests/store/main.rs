@@ -5,6 +5,7 @@ mod database;
 mod deliveries;
 mod imports;
 mod locks;
+mod model;
 mod nodes;
 mod reading;
 mod servers;

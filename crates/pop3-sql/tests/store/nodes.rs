@@ -6,10 +6,15 @@ use pop3_sql::{SqlErrorKind, SqlOpenOptions, SqlStore};
 
 use crate::database::{ALICE, Database, HELLO, all, deliver, kind, name, open, quit, read};
 
-crate::on_both!(a_node_that_has_died_is_replaced_at_once, nodes_tell_each_other_of_failed_logins);
+crate::on_both!(
+    a_node_that_has_died_is_replaced_at_once,
+    who_was_away_waits_for_the_others,
+    nodes_tell_each_other_of_failed_logins
+);
 
 crate::on_postgres!(
     a_node_whose_session_was_ended_is_not_robbed,
+    a_lock_that_a_crash_brings_back_does_not_stay,
     a_node_that_lost_its_connection_keeps_its_maildrops,
     another_run_of_the_server_proves_nothing,
     a_login_is_repeated_if_the_answer_is_lost,
@@ -56,6 +61,24 @@ async fn nodes_tell_each_other_of_failed_logins(database: Database) {
     assert!(two.exchange_failures(&[]).await.unwrap().is_empty());
 }
 
+async fn who_was_away_waits_for_the_others(database: Database) {
+    let node = database.node().await;
+    let own = database.sql("SELECT incarnation FROM pop3_nodes").await;
+    // The database was away for a minute. This node is back, and the other one not yet.
+    database.sql("UPDATE pop3_nodes SET heartbeat = heartbeat - 60000").await;
+    while database.sql("SELECT count(*) FROM pop3_nodes WHERE outage > 55000").await == "0" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let other = "INSERT INTO pop3_nodes (incarnation, node_name, started, heartbeat, run) \
+        SELECT 42, 'other', 0, heartbeat - 40000, run - 1 FROM pop3_nodes";
+    database.sql(other).await;
+    database.sql("UPDATE pop3_maildrops SET lock_node = 42").await;
+    database.sql("UPDATE pop3_nodes SET back = heartbeat").await;
+    assert_eq!(kind(open(&node).await), SqlErrorKind::Locked);
+    database.sql(&format!("UPDATE pop3_nodes SET back = back - 60000 WHERE incarnation = {own}")).await;
+    quit(open(&node).await.unwrap(), &[]).await.unwrap();
+}
+
 /// Ends the sessions that have a lock on an incarnation.
 const END: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks \
     WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -78,6 +101,26 @@ async fn a_node_whose_session_was_ended_is_not_robbed(database: Database) {
         }
     }
     assert_eq!(quit(maildrop, &[1]).await.unwrap().removed, 1);
+}
+
+async fn a_lock_that_a_crash_brings_back_does_not_stay(database: Database) {
+    let (one, two) = (database.node().await, database.node().await);
+    let maildrop = open(&one).await.unwrap();
+    let locked = database.lock().await;
+    quit(maildrop, &[]).await.unwrap();
+    // The database has crashed, and knows nothing of the release.
+    let (owner, _) = locked.split_once('|').unwrap();
+    database.sql(&format!("UPDATE pop3_maildrops SET lock_node = {owner}")).await;
+    assert_eq!(kind(open(&two).await), SqlErrorKind::Locked);
+    database.sql(END).await;
+    let maildrop = loop {
+        match open(&two).await {
+            Ok(maildrop) => break maildrop,
+            Err(error) => assert_eq!(error.kind(), SqlErrorKind::Locked),
+        }
+    };
+    quit(maildrop, &[]).await.unwrap();
+    assert_eq!(two.store().stats().takeovers, 0);
 }
 
 async fn a_node_that_lost_its_connection_keeps_its_maildrops(database: Database) {
@@ -106,7 +149,7 @@ async fn another_run_of_the_server_proves_nothing(database: Database) {
     let run = "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint";
     let put = |age: u32, run: &str| {
         format!(
-            "INSERT INTO pop3_nodes SELECT 42, 'other', 0, (extract(epoch FROM now()) * 1000)::bigint - {age}, {run} \
+            "INSERT INTO pop3_nodes (incarnation, node_name, started, heartbeat, run) SELECT 42, 'other', 0, (extract(epoch FROM now()) * 1000)::bigint - {age}, {run} \
                 ON CONFLICT (incarnation) DO UPDATE SET heartbeat = excluded.heartbeat, run = excluded.run"
         )
     };

@@ -28,7 +28,7 @@ async fn a_session_takes_few_round_trips(database: Database) {
     // The login: one to find the user, one to lock the maildrop and to read the list.
     let user = one_trip(&proxy, 1, node.store().find_user(&name("bob"))).await.unwrap();
     assert!(user.is_some());
-    let mut maildrop = one_trip(&proxy, 5, open(&node)).await.unwrap();
+    let mut maildrop = one_trip(&proxy, 4, open(&node)).await.unwrap();
     // A RETR, and three of a pipeline.
     one_trip(&proxy, 1, maildrop.message(number(1))).await.unwrap();
     maildrop.expect(&[number(2), number(3)]);
@@ -40,9 +40,9 @@ async fn a_session_takes_few_round_trips(database: Database) {
     while !large.chunk().await.unwrap().is_empty() {}
     assert_eq!(proxy.requests() - before, 3);
     // QUIT with deletions, and without.
-    let done = one_trip(&proxy, 7, quit(maildrop, &[1, 3])).await.unwrap();
+    let done = one_trip(&proxy, 6, quit(maildrop, &[1, 3])).await.unwrap();
     assert_eq!(done.removed, 2);
-    let maildrop = one_trip(&proxy, 5, open(&node)).await.unwrap();
+    let maildrop = one_trip(&proxy, 4, open(&node)).await.unwrap();
     one_trip(&proxy, 3, quit(maildrop, &[])).await.unwrap();
 }
 
