@@ -1,14 +1,20 @@
-//! The interleavings of two clients on the SQL store, each client at a node of its own.
+//! The models over the SQL store: the sessions of one client, and the interleavings of two, each at a node of its own.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Instant;
 
 use pop3_disk::{Disk, System};
 use pop3_driver::store::Inline;
+use pop3_proto::MessageNumber;
 use pop3_serve::{HostedServer, Machine, NameRule, ServeConfig, UserName};
-use pop3_sql::{DeliveryOptions, SpooledMessage, SqlConfig, SqlNode, SqlStore, SqlUrl};
+use pop3_sql::{
+    DeliveryOptions, ImportedMessage, SpooledMessage, SqlConfig, SqlErrorKind, SqlMaildrop, SqlNode,
+    SqlOpenOptions, SqlStore, SqlUrl,
+};
 use pop3_tests::model::{NAME, PASSWORD};
+use pop3_tests::store::Message;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -29,11 +35,12 @@ impl Machine for Here {
     }
 }
 
-/// A database in a file, and two nodes with it. All histories are played in it, one after the other.
+/// A database in a file, and nodes with it: two for the interleavings, which are played one after the other, and one for
+/// mailboxes.
 struct Sqlite {
     folder: TempDir,
     runtime: Runtime,
-    nodes: [(Arc<SqlNode>, HostedServer); 2],
+    nodes: [(Arc<SqlNode>, HostedServer); 3],
 }
 
 static SQLITE: LazyLock<Sqlite> = LazyLock::new(|| {
@@ -49,7 +56,7 @@ static SQLITE: LazyLock<Sqlite> = LazyLock::new(|| {
         let server = HostedServer::new(Arc::new(Here), config, users, false).expect("a server");
         (joined, server)
     };
-    let nodes = ["one", "two"].map(node);
+    let nodes = ["one", "two", "mailboxes"].map(node);
     let form = format!("{{PLAIN}}{PASSWORD}");
     runtime.block_on(nodes[0].0.store().add_user(&user(), &[form])).expect("a user");
     Sqlite { folder, runtime, nodes }
@@ -82,18 +89,87 @@ impl House for Table {
 
     fn left(&self) -> Vec<usize> {
         let database = rusqlite::Connection::open(SQLITE.folder.path().join("mail.db")).expect("a database");
-        let select = "SELECT data FROM pop3_chunks c JOIN pop3_messages m ON m.id = c.message ORDER BY m.id";
+        let select = "SELECT data FROM pop3_chunks c JOIN pop3_messages m ON m.id = c.message \
+            JOIN pop3_maildrops d ON d.id = m.maildrop WHERE d.user_name = ?1 ORDER BY m.id";
         let mut select = database.prepare(select).expect("tables");
-        let texts = select.query_map([], |row| row.get(0)).expect("rows");
+        let texts = select.query_map([NAME], |row| row.get(0)).expect("rows");
         messages(texts.map(|text| text.expect("a message")))
     }
 
     /// A lock is released in the background where nobody waits for it.
     fn settle(&self, open: usize) {
-        while SQLITE.nodes.iter().map(|(node, _)| node.open_maildrops()).sum::<usize>() > open {
+        while SQLITE.nodes[..2].iter().map(|(node, _)| node.open_maildrops()).sum::<usize>() > open {
             thread::yield_now();
         }
     }
+}
+
+/// A maildrop of its own in the database. Its calls block.
+pub(crate) struct Mailbox(UserName);
+
+impl Mailbox {
+    pub(crate) fn new(messages: &[Message]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mailbox = Self(UserName::parse(format!("user{count}").as_bytes()).expect("a name"));
+        let store = SQLITE.nodes[2].0.store();
+        assert!(SQLITE.runtime.block_on(store.create_maildrop(&mailbox.0)).expect("a maildrop"));
+        mailbox.import(messages);
+        mailbox
+    }
+
+    /// Adds messages with these unique-ids.
+    pub(crate) fn import(&self, messages: &[Message]) {
+        let import = |message: &Message| {
+            let content = SpooledMessage::read(&*message.stored).expect("a message");
+            ImportedMessage::new(message.uid.clone(), Arc::new(content))
+        };
+        let messages = messages.iter().map(import).collect();
+        let store = SQLITE.nodes[2].0.store();
+        let stored = SQLITE.runtime.block_on(store.import(&self.0, messages)).expect("an import");
+        assert!(!stored.contains(&false));
+    }
+
+    /// Opens it. The session before may be releasing it.
+    pub(crate) fn open(&self) -> SqlMaildrop {
+        loop {
+            let opening = SQLITE.nodes[2].0.open_maildrop(&self.0, SqlOpenOptions::new());
+            match SQLITE.runtime.block_on(opening) {
+                Ok(maildrop) => return maildrop,
+                Err(error) => assert_eq!(error.kind(), SqlErrorKind::Locked, "{error}"),
+            }
+        }
+    }
+
+    /// The unique-ids in it.
+    pub(crate) fn uids(&self) -> Vec<String> {
+        let database = rusqlite::Connection::open(SQLITE.folder.path().join("mail.db")).expect("a database");
+        let select = "SELECT unique_id FROM pop3_messages m JOIN pop3_maildrops d ON d.id = m.maildrop \
+            WHERE d.user_name = ?1 ORDER BY m.id";
+        let mut select = database.prepare(select).expect("tables");
+        let uids = select.query_map([self.0.as_str()], |row| row.get(0)).expect("rows");
+        uids.map(|uid| uid.expect("a unique-id")).collect()
+    }
+}
+
+/// The octets of a message.
+pub(crate) fn read(maildrop: &mut SqlMaildrop, number: MessageNumber) -> Vec<u8> {
+    SQLITE.runtime.block_on(async {
+        let mut message = maildrop.message(number).await.expect("a message");
+        let mut octets = Vec::new();
+        loop {
+            let chunk = message.chunk().await.expect("a chunk");
+            if chunk.is_empty() {
+                return octets;
+            }
+            octets.extend_from_slice(&chunk);
+        }
+    })
+}
+
+/// Removes messages, and returns how many.
+pub(crate) fn remove(maildrop: SqlMaildrop, numbers: Vec<MessageNumber>) -> u64 {
+    SQLITE.runtime.block_on(maildrop.remove(numbers, [], None)).expect("a commit").removed
 }
 
 // 1939-4.05, 1939-6.01
