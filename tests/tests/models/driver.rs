@@ -8,11 +8,12 @@ use pop3_driver::Stop;
 use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt, Proof, StoredMessage};
 use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, serve};
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::{Close, Extent, ServerConfig};
+use pop3_proto::server::{Accepted, Close, Extent, ServerConfig};
 use pop3_proto::{Base64, Deletions, MessageNumber, Rejection, encode_base64};
 use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};
 use pop3_sasl::scram::{Hash, Keys};
 use pop3_sasl::{Mechanism, Nonce};
+use pop3_sql::SqlMaildrop;
 use pop3_tests::model::{End, NAME, PASSWORD, Privacy, Response, Said, Sasl, TIMESTAMP};
 use pop3_tests::split::pieces;
 use pop3_tests::store::Store;
@@ -22,6 +23,7 @@ use crate::cases;
 use crate::pipe::{Pipe, Task};
 use crate::server::{compare_replies, config, fault};
 use crate::sessions::{Sessions, Step, Walk};
+use crate::sql::{self, Mailbox};
 
 /// A server with one store. Clones share the store and the reports.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ struct Mail {
     timestamp: Option<Timestamp>,
     trusted: bool,
     proxy: bool,
+    /// Where the messages are, too, and what sessions see.
+    mailbox: Option<Arc<Mailbox>>,
 }
 
 impl Mail {
@@ -45,7 +49,8 @@ impl Service for Mail {
     type Backend = Session;
 
     async fn connect(&self, _: &Peer) -> Result<Welcome<Session>, Rejection> {
-        let mut welcome = Welcome::new(Arc::clone(&self.config), Session(self.clone()))
+        let session = Session { mail: self.clone(), maildrop: None };
+        let mut welcome = Welcome::new(Arc::clone(&self.config), session)
             .with_trusted(self.trusted)
             .with_trusted_proxy(self.proxy);
         welcome.timestamp = self.timestamp.clone();
@@ -58,13 +63,16 @@ impl Service for Mail {
     }
 }
 
-struct Session(Mail);
+struct Session {
+    mail: Mail,
+    maildrop: Option<SqlMaildrop>,
+}
 
 impl Backend for Session {
     type Message = Content;
 
     fn mechanisms(&self) -> Vec<Mechanism> {
-        self.0.mechanisms.clone()
+        self.mail.mechanisms.clone()
     }
 
     async fn scram_keys(&mut self, name: &str, hash: Hash, _: &Context) -> Result<Option<Keys>, Rejection> {
@@ -74,22 +82,39 @@ impl Backend for Session {
     }
 
     async fn authenticate(&mut self, attempt: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
-        let store = self.0.store();
+        let store = self.mail.store();
         let proved = matches!(attempt.proof, Proof::Scram) || attempt.prove(PASSWORD.as_bytes());
         if attempt.name != NAME.as_bytes() || !proved {
             return Err(Rejection::credentials());
         }
-        Ok(store.accept()?.into())
+        let accepted = store.accept()?;
+        let Some(mailbox) = &self.mail.mailbox else { return Ok(accepted.into()) };
+        let mut maildrop = mailbox.open();
+        let accepted = Accepted::from(maildrop.take_snapshot());
+        self.maildrop = Some(maildrop);
+        Ok(accepted.into())
     }
 
     async fn fetch(&mut self, message: MessageNumber, _: Extent, _: &Context) -> Result<Content, Rejection> {
-        let store = self.0.store();
-        let (octets, _) = store.fetch(message)?;
+        let store = self.mail.store();
+        let (mut octets, _) = store.fetch(message)?;
+        if let Some(maildrop) = &mut self.maildrop {
+            octets = sql::read(maildrop, message);
+        }
         Ok(Content { octets: Cursor::new(octets), chunk: Vec::new(), length: store.chunk })
     }
 
     async fn commit(&mut self, deletions: Deletions, _: &Context) -> usize {
-        self.0.store().commit(&deletions)
+        let mut store = self.mail.store();
+        let before = store.messages.clone();
+        let failed = store.commit(&deletions);
+        if let Some(maildrop) = self.maildrop.take() {
+            let is_gone = |number: &MessageNumber| !store.messages.contains(&before[number.index()]);
+            let gone: Vec<_> = deletions.iter().filter(is_gone).collect();
+            let count = gone.len() as u64;
+            assert_eq!(sql::remove(maildrop, gone), count);
+        }
+        failed
     }
 }
 
@@ -126,7 +151,7 @@ struct Served {
 }
 
 impl Served {
-    fn connect(store: Store, walk: &Walk) -> Self {
+    fn connect(store: Store, mailbox: Option<Arc<Mailbox>>, walk: &Walk) -> Self {
         let setup = walk.model.setup();
         let mut config = config(setup);
         config.limits.high_water = walk.high_water;
@@ -141,6 +166,7 @@ impl Served {
             timestamp: setup.apop.then(|| Timestamp::parse(TIMESTAMP.as_bytes()).expect("a timestamp")),
             trusted: setup.privacy == Privacy::Trusted,
             proxy: setup.proxy,
+            mailbox,
         };
         let pipe = Pipe::new(setup.privacy == Privacy::Tls);
         let (service, transport) = (mail.clone(), pipe.clone());
@@ -224,6 +250,9 @@ impl Served {
             messages.iter().map(|message| message.uid.clone()).collect()
         };
         assert_eq!(uids(&store.messages), uids(walk.model.store()));
+        if let Some(mailbox) = &self.mail.mailbox {
+            assert_eq!(mailbox.uids(), uids(walk.model.store()));
+        }
     }
 }
 
@@ -242,10 +271,10 @@ fn text(octets: &[u8]) -> String {
     String::from_utf8(encode_base64(octets).expose().to_vec()).expect("ASCII")
 }
 
-/// The loop of the driver's server.
-struct Loop;
+/// The loop of the driver's server, over messages in memory, or in the SQL store.
+struct Loop<const SQL: bool>;
 
-impl StateMachineTest for Loop {
+impl<const SQL: bool> StateMachineTest for Loop<SQL> {
     type SystemUnderTest = Served;
     type Reference = Sessions<true>;
 
@@ -253,7 +282,8 @@ impl StateMachineTest for Loop {
         let mut store = Store::with([]);
         store.messages = walk.model.store().to_vec();
         store.chunk = walk.chunk;
-        Served::connect(store, walk)
+        let mailbox = SQL.then(|| Arc::new(Mailbox::new(&store.messages)));
+        Served::connect(store, mailbox, walk)
     }
 
     fn apply(mut served: Served, walk: &Walk, step: Step) -> Served {
@@ -274,7 +304,11 @@ impl StateMachineTest for Loop {
                 served.pipe.pass(Duration::from_secs(seconds));
                 served.task.run();
             }
-            Step::Deliver(_) => served.mail.store().messages.extend(walk.model.store().last().cloned()),
+            Step::Deliver(_) => {
+                let new = walk.model.store().last().cloned();
+                served.mail.mailbox.iter().for_each(|mailbox| mailbox.import(new.as_slice()));
+                served.mail.store().messages.extend(new);
+            }
             Step::Wrong(trouble) => served.mail.store().fault = fault(trouble),
             Step::Cut(said, octets) => {
                 let line = said.line();
@@ -283,8 +317,8 @@ impl StateMachineTest for Loop {
             }
             Step::Connect => {
                 served.leave();
-                let store = served.mail.store().clone();
-                served = Served::connect(store, walk);
+                let (store, mailbox) = (served.mail.store().clone(), served.mail.mailbox.clone());
+                served = Served::connect(store, mailbox, walk);
             }
         }
         assert_eq!(served.pipe.take().escape_ascii().to_string(), "", "a reply that nobody asked for");
@@ -305,5 +339,12 @@ prop_state_machine! {
     #![proptest_config(cases(100))]
 
     #[test]
-    fn the_driver_answers_and_removes_as_the_model_says(sequential 1..60 => Loop);
+    fn the_driver_answers_and_removes_as_the_model_says(sequential 1..60 => Loop<false>);
+}
+
+prop_state_machine! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn the_driver_answers_and_removes_on_the_sql_store_as_the_model_says(sequential 1..60 => Loop<true>);
 }
