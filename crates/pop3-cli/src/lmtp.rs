@@ -6,7 +6,7 @@ mod sockets;
 use std::process;
 use std::sync::Arc;
 
-use pop3_lmtp::{LmtpConfig, Server};
+use pop3_lmtp::{LmtpConfig, LmtpServer};
 use pop3_serve::this_host;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::runtime::Builder;
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Lmtp) -> Result<Exit, Failure> {
     runtime.block_on(async {
         let maildrops = Arc::new(Maildrops::open(options).await?);
         let (listeners, lines) = sockets.listen()?;
-        let server = Server::new(config(options), maildrops);
+        let server = LmtpServer::new(config(options), maildrops);
         on_signals([SIGTERM, SIGINT], move |_| {
             if *stop.borrow() {
                 // The second signal: whoever sends it does not want to wait.

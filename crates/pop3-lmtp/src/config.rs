@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// The settings of a [`Server`](crate::Server). All fields are public: create the settings with [`LmtpConfig::new`] and
+/// The settings of an [`LmtpServer`](crate::LmtpServer). All fields are public: create the settings with [`LmtpConfig::new`] and
 /// change the fields you need.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
-//! use pop3_lmtp::{Envelope, Listener, LmtpConfig, Mailboxes, Refusal, Server};
+//! use pop3_lmtp::{Envelope, Listener, LmtpConfig, LmtpRefusal, LmtpServer, Mailboxes};
 //! use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 //!
 //! /// Keeps messages in memory.
@@ -18,8 +18,8 @@
 //!     type Spool = Vec<u8>;
 //!     type Message = Vec<u8>;
 //!
-//!     async fn find(&self, address: &str) -> Result<(), Refusal> {
-//!         if address == "alice@example.org" { Ok(()) } else { Err(Refusal::no_mailbox("no such user here")) }
+//!     async fn find(&self, address: &str) -> Result<(), LmtpRefusal> {
+//!         if address == "alice@example.org" { Ok(()) } else { Err(LmtpRefusal::no_mailbox("no such user here")) }
 //!     }
 //!     fn spool(&self, fields: Vec<u8>) -> std::io::Result<Vec<u8>> {
 //!         Ok(fields)
@@ -27,7 +27,7 @@
 //!     fn complete(&self, spool: Vec<u8>) -> std::io::Result<Vec<u8>> {
 //!         Ok(spool)
 //!     }
-//!     async fn deliver(&self, _: &(), _: &Envelope, message: &Vec<u8>) -> Result<(), Refusal> {
+//!     async fn deliver(&self, _: &(), _: &Envelope, message: &Vec<u8>) -> Result<(), LmtpRefusal> {
 //!         self.0.lock().unwrap().push(message.clone());
 //!         Ok(())
 //!     }
@@ -38,7 +38,7 @@
 //! let address = listener.local_addr()?;
 //! let (stop, stopped) = tokio::sync::watch::channel(false);
 //! let mailboxes = Arc::new(Memory::default());
-//! let server = Server::new(LmtpConfig::new("mail.example.org"), Arc::clone(&mailboxes));
+//! let server = LmtpServer::new(LmtpConfig::new("mail.example.org"), Arc::clone(&mailboxes));
 //! let server = tokio::spawn(server.serve(vec![Listener::Tcp(listener)], stopped));
 //!
 //! let (reader, mut writer) = tokio::net::TcpStream::connect(address).await?.into_split();
@@ -81,5 +81,5 @@ mod session;
 
 pub use config::LmtpConfig;
 pub use mailboxes::{Envelope, Mailboxes};
-pub use refusal::Refusal;
-pub use server::{Listener, Server};
+pub use refusal::LmtpRefusal;
+pub use server::{Listener, LmtpServer};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::refusal::Refusal;
+use crate::refusal::LmtpRefusal;
 
 /// The mailboxes to which mail is delivered.
 pub trait Mailboxes: Send + Sync + 'static {
@@ -18,7 +18,7 @@ pub trait Mailboxes: Send + Sync + 'static {
     ///
     /// # Errors
     /// Returns what the client is told.
-    fn find(&self, address: &str) -> impl Future<Output = Result<Self::Mailbox, Refusal>> + Send;
+    fn find(&self, address: &str) -> impl Future<Output = Result<Self::Mailbox, LmtpRefusal>> + Send;
 
     /// Begins to receive a message. What is written to it is what the client sends: its lines end in CRLF, and
     /// dot-stuffing is undone. Put these fields before it: `Return-Path` and `Received`, with their CRLF (RFC 5321
@@ -45,7 +45,7 @@ pub trait Mailboxes: Send + Sync + 'static {
         mailbox: &Self::Mailbox,
         envelope: &Envelope,
         message: &Self::Message,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+    ) -> impl Future<Output = Result<(), LmtpRefusal>> + Send;
 }
 
 /// What a client says about a message.

@@ -5,13 +5,13 @@ use core::fmt;
 /// Why a recipient or a message is refused: a reply code (RFC 5321 section 4.2), a status code (RFC 3463), and a text for
 /// the log of the client, which may become part of a report to the sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct LmtpRefusal {
     code: u16,
     status: &'static str,
     text: String,
 }
 
-impl Refusal {
+impl LmtpRefusal {
     /// There is no such mailbox. The message goes back to the sender.
     #[must_use]
     pub fn no_mailbox(text: impl Into<String>) -> Self {
@@ -53,7 +53,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for LmtpRefusal {
     /// The reply without its line end: one line of ASCII, whatever the text contains.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// Room for the line of a reply, of which a client need not take more than 512 octets.
@@ -66,7 +66,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for LmtpRefusal {}
 
 #[cfg(test)]
 mod tests {
@@ -74,9 +74,9 @@ mod tests {
 
     #[test]
     fn a_reply_is_one_line() {
-        let refusal = Refusal::later("a\r\n250 b\u{e9}".to_owned() + &"x".repeat(1000));
+        let refusal = LmtpRefusal::later("a\r\n250 b\u{e9}".to_owned() + &"x".repeat(1000));
         let line = refusal.to_string();
         assert!(line.starts_with("451 4.3.0 a??250 b?xx") && line.len() < 500, "{line}");
-        assert!(refusal.is_temporary() && !Refusal::full("").is_temporary());
+        assert!(refusal.is_temporary() && !LmtpRefusal::full("").is_temporary());
     }
 }

@@ -3,7 +3,7 @@
 use smtp_proto::{Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request};
 
 use crate::mailboxes::Envelope;
-use crate::refusal::Refusal;
+use crate::refusal::LmtpRefusal;
 
 /// A command of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Command {
 }
 
 /// Parses a line, with its CRLF.
-pub(crate) fn parse(line: &[u8]) -> Result<Command, Refusal> {
+pub(crate) fn parse(line: &[u8]) -> Result<Command, LmtpRefusal> {
     match Request::parse(&mut line.iter()) {
         Ok(Request::Lhlo { host }) => Ok(Command::Lhlo(host.into_owned())),
         Ok(Request::Mail { from }) => mail(from.into_owned()),
@@ -34,7 +34,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Command, Refusal> {
         Ok(Request::Quit) => Ok(Command::Quit),
         // RFC 2033 section 4.1.
         Ok(Request::Helo { .. } | Request::Ehlo { .. }) => {
-            Err(Refusal::new(500, "5.5.1", "this is LMTP, which begins with LHLO"))
+            Err(LmtpRefusal::new(500, "5.5.1", "this is LMTP, which begins with LHLO"))
         }
         Ok(
             Request::Bdat { .. }
@@ -45,12 +45,12 @@ pub(crate) fn parse(line: &[u8]) -> Result<Command, Refusal> {
             | Request::Atrn { .. }
             | Request::Burl { .. }
             | Request::StartTls,
-        ) => Err(Refusal::new(502, "5.5.1", "command not supported")),
+        ) => Err(LmtpRefusal::new(502, "5.5.1", "command not supported")),
         Err(error) => Err(refuse(error)),
     }
 }
 
-fn mail(from: MailFrom<String>) -> Result<Command, Refusal> {
+fn mail(from: MailFrom<String>) -> Result<Command, LmtpRefusal> {
     let known = MailFrom {
         address: from.address.clone(),
         flags: from.flags & (MAIL_BODY_7BIT | MAIL_BODY_8BITMIME | MAIL_SMTPUTF8),
@@ -62,18 +62,18 @@ fn mail(from: MailFrom<String>) -> Result<Command, Refusal> {
     }
     let smtputf8 = known.flags & MAIL_SMTPUTF8 != 0;
     if !smtputf8 && !known.address.is_ascii() {
-        return Err(Refusal::new(550, "5.6.7", "an address in UTF-8 needs SMTPUTF8"));
+        return Err(LmtpRefusal::new(550, "5.6.7", "an address in UTF-8 needs SMTPUTF8"));
     }
     let envelope = Envelope { sender: line_of(known.address)?, smtputf8 };
     Ok(Command::Mail(envelope, known.size.try_into().unwrap_or(u64::MAX)))
 }
 
-fn recipient(to: RcptTo<String>) -> Result<Command, Refusal> {
+fn recipient(to: RcptTo<String>) -> Result<Command, LmtpRefusal> {
     if (to.flags, to.rrvs, &to.orcpt) != (0, 0, &None) {
         return Err(unsupported());
     }
     if to.address.is_empty() {
-        return Err(Refusal::new(553, "5.1.3", "the recipient is missing"));
+        return Err(LmtpRefusal::new(553, "5.1.3", "the recipient is missing"));
     }
     line_of(to.address).map(Command::Rcpt)
 }
@@ -94,29 +94,29 @@ pub(crate) fn quoted(address: &str) -> String {
 }
 
 /// An address that does not break a line.
-fn line_of(address: String) -> Result<String, Refusal> {
+fn line_of(address: String) -> Result<String, LmtpRefusal> {
     if address.chars().any(char::is_control) {
-        return Err(Refusal::new(553, "5.1.3", "an address contains control characters"));
+        return Err(LmtpRefusal::new(553, "5.1.3", "an address contains control characters"));
     }
     Ok(address)
 }
 
-fn unsupported() -> Refusal {
-    Refusal::new(555, "5.5.4", "a parameter is not supported")
+fn unsupported() -> LmtpRefusal {
+    LmtpRefusal::new(555, "5.5.4", "a parameter is not supported")
 }
 
-fn refuse(error: Error) -> Refusal {
+fn refuse(error: Error) -> LmtpRefusal {
     match error {
-        Error::UnknownCommand => Refusal::new(500, "5.5.1", "command unknown"),
-        Error::InvalidSenderAddress => Refusal::new(553, "5.1.7", "not an address"),
-        Error::InvalidRecipientAddress => Refusal::new(553, "5.1.3", "not an address"),
-        Error::SyntaxError { syntax } => Refusal::new(501, "5.5.2", format!("expected {syntax}")),
+        Error::UnknownCommand => LmtpRefusal::new(500, "5.5.1", "command unknown"),
+        Error::InvalidSenderAddress => LmtpRefusal::new(553, "5.1.7", "not an address"),
+        Error::InvalidRecipientAddress => LmtpRefusal::new(553, "5.1.3", "not an address"),
+        Error::SyntaxError { syntax } => LmtpRefusal::new(501, "5.5.2", format!("expected {syntax}")),
         Error::InvalidParameter { param } => {
-            Refusal::new(501, "5.5.4", format!("the value of {param} is wrong"))
+            LmtpRefusal::new(501, "5.5.4", format!("the value of {param} is wrong"))
         }
         Error::UnsupportedParameter { .. } => unsupported(),
         Error::NeedsMoreData { .. } | Error::ResponseTooLong | Error::InvalidResponse { .. } => {
-            Refusal::new(501, "5.5.2", "not a command")
+            LmtpRefusal::new(501, "5.5.2", "not a command")
         }
     }
 }

@@ -32,14 +32,14 @@ pub enum Listener {
 }
 
 /// An LMTP server.
-pub struct Server<M> {
+pub struct LmtpServer<M> {
     config: Arc<LmtpConfig>,
     mailboxes: Arc<M>,
     places: Arc<Semaphore>,
     number: Arc<AtomicU64>,
 }
 
-impl<M: Mailboxes> Server<M> {
+impl<M: Mailboxes> LmtpServer<M> {
     /// Creates a server that passes mail to these mailboxes.
     #[must_use]
     pub fn new(config: LmtpConfig, mailboxes: Arc<M>) -> Self {
@@ -115,9 +115,9 @@ impl<M: Mailboxes> Server<M> {
     }
 }
 
-impl<M> fmt::Debug for Server<M> {
+impl<M> fmt::Debug for LmtpServer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("LmtpServer").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

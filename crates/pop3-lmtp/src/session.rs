@@ -15,7 +15,7 @@ use crate::config::LmtpConfig;
 use crate::connection::{Connection, NoLine};
 use crate::content::Content;
 use crate::mailboxes::{Envelope, Mailboxes};
-use crate::refusal::Refusal;
+use crate::refusal::LmtpRefusal;
 use crate::request::{self, Command, quoted};
 
 /// Commands without meaning after which a client is sent away.
@@ -118,7 +118,7 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
         self.connection.close().await;
     }
 
-    fn say(&mut self, line: &str) -> Result<(), Refusal> {
+    fn say(&mut self, line: &str) -> Result<(), LmtpRefusal> {
         self.connection.reply(line);
         Ok(())
     }
@@ -140,10 +140,10 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
         is_greeted: bool,
         envelope: Envelope,
         size: u64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), LmtpRefusal> {
         if !is_greeted || transaction.is_some() {
             let text = if is_greeted { "a message has begun already" } else { "say LHLO first" };
-            return Err(Refusal::new(503, "5.5.1", text));
+            return Err(LmtpRefusal::new(503, "5.5.1", text));
         }
         if size > self.config.max_octets {
             return Err(self.too_large());
@@ -156,22 +156,23 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
         &mut self,
         transaction: Option<&mut Transaction<M>>,
         address: String,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), LmtpRefusal> {
         let Some(Transaction { recipients, envelope }) = transaction else {
-            return Err(Refusal::new(503, "5.5.1", "say MAIL first"));
+            return Err(LmtpRefusal::new(503, "5.5.1", "say MAIL first"));
         };
         if !envelope.smtputf8 && !address.is_ascii() {
-            return Err(Refusal::new(553, "5.6.7", "an address in UTF-8 needs SMTPUTF8"));
+            return Err(LmtpRefusal::new(553, "5.6.7", "an address in UTF-8 needs SMTPUTF8"));
         }
         if recipients.len() >= self.config.max_recipients {
-            return Err(Refusal::new(
+            return Err(LmtpRefusal::new(
                 452,
                 "4.5.3",
                 "too many recipients; send the others in another transaction",
             ));
         }
         let found = timeout(self.config.delivery_timeout, self.mailboxes.find(&address)).await;
-        let found = found.unwrap_or_else(|_| Err(Refusal::later("the mailbox could not be found in time")));
+        let found =
+            found.unwrap_or_else(|_| Err(LmtpRefusal::later("the mailbox could not be found in time")));
         let mailbox = found.inspect_err(|refusal| {
             warn!(session = self.number, recipient = address, reply = %refusal, "a recipient was refused");
         })?;
@@ -179,9 +180,9 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
         self.say("250 2.1.5 recipient accepted")
     }
 
-    fn too_large(&self) -> Refusal {
+    fn too_large(&self) -> LmtpRefusal {
         let text = format!("the message is larger than {} octets", self.config.max_octets);
-        Refusal::new(552, "5.3.4", text)
+        LmtpRefusal::new(552, "5.3.4", text)
     }
 
     /// Receives a message, delivers it, and answers for each recipient.
@@ -189,11 +190,11 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
         &mut self,
         transaction: &mut Option<Transaction<M>>,
         client: Option<&str>,
-    ) -> Result<Next, Refusal> {
+    ) -> Result<Next, LmtpRefusal> {
         // RFC 2033 section 4.2: without a recipient there is no message.
         let has_recipients = |transaction: &mut Transaction<M>| !transaction.recipients.is_empty();
         let Some(Transaction { envelope, recipients }) = transaction.take_if(has_recipients) else {
-            return Err(Refusal::new(503, "5.5.1", "no recipient was accepted"));
+            return Err(LmtpRefusal::new(503, "5.5.1", "no recipient was accepted"));
         };
         self.connection.reply("354 go on, and end with CRLF, a dot and CRLF");
         let head = self.head(&envelope, client.unwrap_or_default());
@@ -236,7 +237,7 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
         Ok(Next::Command)
     }
 
-    fn log(&self, envelope: &Envelope, recipient: &str, octets: u64, refusal: Option<&Refusal>) {
+    fn log(&self, envelope: &Envelope, recipient: &str, octets: u64, refusal: Option<&LmtpRefusal>) {
         let (session, sender) = (self.number, envelope.sender.as_str());
         match refusal {
             None => info!(session, sender, recipient, octets, "delivered"),
@@ -256,7 +257,7 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
 
     /// Receives the content of a message. The outer error is that of the connection. With the inner one, the content was
     /// received and cannot be delivered.
-    async fn receive(&mut self, head: Vec<u8>) -> io::Result<Result<(Arc<M::Message>, u64), Refusal>> {
+    async fn receive(&mut self, head: Vec<u8>) -> io::Result<Result<(Arc<M::Message>, u64), LmtpRefusal>> {
         let (mut content, mut octets) = (Content::default(), 0);
         let mut spool = Spool::<M>(self.mailboxes.spool(head).map_err(|error| kept(&error)));
         self.connection.flush().await?;
@@ -284,23 +285,23 @@ impl<M: Mailboxes, S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Session<M, S
         mailbox: &Arc<M::Mailbox>,
         envelope: &Arc<Envelope>,
         message: &Arc<M::Message>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), LmtpRefusal> {
         let mailboxes = Arc::clone(&self.mailboxes);
         let (mailbox, envelope, message) = (Arc::clone(mailbox), Arc::clone(envelope), Arc::clone(message));
         let delivery = tokio::spawn(async move { mailboxes.deliver(&mailbox, &envelope, &message).await });
         match timeout(self.config.delivery_timeout, delivery).await {
             Ok(Ok(delivered)) => delivered,
-            Ok(Err(_)) => Err(Refusal::later("the delivery has failed")),
-            Err(_) => Err(Refusal::later("the message was not delivered in time")),
+            Ok(Err(_)) => Err(LmtpRefusal::later("the delivery has failed")),
+            Err(_) => Err(LmtpRefusal::later("the message was not delivered in time")),
         }
     }
 }
 
 /// A message while it is received. After a failure, the rest of it is thrown away.
-struct Spool<M: Mailboxes>(Result<M::Spool, Refusal>);
+struct Spool<M: Mailboxes>(Result<M::Spool, LmtpRefusal>);
 
 impl<M: Mailboxes> Spool<M> {
-    fn refuse(&mut self, refusal: Refusal) {
+    fn refuse(&mut self, refusal: LmtpRefusal) {
         if self.0.is_ok() {
             self.0 = Err(refusal);
         }
@@ -324,7 +325,7 @@ impl<M: Mailboxes> Spool<M> {
         };
     }
 
-    async fn complete(self, mailboxes: &Arc<M>) -> Result<M::Message, Refusal> {
+    async fn complete(self, mailboxes: &Arc<M>) -> Result<M::Message, LmtpRefusal> {
         let (spool, mailboxes) = (self.0?, Arc::clone(mailboxes));
         let completed = task::spawn_blocking(move || mailboxes.complete(spool)).await;
         completed.map_err(|_| lost())?.map_err(|error| kept(&error))
@@ -332,15 +333,15 @@ impl<M: Mailboxes> Spool<M> {
 }
 
 /// The message could not be kept until it is delivered.
-fn kept(error: &io::Error) -> Refusal {
+fn kept(error: &io::Error) -> LmtpRefusal {
     if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-        return Refusal::disk_full("there is no room for the message");
+        return LmtpRefusal::disk_full("there is no room for the message");
     }
-    Refusal::later(format!("the message can't be kept: {error}"))
+    LmtpRefusal::later(format!("the message can't be kept: {error}"))
 }
 
-fn lost() -> Refusal {
-    Refusal::later("the message can't be kept")
+fn lost() -> LmtpRefusal {
+    LmtpRefusal::later("the message can't be kept")
 }
 
 /// The text in ASCII without spaces, for a reply or a field.

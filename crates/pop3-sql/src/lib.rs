@@ -121,5 +121,7 @@ pub use open_options::SqlOpenOptions;
 pub use served_users::SqlUsers;
 pub use spool::{Spool, SpooledMessage};
 pub use stats::SqlStats;
-pub use store::{DeliveryOptions, DeliveryReceipt, ImportedMessage, Migration, Quota, SqlFinding, SqlStore};
+pub use store::{
+    DeliveryOptions, DeliveryReceipt, Migration, Quota, SqlFinding, SqlImportedMessage, SqlStore,
+};
 pub use url::SqlUrl;

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 pub use self::check::SqlFinding;
 pub use self::delivery::{DeliveryOptions, DeliveryReceipt};
-pub use self::import::ImportedMessage;
+pub use self::import::SqlImportedMessage;
 pub use self::maildrops::Quota;
 pub(crate) use self::maildrops::{PAGE, user_name};
 pub use self::opening::Migration;

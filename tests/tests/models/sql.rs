@@ -10,7 +10,7 @@ use pop3_driver::store::Inline;
 use pop3_proto::MessageNumber;
 use pop3_serve::{HostedServer, Machine, NameRule, ServeConfig, UserName};
 use pop3_sql::{
-    DeliveryOptions, ImportedMessage, SpooledMessage, SqlConfig, SqlErrorKind, SqlMaildrop, SqlNode,
+    DeliveryOptions, SpooledMessage, SqlConfig, SqlErrorKind, SqlImportedMessage, SqlMaildrop, SqlNode,
     SqlOpenOptions, SqlStore, SqlUrl,
 };
 use pop3_test_postgres::Postgres;
@@ -172,7 +172,7 @@ impl Mailbox {
     pub(crate) fn import(&self, messages: &[Message]) {
         let import = |message: &Message| {
             let content = SpooledMessage::read(&*message.stored).expect("a message");
-            ImportedMessage::new(message.uid.clone(), Arc::new(content))
+            SqlImportedMessage::new(message.uid.clone(), Arc::new(content))
         };
         let messages = messages.iter().map(import).collect();
         let store = SQLITE.nodes[2].0.store();

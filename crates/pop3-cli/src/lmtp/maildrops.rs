@@ -3,7 +3,7 @@
 use std::io::{self, Seek as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pop3_lmtp::{Envelope, Mailboxes, Refusal};
+use pop3_lmtp::{Envelope, LmtpRefusal, Mailboxes};
 use pop3_serve::{NameRule, UserName};
 use pop3_sql::{DeliveryOptions, Spool, SpooledMessage, SqlStore};
 use sha2::{Digest as _, Sha256};
@@ -91,7 +91,7 @@ impl Mailboxes for Maildrops {
     type Spool = Receiving;
     type Message = Received;
 
-    async fn find(&self, address: &str) -> Result<UserName, Refusal> {
+    async fn find(&self, address: &str) -> Result<UserName, LmtpRefusal> {
         let user = self.user(address).ok_or_else(|| refusal(&Undelivered::no_user(address)))?;
         match &self.store {
             Store::Maildirs(maildirs) => {
@@ -128,7 +128,7 @@ impl Mailboxes for Maildrops {
         })
     }
 
-    async fn deliver(&self, user: &UserName, _: &Envelope, message: &Received) -> Result<(), Refusal> {
+    async fn deliver(&self, user: &UserName, _: &Envelope, message: &Received) -> Result<(), LmtpRefusal> {
         match (&self.store, message) {
             (Store::Maildirs(maildirs), Received::File(file)) => {
                 let (maildirs, user, file) = (Arc::clone(maildirs), user.clone(), Arc::clone(file));
@@ -154,29 +154,31 @@ impl Mailboxes for Maildrops {
                 Ok(())
             }
             (Store::Maildirs(_), Received::Sql(..)) | (Store::Sql(_), Received::File(_)) => {
-                Err(Refusal::later("the message was received for another store"))
+                Err(LmtpRefusal::later("the message was received for another store"))
             }
         }
     }
 }
 
 /// Does something on a thread where it may block.
-async fn blocking(work: impl FnOnce() -> Result<(), Undelivered> + Send + 'static) -> Result<(), Refusal> {
+async fn blocking(
+    work: impl FnOnce() -> Result<(), Undelivered> + Send + 'static,
+) -> Result<(), LmtpRefusal> {
     match spawn_blocking(work).await {
         Ok(done) => done.map_err(|undelivered| refusal(&undelivered)),
-        Err(_) => Err(Refusal::later("the delivery has failed")),
+        Err(_) => Err(LmtpRefusal::later("the delivery has failed")),
     }
 }
 
 /// What the client is told.
-fn refusal(undelivered: &Undelivered) -> Refusal {
+fn refusal(undelivered: &Undelivered) -> LmtpRefusal {
     let text = undelivered.text();
     match (undelivered.exit(), undelivered.status()) {
-        (Exit::NoUser, _) => Refusal::no_mailbox(text),
-        (Exit::NoPermission, _) => Refusal::full(text),
-        (_, "4.3.1") => Refusal::disk_full(text),
-        (_, "4.3.5") => Refusal::settings(text),
-        _ => Refusal::later(text),
+        (Exit::NoUser, _) => LmtpRefusal::no_mailbox(text),
+        (Exit::NoPermission, _) => LmtpRefusal::full(text),
+        (_, "4.3.1") => LmtpRefusal::disk_full(text),
+        (_, "4.3.5") => LmtpRefusal::settings(text),
+        _ => LmtpRefusal::later(text),
     }
 }
 

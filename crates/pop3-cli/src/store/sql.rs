@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pop3_proto::MessageNumber;
 use pop3_serve::UserName;
-use pop3_sql::{ImportedMessage, SpooledMessage, SqlMaildrop, SqlMessage, SqlNode, SqlOpenOptions};
+use pop3_sql::{SpooledMessage, SqlImportedMessage, SqlMaildrop, SqlMessage, SqlNode, SqlOpenOptions};
 
 use super::transfer::{Item, Source, Target};
 use crate::database::Database;
@@ -104,7 +104,7 @@ impl Read for Chunks<'_> {
 pub(super) struct IntoSql<'d> {
     database: &'d Database,
     user: UserName,
-    waiting: Vec<ImportedMessage>,
+    waiting: Vec<SqlImportedMessage>,
     stored: usize,
 }
 
@@ -124,7 +124,7 @@ impl Target for IntoSql<'_> {
         let spooled = SpooledMessage::read(content)
             .map_err(|error| Failure::usage(format!("a message of {} can't be read: {error}", self.user)))?;
         let seen = item.flags.as_ref().is_some_and(|flags| flags.contains(&b'S'));
-        let message = ImportedMessage::new(item.unique_id.clone(), Arc::new(spooled));
+        let message = SqlImportedMessage::new(item.unique_id.clone(), Arc::new(spooled));
         self.waiting.push(message.with_received(item.received).with_seen(seen));
         if self.waiting.len() >= BATCH {
             self.finish()?;

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pop3_lmtp::{Envelope, Listener, LmtpConfig, Mailboxes, Refusal, Server};
+use pop3_lmtp::{Envelope, Listener, LmtpConfig, LmtpRefusal, LmtpServer, Mailboxes};
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, watch};
 
@@ -43,9 +43,9 @@ impl Mailboxes for Memory {
     type Spool = Kept;
     type Message = Vec<u8>;
 
-    async fn find(&self, address: &str) -> Result<String, Refusal> {
+    async fn find(&self, address: &str) -> Result<String, LmtpRefusal> {
         match address.split('@').next() {
-            Some("nobody") => Err(Refusal::no_mailbox("no such user")),
+            Some("nobody") => Err(LmtpRefusal::no_mailbox("no such user")),
             _ => Ok(address.to_owned()),
         }
     }
@@ -58,9 +58,14 @@ impl Mailboxes for Memory {
         Ok(spool.0)
     }
 
-    async fn deliver(&self, mailbox: &String, envelope: &Envelope, message: &Vec<u8>) -> Result<(), Refusal> {
+    async fn deliver(
+        &self,
+        mailbox: &String,
+        envelope: &Envelope,
+        message: &Vec<u8>,
+    ) -> Result<(), LmtpRefusal> {
         match mailbox.split('@').next().unwrap() {
-            "full" => return Err(Refusal::full("no more room")),
+            "full" => return Err(LmtpRefusal::full("no more room")),
             "broken" => panic!("a test of what happens then"),
             _ => {}
         }
@@ -90,7 +95,7 @@ impl House {
         let path = socket.path().join("lmtp");
         let (stop, stopped) = watch::channel(false);
         let (bound, address) = std::sync::mpsc::channel();
-        let server = Server::new(config, Arc::clone(&mailboxes));
+        let server = LmtpServer::new(config, Arc::clone(&mailboxes));
         let server = thread::spawn(move || {
             let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {

@@ -16,7 +16,7 @@ use crate::statement::{Call, Value, number};
 /// A message to import.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct ImportedMessage {
+pub struct SqlImportedMessage {
     /// The unique-id.
     pub unique_id: String,
     /// When it was delivered. Default: now.
@@ -27,7 +27,7 @@ pub struct ImportedMessage {
     pub content: Arc<SpooledMessage>,
 }
 
-impl ImportedMessage {
+impl SqlImportedMessage {
     /// Creates a message that was delivered now and not read.
     #[must_use]
     pub fn new(unique_id: impl Into<String>, content: Arc<SpooledMessage>) -> Self {
@@ -58,7 +58,7 @@ impl SqlStore {
     pub async fn import(
         &self,
         user: &UserName,
-        messages: Vec<ImportedMessage>,
+        messages: Vec<SqlImportedMessage>,
     ) -> Result<Vec<bool>, SqlError> {
         for message in &messages {
             UniqueId::parse(message.unique_id.as_bytes()).map_err(|error| {
@@ -69,7 +69,11 @@ impl SqlStore {
         self.run(async move { store.import_all(&user, &messages).await }).await
     }
 
-    async fn import_all(&self, user: &UserName, messages: &[ImportedMessage]) -> Result<Vec<bool>, SqlError> {
+    async fn import_all(
+        &self,
+        user: &UserName,
+        messages: &[SqlImportedMessage],
+    ) -> Result<Vec<bool>, SqlError> {
         let maildrop = self.maildrop(user).await?;
         let mut transaction = self.engine().begin().await?;
         let mut stored = Vec::with_capacity(messages.len());
@@ -106,7 +110,7 @@ impl SqlStore {
 }
 
 /// The row of a message.
-fn row_of(maildrop: i64, message: &ImportedMessage) -> Call {
+fn row_of(maildrop: i64, message: &SqlImportedMessage) -> Call {
     let [octets, size, ascii_size, eight_bit] = facts(&message.content);
     sql::IMPORT.with([
         maildrop.into(),

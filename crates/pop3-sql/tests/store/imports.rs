@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pop3_sql::{ImportedMessage, SqlErrorKind};
+use pop3_sql::{SqlErrorKind, SqlImportedMessage};
 
 use crate::database::{ALICE, Database, all, kind, message, name, number, open, quit};
 
@@ -18,10 +18,10 @@ async fn imports_keep_unique_ids_and_order(database: Database) {
     let received = UNIX_EPOCH + Duration::from_millis(1_234_567_890_123);
     let large = vec![b'z'; 700_000];
     let messages = vec![
-        ImportedMessage::new("b", message(b"2")).with_received(received).with_seen(true),
-        ImportedMessage::new("a", message(&large)),
-        ImportedMessage::new("b", message(b"a longer one")),
-        ImportedMessage::new("c", message(b"")),
+        SqlImportedMessage::new("b", message(b"2")).with_received(received).with_seen(true),
+        SqlImportedMessage::new("a", message(&large)),
+        SqlImportedMessage::new("b", message(b"a longer one")),
+        SqlImportedMessage::new("c", message(b"")),
     ];
     assert_eq!(node.store().import(&name(ALICE), messages).await.unwrap(), [true, true, false, true]);
     assert!(all(&node).await == [&b"2"[..], &large, b""]);
@@ -36,7 +36,7 @@ async fn imports_keep_unique_ids_and_order(database: Database) {
 async fn what_a_client_has_deleted_does_not_come_back(database: Database) {
     let node = database.node().await;
     let import = || async {
-        let messages = ["a", "b"].map(|id| ImportedMessage::new(id, message(id.as_bytes())));
+        let messages = ["a", "b"].map(|id| SqlImportedMessage::new(id, message(id.as_bytes())));
         node.store().import(&name(ALICE), messages.into()).await.unwrap()
     };
     assert_eq!(import().await, [true, true]);
@@ -48,7 +48,7 @@ async fn what_a_client_has_deleted_does_not_come_back(database: Database) {
 async fn an_import_is_all_or_none(database: Database) {
     let node = database.node().await;
     let import = |ids: &[&str]| {
-        let messages = ids.iter().map(|&id| ImportedMessage::new(id, message(b"x"))).collect();
+        let messages = ids.iter().map(|&id| SqlImportedMessage::new(id, message(b"x"))).collect();
         let node = &node;
         async move { node.store().import(&name(ALICE), messages).await }
     };

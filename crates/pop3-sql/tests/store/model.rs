@@ -14,7 +14,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use pop3_proto::MessageNumber;
 use pop3_serve::UserName;
-use pop3_sql::{DeliveryOptions, ImportedMessage, Quota, SqlErrorKind, SqlMaildrop, SqlNode, SqlOpenOptions};
+use pop3_sql::{
+    DeliveryOptions, Quota, SqlErrorKind, SqlImportedMessage, SqlMaildrop, SqlNode, SqlOpenOptions,
+};
 use proptest::test_runner::Config;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use tokio::runtime::Runtime;
@@ -156,7 +158,7 @@ impl Real {
         let import = |&id: &u8| {
             let unique_id = format!("{user}-{id}");
             self.letters.insert(unique_id.clone(), imported(id));
-            ImportedMessage::new(unique_id, message(&text(imported(id), false))).with_seen(seen)
+            SqlImportedMessage::new(unique_id, message(&text(imported(id), false))).with_seen(seen)
         };
         let messages = ids.iter().map(import).collect();
         let store = self.database.store().await;
