@@ -368,7 +368,7 @@ impl<const POSTGRES: bool> StateMachineTest for Walk<POSTGRES> {
 
 /// This many cases, unless the environment wants another number.
 fn cases(cases: u32) -> Config {
-    let mut config = Config { failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let mut config = Config { failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = cases;
     }

@@ -271,7 +271,7 @@ impl World {
             Some(days) => {
                 let old =
                     |letter: &Letter| letter.read.is_some_and(|at| self.now - at > u64::from(days) * DAY);
-                letters.retain(|letter| !old(letter) || retrieved.contains(&letter.number));
+                letters.retain(|letter| !old(letter));
                 for letter in letters.iter_mut().filter(|letter| retrieved.contains(&letter.number)) {
                     letter.read.get_or_insert(self.now);
                 }
