@@ -99,8 +99,10 @@ impl Mailboxes for Maildrops {
                 blocking(move || maildirs.open(&name).map(drop)).await?;
             }
             Store::Sql(store) => {
-                let quota = store.quota(&user).await;
-                quota.map_err(|error| refusal(&Undelivered::of_database(&user, &error)))?;
+                let found = store.has_maildrop(&user).await;
+                if !found.map_err(|error| refusal(&Undelivered::of_database(&user, &error)))? {
+                    return Err(refusal(&Undelivered::no_user(user.as_str())));
+                }
             }
         }
         Ok(user)

@@ -44,6 +44,19 @@ impl SqlStore {
         .await
     }
 
+    /// Returns whether there is a maildrop with this name. Does not look at its messages.
+    ///
+    /// # Errors
+    /// Returns the errors of the database.
+    pub async fn has_maildrop(&self, name: &UserName) -> Result<bool, SqlError> {
+        let (store, name) = (self.clone(), name.clone());
+        self.run(async move {
+            let answer = store.engine().read_one(sql::MAILDROP.with([name.as_str().into()])).await?;
+            Ok(answer.first().is_some())
+        })
+        .await
+    }
+
     /// Removes a maildrop with all its messages, and returns their number. Without `with_messages`, one that has
     /// messages stays, and this returns their number, too.
     ///

@@ -25,7 +25,9 @@ async fn a_retry_is_recognised(database: Database) {
     // Another key, another user, another week.
     let other = DeliveryOptions::new().with_key(b"\x00queue-id 2");
     assert!(store.deliver(&name(ALICE), &message(HELLO), other).await.unwrap().stored);
+    assert!(!store.has_maildrop(&name("bob")).await.unwrap());
     store.create_maildrop(&name("bob")).await.unwrap();
+    assert!(store.has_maildrop(&name("bob")).await.unwrap());
     assert!(store.deliver(&name("bob"), &message(HELLO), key).await.unwrap().stored);
     database.sql("UPDATE pop3_deliveries SET at = at - 7 * 86400000").await;
     assert!(store.deliver(&name(ALICE), &message(HELLO), key).await.unwrap().stored);
