@@ -36,7 +36,10 @@ use crate::tell::{hand_out, tell};
 pub(crate) fn run(options: &Serve, line: CommandLine, settings: Settings) -> Result<Exit, Failure> {
     if options.check_config {
         return match prepare(options, &mut Kept::default(), Purpose::Check) {
-            Ok(_) => hand_out("ok\n").map(|()| Exit::Done),
+            Ok(prepared) => {
+                prepared.warnings().iter().for_each(|warning| tell(format!("warning: {warning}")));
+                hand_out("ok\n").map(|()| Exit::Done)
+            }
             Err(faults) => Ok(report(&settings, &faults)),
         };
     }
