@@ -203,7 +203,7 @@ async def a_lock_is_left_behind(ground: Ground) -> None:
     """The lock of a node that is alive, as far as anybody can see, and has no session."""
     await ground.mail()
     ghost = 4242
-    ground.sql(f"INSERT INTO pop3_nodes SELECT {ghost}, 'ghost', started, heartbeat + 10000000, run FROM pop3_nodes LIMIT 1; UPDATE pop3_maildrops SET lock_node = {ghost} WHERE id = @me")
+    ground.sql(f"INSERT INTO pop3_nodes (incarnation, node_name, started, heartbeat, run) SELECT {ghost}, 'ghost', started, heartbeat + 10000000, run FROM pop3_nodes LIMIT 1; UPDATE pop3_maildrops SET lock_node = {ghost} WHERE id = @me")
     alive = subprocess.Popen(ground.server.command("postgres", f"SELECT pg_advisory_lock({ghost}); SELECT pg_sleep(3600)"), stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL)
     try:

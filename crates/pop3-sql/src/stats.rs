@@ -48,7 +48,7 @@ pub(crate) struct Counted {
     wait_timeouts: AtomicU64,
     connects: AtomicU64,
     connect_failures: AtomicU64,
-    trips: [DurationCounter<{ BOUNDS.len() }>; PURPOSES.len()],
+    trips: [DurationCounter<{ BOUNDS.len() }>; PURPOSE_COUNT],
     trip_failures: AtomicU64,
     takeovers: AtomicU64,
     locks_lost: AtomicU64,
@@ -58,8 +58,11 @@ pub(crate) struct Counted {
 /// The largest durations of the ranges, in microseconds.
 const BOUNDS: [u64; 8] = [500, 2_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000, 30_000_000];
 
+/// How many purposes there are.
+const PURPOSE_COUNT: usize = 7;
+
 /// What round trips are for, by their first statement. All others are the last one.
-const PURPOSES: [(&str, &[&Statement]); 7] = [
+static PURPOSES: [(&str, &[&Statement]); PURPOSE_COUNT] = [
     ("find_user", &[&sql::USER]),
     ("open", &[&sql::LOCK, &sql::TAKE_OVER]),
     ("message", &[&sql::CHUNK, &sql::FIRST_CHUNKS]),
@@ -70,8 +73,8 @@ const PURPOSES: [(&str, &[&Statement]); 7] = [
 ];
 
 /// The place of round trips of a transaction with several.
-const TRANSACTION: usize = PURPOSES.len() - 2;
-const OTHER: usize = PURPOSES.len() - 1;
+const TRANSACTION: usize = PURPOSE_COUNT - 2;
+const OTHER: usize = PURPOSE_COUNT - 1;
 
 /// A round trip that has begun.
 #[derive(Debug)]
