@@ -45,7 +45,8 @@ impl Session {
 
     /// Numbers and what belongs to them, as the server writes them.
     pub(super) fn words(&self, words: &[String]) -> String {
-        let is_number = |word: &String| word.bytes().all(|octet| octet.is_ascii_digit());
+        // A missing unique-id stays missing: two messages with the unique-id `00` and the same size are one to everybody.
+        let is_number = |word: &String| !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_digit());
         let words = words.iter().map(|word| match self.has(Quirk::LeadingZeros) && is_number(word) {
             true => format!("00{word}"),
             false => word.clone(),
