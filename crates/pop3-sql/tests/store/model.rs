@@ -120,12 +120,10 @@ impl Real {
                 let given_up = Instant::now() + PATIENCE;
                 loop {
                     let reply = self.open(world, *node, *user, *delay, *expire).await;
-                    // A node that gives back a lock of which it is not sure has the maildrop for a moment.
-                    let is_final = reply != Reply::Locked || world.reply == Reply::Locked;
-                    if is_final || Instant::now() > given_up {
+                    if reply != Reply::Locked || world.reply == reply || Instant::now() > given_up {
                         break reply;
                     }
-                    // One that was silent itself is more patient with others, which has a test of its own.
+                    // One that was silent itself is patient with others, and one that gives back a lock is not done.
                     self.database.sql("UPDATE pop3_nodes SET outage = 0, back = 0").await;
                 }
             }
