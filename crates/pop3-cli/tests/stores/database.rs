@@ -8,7 +8,9 @@ use std::process::Stdio;
 use pop3_maildir::UniqueIds;
 use pop3_test_postgres::Postgres;
 
-use crate::support::{House, code, databases, done, dovecot, errors, printed, program, run, shown};
+use crate::support::{
+    House, code, databases, done, dovecot, errors, kill_after_waits, printed, program, run, shown,
+};
 
 const MESSAGE: &[u8] = b"Subject: hello\n\nFrom here\n.\nbare \r and no end";
 
@@ -142,10 +144,7 @@ fn a_delivery_that_is_killed_is_repeated_with_its_id() {
             let mut stdin = child.stdin.take().unwrap();
             stdin.write_all(&message).unwrap();
             drop(stdin);
-            // The time is not what decides: whenever the kill comes, the end must be the same.
-            std::thread::sleep(core::time::Duration::from_millis(attempt * 4));
-            child.kill().unwrap();
-            child.wait().unwrap();
+            kill_after_waits(child, attempt * 2);
         }
         assert_eq!(code(&run(&arguments, &message)), 0);
         assert!(stored(&house, &url, "alice") == [&message[..]]);
@@ -226,12 +225,8 @@ fn an_import_that_is_killed_is_taken_up() {
     for url in databases(&house) {
         add(&url, "alice");
         let import = ["store", "import", "--from", mail.to_str().unwrap(), "--store", &url, "alice"];
-        for pause in [20, 60, 120] {
-            let mut child = program().args(import).stdout(Stdio::null()).spawn().unwrap();
-            // The time is not what decides: whenever the kill comes, the end must be the same.
-            std::thread::sleep(core::time::Duration::from_millis(pause));
-            child.kill().unwrap();
-            child.wait().unwrap();
+        for waits in [4, 40, 120] {
+            kill_after_waits(program().args(import).stdout(Stdio::null()).spawn().unwrap(), waits);
         }
         done(&import, b"");
         let out = house.path("out");
