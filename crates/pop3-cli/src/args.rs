@@ -171,11 +171,14 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     /// Whether it is tokio.
-    #[allow(clippy::missing_const_for_fn, reason = "not without tokio")]
+    #[cfg(feature = "tokio")]
     pub(crate) fn is_tokio(self) -> bool {
-        #[cfg(feature = "tokio")]
-        return self.serve == pop3_serve::ServerRuntime::Tokio;
-        #[cfg(not(feature = "tokio"))]
+        self.serve == pop3_serve::ServerRuntime::Tokio
+    }
+
+    /// Whether it is tokio, which is not there.
+    #[cfg(not(feature = "tokio"))]
+    pub(crate) const fn is_tokio(self) -> bool {
         false
     }
 }

@@ -3,12 +3,12 @@
 //! Postfix returns a message to its sender if a command ends with a code that it does not know, or takes too long. So
 //! whatever is not certain to be permanent, wrong options included, ends with EX_TEMPFAIL: the message waits.
 
+#[cfg(feature = "tokio")]
+mod body;
 mod maildirs;
-#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "databases know ids"))]
 mod message;
 #[cfg(feature = "tokio")]
 mod sql;
-#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "databases have limits"))]
 mod undelivered;
 
 use core::panic::AssertUnwindSafe;

@@ -29,6 +29,7 @@ pub(crate) enum Exit {
     /// EX_TEMPFAIL: try again later.
     TempFail = 75,
     /// EX_NOPERM: the maildrop is full.
+    #[cfg(feature = "tokio")]
     NoPermission = 77,
     /// SIGHUP came. These three are 128 and the number of the signal, as shells have it.
     HungUp = 129,

@@ -136,7 +136,7 @@ impl fmt::Display for StoreUrl {
 
 impl HiddenUrl {
     /// All of it.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only databases need it, and tests"))]
+    #[cfg(any(feature = "tokio", test))]
     pub(crate) fn expose(&self) -> &str {
         self.0.expose()
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use pop3_serve::UserName;
 use pop3_sql::{DeliveryOptions, Spool, SqlError, SqlErrorKind, SqlUrl};
 
-use super::{Message, Undelivered};
+use super::Undelivered;
+use super::body::BodyHash;
 use crate::database::{Database, NoStore};
 
 /// Stores the message. When this returns, it survives a power failure. Returns whether it was stored now, and not by an
@@ -16,7 +17,7 @@ use crate::database::{Database, NoStore};
 pub(crate) fn deliver(
     url: &SqlUrl,
     user: &UserName,
-    message: &mut Message<impl Read>,
+    message: &mut dyn Read,
     id: Option<&str>,
 ) -> Result<bool, Undelivered> {
     let mut spool = Spool::new();
@@ -26,9 +27,13 @@ pub(crate) fn deliver(
             format!("can't write to the directory of temporary files: {error}"),
         )
     };
-    super::copy(message, &mut |octets| spool.write_all(octets).map_err(kept))?;
+    let mut body = BodyHash::default();
+    super::copy(message, &mut |octets| {
+        body.push(octets);
+        spool.write_all(octets).map_err(kept)
+    })?;
     let spooled = Arc::new(spool.finish().map_err(kept)?);
-    let key = id.map(|id| message.key(id));
+    let key = id.map(|id| body.key(id));
     let mut options = DeliveryOptions::new();
     options.key = key.as_deref();
     let database = Database::open(url).map_err(|error| match error {

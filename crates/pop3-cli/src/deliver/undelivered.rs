@@ -19,7 +19,8 @@ pub(crate) struct Undelivered {
 enum Reason {
     /// There is no such user. The message goes back.
     NoUser,
-    /// The maildrop is full, and will be for a while. The message goes back.
+    /// The maildrop of a database is full, and will be for a while. The message goes back.
+    #[cfg(feature = "tokio")]
     Full,
     /// The disk is full.
     DiskFull,
@@ -36,6 +37,7 @@ impl Undelivered {
     }
 
     /// The sender of the message reads this, too.
+    #[cfg(feature = "tokio")]
     pub(crate) fn full() -> Self {
         Self { reason: Reason::Full, text: "the maildrop is full".to_owned() }
     }
@@ -68,6 +70,7 @@ impl Undelivered {
     pub(crate) const fn exit(&self) -> Exit {
         match self.reason {
             Reason::NoUser => Exit::NoUser,
+            #[cfg(feature = "tokio")]
             Reason::Full => Exit::NoPermission,
             Reason::DiskFull | Reason::Settings | Reason::Later => Exit::TempFail,
         }
@@ -77,6 +80,7 @@ impl Undelivered {
     pub(crate) const fn status(&self) -> &'static str {
         match self.reason {
             Reason::NoUser => "5.1.1",
+            #[cfg(feature = "tokio")]
             Reason::Full => "5.2.2",
             Reason::DiskFull => "4.3.1",
             Reason::Settings => "4.3.5",
@@ -95,6 +99,6 @@ impl fmt::Display for Undelivered {
 /// For a command that no mail server runs.
 impl From<Undelivered> for Failure {
     fn from(undelivered: Undelivered) -> Self {
-        Self::usage(undelivered.text)
+        Self::usage(undelivered.text())
     }
 }

@@ -3,14 +3,12 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use pop3_maildir::UniqueIds;
 use pop3_test_postgres::Postgres;
 
-use crate::support::{
-    House, code, databases, done, dovecot, errors, kill_after_waits, printed, program, run, shown,
-};
+use crate::support::{House, code, databases, done, dovecot, errors, printed, program, run, shown};
 
 const MESSAGE: &[u8] = b"Subject: hello\n\nFrom here\n.\nbare \r and no end";
 
@@ -30,6 +28,28 @@ fn stored(house: &House, url: &str, user: &str) -> Vec<Vec<u8>> {
 
 fn deliver(url: &str, more: &[&str], input: &[u8]) -> std::process::Output {
     run(&[&["deliver", "--store", url], more].concat(), input)
+}
+
+/// Kills a program when its threads have waited so often for a disk, a database or each other, or when it has ended. This
+/// is a place in its work, whatever the speed of the machine.
+fn kill_after_waits(mut child: Child, waits: u64) {
+    while child.try_wait().unwrap().is_none() && waits_of(child.id()) < waits {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// How often the threads of this process have waited.
+fn waits_of(process: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    // A thread that has ended meanwhile has no status.
+    let statuses = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+    let of_thread = |status: String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    };
+    statuses.filter_map(of_thread).sum()
 }
 
 #[test]

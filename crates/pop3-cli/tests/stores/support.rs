@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::UNIX_EPOCH;
 
 use pop3_maildir::{Maildir, MaildirConfig, UidlFormat, UniqueIds};
@@ -54,28 +54,6 @@ pub(crate) fn databases(house: &House) -> Vec<String> {
         done(&["store", "init", "--store", url], b"");
     }
     urls
-}
-
-/// Kills a program when its threads have waited so often for a disk, a database or each other, or when it has ended. This
-/// is a place in its work, whatever the speed of the machine.
-pub(crate) fn kill_after_waits(mut child: Child, waits: u64) {
-    while child.try_wait().unwrap().is_none() && waits_of(child.id()) < waits {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-/// How often the threads of this process have waited.
-fn waits_of(process: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    // A thread that has ended meanwhile has no status.
-    let statuses = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
-    let of_thread = |status: String| {
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-        line.trim().parse::<u64>().ok()
-    };
-    statuses.filter_map(of_thread).sum()
 }
 
 /// Runs the program, which must succeed, and returns what it prints.
