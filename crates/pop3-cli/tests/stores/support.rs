@@ -57,6 +57,7 @@ pub(crate) fn databases(house: &House) -> Vec<String> {
 }
 
 /// Runs the program, which must succeed, and returns what it prints.
+#[cfg(feature = "tokio")]
 pub(crate) fn done(arguments: &[&str], input: &[u8]) -> String {
     let output = run(arguments, input);
     assert_eq!(code(&output), 0, "{arguments:?} {}", errors(&output));
