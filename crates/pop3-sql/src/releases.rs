@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use pop3_serve::UserName;
 
-/// What is still to be released. Bounded by the sessions that end while the database is away.
+/// What is still to be released. Bounded by the sessions that end while the database is away, and by the users.
 #[derive(Debug, Default)]
 pub(crate) struct Releases(Mutex<Vec<Release>>);
 
@@ -30,8 +30,22 @@ const REPEAT: [Duration; 5] = [
 ];
 
 impl Releases {
+    /// Adds one. A user is there once, and begins again if that is what was added last.
     pub(crate) fn push(&self, release: Release) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(release);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Release::User { name, tries, at } = &release {
+            let known = all.iter_mut().find_map(|one| {
+                let Release::User { name: other, tries, at } = one else { return None };
+                (other == name).then_some((tries, at))
+            });
+            if let Some((known_tries, known_at)) = known {
+                if *tries <= *known_tries {
+                    (*known_tries, *known_at) = (*tries, *at);
+                }
+                return;
+            }
+        }
+        all.push(release);
     }
 
     /// Adds a user whose lock is uncertain.
@@ -62,5 +76,31 @@ impl Release {
                 Some(Self::User { name, tries: tries + 1, at: Instant::now() + wait })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_there_once_and_begins_again_with_a_new_doubt() {
+        let releases = Releases::default();
+        let alice = UserName::parse(b"alice").unwrap();
+        releases.suspect(&alice);
+        let repeated = releases.due().pop().unwrap().again().unwrap();
+        releases.push(repeated);
+        assert!(releases.due().is_empty());
+        for _ in 0..1_000 {
+            releases.suspect(&alice);
+        }
+        // An older repetition does not put it off.
+        releases.push(Release::User { name: alice.clone(), tries: 3, at: Instant::now() + REPEAT[3] });
+        releases.suspect(&UserName::parse(b"bob").unwrap());
+        releases.push(Release::Session { maildrop: 1, token: 1 });
+        let due = releases.due();
+        assert_eq!(due.len(), 3);
+        assert!(due.iter().all(|release| !matches!(release, Release::User { tries: 1.., .. })));
+        assert!(releases.due().is_empty());
     }
 }

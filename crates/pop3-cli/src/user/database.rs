@@ -13,12 +13,12 @@ use crate::tell::{hand_out, tell};
 
 pub(super) fn run(action: &Action, store: &StoreUrl) -> Result<(), Failure> {
     let url = database::url(store)?.ok_or_else(|| Failure::usage(format!("{store} is no database")))?;
-    // A password is asked for before the database is used.
     match action {
         Action::Add(add) => {
             if add.home.is_some() {
                 return Err(Failure::usage("--home is for users with Maildirs; nothing was done"));
             }
+            // The password is asked for before the database is used.
             let (name, forms) = new_forms(&add.change)?;
             let database = Database::open(&url)?;
             database.wait(database.store.add_user(&name, &exposed(&forms)))?;

@@ -52,25 +52,16 @@ fn sqlite(house: &House) -> String {
 
 /// A server on this store that writes its log to this file.
 fn server(house: &House, url: &str, log: &str, options: &[&str]) -> Command {
-    let mut server = program();
+    let mut server = server_without_store(house, log);
+    server.args(["--store", url]).args(options);
     server
-        .args([
-            "serve",
-            "--allow-root",
-            "--listen",
-            "127.0.0.1:0",
-            "--listen-tls",
-            "127.0.0.1:0",
-            "--store",
-            url,
-        ])
-        .arg("--tls-cert")
-        .arg(house.path("cert.pem"))
-        .arg("--tls-key")
-        .arg(house.path("key.pem"))
-        .args(options)
-        .stdout(Stdio::piped())
-        .stderr(fs::File::create(house.path(log)).unwrap());
+}
+
+fn server_without_store(house: &House, log: &str) -> Command {
+    let mut server = program();
+    server.args(["serve", "--allow-root", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"]);
+    server.arg("--tls-cert").arg(house.path("cert.pem")).arg("--tls-key").arg(house.path("key.pem"));
+    server.stdout(Stdio::piped()).stderr(fs::File::create(house.path(log)).unwrap());
     server
 }
 
@@ -265,26 +256,8 @@ fn the_environment_names_a_store_and_other_programs_do_not_learn_it() {
     make(&url, &["alice"]);
     let seen = house.path("seen");
     let check = format!("env > {}; exit 0", seen.display());
-    let mut server = program();
-    server
-        .args([
-            "serve",
-            "--allow-root",
-            "--listen",
-            "127.0.0.1:0",
-            "--listen-tls",
-            "127.0.0.1:0",
-            "--check-command",
-            &check,
-        ])
-        .arg("--tls-cert")
-        .arg(house.path("cert.pem"))
-        .arg("--tls-key")
-        .arg(house.path("key.pem"))
-        .env("POP3_STORE", &url)
-        .env("PGPASSWORD", "secret")
-        .stdout(Stdio::piped())
-        .stderr(fs::File::create(house.path("log")).unwrap());
+    let mut server = server_without_store(&house, "log");
+    server.args(["--check-command", &check]).env("POP3_STORE", &url).env("PGPASSWORD", "secret");
     let server = house.start(&mut server);
     let mut raw = server.connect();
     raw.say("USER alice");

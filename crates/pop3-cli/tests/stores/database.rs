@@ -8,15 +8,9 @@ use std::process::{Child, Stdio};
 use pop3_maildir::UniqueIds;
 use pop3_test_postgres::Postgres;
 
-use crate::support::{House, code, databases, done, dovecot, errors, printed, program, run, shown};
+use crate::support::{House, add, code, databases, done, dovecot, errors, printed, program, run, shown};
 
 const MESSAGE: &[u8] = b"Subject: hello\n\nFrom here\n.\nbare \r and no end";
-
-/// Adds a user with the password `secret`. A form that is quickly made.
-fn add(url: &str, name: &str) {
-    let forms = ["--form", "scram-sha-256", "--iterations", "4096"];
-    done(&[&["user", "add", name, "--store", url], &forms[..]].concat(), b"secret\n");
-}
 
 /// The contents of the maildrop of a user, in its order.
 fn stored(house: &House, url: &str, user: &str) -> Vec<Vec<u8>> {

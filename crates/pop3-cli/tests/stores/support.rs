@@ -56,6 +56,13 @@ pub(crate) fn databases(house: &House) -> Vec<String> {
     urls
 }
 
+/// Adds a user with the password `secret`. A form that is quickly made.
+#[cfg(feature = "tokio")]
+pub(crate) fn add(url: &str, name: &str) {
+    let forms = ["--form", "scram-sha-256", "--iterations", "4096"];
+    done(&[&["user", "add", name, "--store", url], &forms[..]].concat(), b"secret\n");
+}
+
 /// Runs the program, which must succeed, and returns what it prints.
 #[cfg(feature = "tokio")]
 pub(crate) fn done(arguments: &[&str], input: &[u8]) -> String {
