@@ -101,6 +101,17 @@ fn the_page_has_the_defaults() {
             ("max_messages", count(config.max_messages)),
         ],
     );
+    let config = pop3_sql::SqlConfig::new();
+    compare(
+        &page,
+        "Databases",
+        &[
+            ("connections", count(config.connections)),
+            ("wait", time(config.wait)),
+            ("connect_timeout", time(config.connect_timeout)),
+            ("statement_timeout", time(config.statement_timeout)),
+        ],
+    );
     let config = client::ClientConfig::default();
     assert_eq!(config.max_body, None);
     let options = ClientOptions::new();
